@@ -1,0 +1,73 @@
+namespace Spn.Core;
+
+/// <summary>The description of a circuit: a structure, the layers put on it and where the mixture weights come from.</summary>
+/// <remarks>
+/// A value: two descriptions are equal when they say the same. The layers are the recipe at each region, bottom up: an
+/// input, then one product and its sums, which repeat up the structure, then the root. A sum before the product stands on
+/// every leaf; a sum after it on every inner region; when only one of the two is given, a sum before the product serves
+/// inner regions too.
+/// </remarks>
+/// <param name="Structure">The regions.</param>
+/// <param name="Layers">The recipe, bottom up.</param>
+/// <param name="Weights">Where the weights of layers that name no source of their own come from.</param>
+public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> Layers, WeightSpec Weights)
+{
+    /// <summary>Starts a description over a structure, with free weights and no layers yet.</summary>
+    public static CircuitSpec Over(StructureSpec structure) => new(structure, [], WeightSpec.Free());
+
+    /// <summary>The description with one layer more on top.</summary>
+    public CircuitSpec With(LayerSpec layer) => this with { Layers = Layers.Add(layer) };
+
+    /// <summary>The description with another default source of mixture weights.</summary>
+    public CircuitSpec WithWeights(WeightSpec weights) => this with { Weights = weights };
+
+    /// <summary>Adds <see cref="IndicatorInput"/>.</summary>
+    public CircuitSpec IndicatorInput(int states = 2) => With(new IndicatorInput(states));
+
+    /// <summary>Adds <see cref="BernoulliInput"/>.</summary>
+    public CircuitSpec BernoulliInput(int components) => With(new BernoulliInput(components));
+
+    /// <summary>Adds <see cref="CategoricalInput"/>.</summary>
+    public CircuitSpec CategoricalInput(int components, int states) => With(new CategoricalInput(components, states));
+
+    /// <summary>Adds <see cref="GaussianInput"/>.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="fixedMeans">Means that are not learned, or null.</param>
+    /// <param name="fixedVariances">Variances that are not learned, or null.</param>
+    public CircuitSpec GaussianInput(int components, IEnumerable<double>? fixedMeans = null, IEnumerable<double>? fixedVariances = null) =>
+        With(new GaussianInput(components)
+        {
+            FixedMeans = fixedMeans is null ? null : new(fixedMeans),
+            FixedVariances = fixedVariances is null ? null : new(fixedVariances),
+        });
+
+    /// <summary>Adds <see cref="HadamardProduct"/>.</summary>
+    public CircuitSpec HadamardProduct() => With(new HadamardProduct());
+
+    /// <summary>Adds <see cref="KroneckerProduct"/>.</summary>
+    public CircuitSpec KroneckerProduct() => With(new KroneckerProduct());
+
+    /// <summary>Adds <see cref="ChannelTableProduct"/>.</summary>
+    /// <param name="channels">One row an output channel: the channel taken from each child.</param>
+    public CircuitSpec ChannelTableProduct(params int[][] channels) =>
+        With(new ChannelTableProduct(new(channels.Select(row => new ValueList<int>(row)))));
+
+    /// <summary>Adds a <see cref="SumSpec"/> with weights of its own at every region.</summary>
+    /// <param name="channels">Mixtures a region.</param>
+    /// <param name="weights">Where its weights come from; null takes the circuit's.</param>
+    public CircuitSpec SumPerRegion(int channels, WeightSpec? weights = null) => With(new SumSpec(channels) { Weights = weights });
+
+    /// <summary>Adds a <see cref="SumSpec"/> whose weights are shared by the regions of a level.</summary>
+    /// <param name="channels">Mixtures a region.</param>
+    /// <param name="weights">Where its weights come from; null takes the circuit's.</param>
+    public CircuitSpec SumShared(int channels, WeightSpec? weights = null) => With(new SumSpec(channels, Shared: true) { Weights = weights });
+
+    /// <summary>Adds the root.</summary>
+    /// <param name="classes">Number of class roots.</param>
+    /// <param name="mixture">See <see cref="RootSpec.Mixture"/>.</param>
+    public CircuitSpec RootSum(int classes = 1, bool mixture = false) => With(new RootSpec(classes, mixture));
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{Structure.Name}; {string.Join(" - ", Layers.Select(l => l.Name))}; weights {Weights.Name}";
+}

@@ -1,0 +1,51 @@
+namespace Spn.Core;
+
+/// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
+/// <remarks>A region of several variables gets one factor a variable, joined channel by channel.</remarks>
+/// <param name="Components">Channels of the region, at least 1.</param>
+public abstract record InputSpec(int Components) : LayerSpec;
+
+/// <summary>Channel s is 1 when the variable equals s, else 0. No parameters.</summary>
+/// <remarks>A hidden variable makes every channel 1. Source: Shih, Sadigh and Ermon 2021, section 3; Poon and Domingos 2011.</remarks>
+/// <param name="States">Number of values of the variable, 0 to States - 1; also the number of channels.</param>
+public sealed record IndicatorInput(int States = 2) : InputSpec(States)
+{
+    /// <inheritdoc/>
+    public override string Name => $"Input.Indicator({States})";
+}
+
+/// <summary>P(x = 1) = sigmoid(logit), one learned logit a component.</summary>
+/// <param name="Components">Channels of the region.</param>
+public sealed record BernoulliInput(int Components) : InputSpec(Components)
+{
+    /// <inheritdoc/>
+    public override string Name => $"Input.Bernoulli({Components})";
+}
+
+/// <summary>P(x = s) = softmax(logits)[s], one learned logit a component and value.</summary>
+/// <param name="Components">Channels of the region.</param>
+/// <param name="States">Number of values of the variable, 0 to States - 1.</param>
+public sealed record CategoricalInput(int Components, int States) : InputSpec(Components)
+{
+    /// <inheritdoc/>
+    public override string Name => $"Input.Categorical({Components}, states = {States})";
+}
+
+/// <summary>Normal densities with learned or fixed means and variances.</summary>
+/// <remarks>
+/// Learned standard deviations are kept as logarithms, so they stay positive; learned means and deviations may start
+/// anywhere (see Circuit.Initialise).
+/// </remarks>
+/// <param name="Components">Channels of the region.</param>
+public sealed record GaussianInput(int Components) : InputSpec(Components)
+{
+    /// <summary>Fixed means, one a component, or null when the means are learned.</summary>
+    public ValueList<double>? FixedMeans { get; init; }
+
+    /// <summary>Fixed variances, one a component, each above 0, or null when the variances are learned.</summary>
+    public ValueList<double>? FixedVariances { get; init; }
+
+    /// <inheritdoc/>
+    public override string Name =>
+        $"Input.Gaussian({Components}{(FixedMeans is null ? "" : ", fixed means")}{(FixedVariances is null ? "" : ", fixed variances")})";
+}

@@ -1,0 +1,27 @@
+namespace Spn.Core;
+
+/// <summary>Mixtures over the channels of regions with the same scope.</summary>
+/// <param name="Channels">Mixtures a region, at least 1.</param>
+/// <param name="Shared">
+/// False: every region has weights of its own. True: all regions of a level of a replica that mix the same number of channels share one block.
+/// </param>
+public sealed record SumSpec(int Channels, bool Shared = false) : LayerSpec
+{
+    /// <inheritdoc/>
+    public override string Name => $"Sum.{(Shared ? "Shared" : "PerRegion")}({Channels})";
+}
+
+/// <summary>The root: one mixture a class over the tops of all replicas.</summary>
+/// <param name="Classes">Number of class roots, at least 1; class c gives log p(x | c).</param>
+/// <param name="Mixture">
+/// True: every replica first has a root sum of its own, and the classes mix these (the mixture over replicas of
+/// Shih, Sadigh and Ermon 2021). False: the classes mix all channels of all tops (Peharz et al. 2019).
+/// </param>
+public sealed record RootSpec(int Classes = 1, bool Mixture = false) : LayerSpec
+{
+    /// <inheritdoc/>
+    public override string Name => $"Sum.Root({(Classes == 1 ? "" : $"classes = {Classes}{(Mixture ? ", " : "")}")}{(Mixture ? "mixture over replicas" : "")})";
+
+    /// <summary>Where the weights of the top mixture come from; null means free.</summary>
+    public WeightSpec? MixtureWeights { get; init; }
+}

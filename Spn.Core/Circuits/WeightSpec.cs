@@ -1,0 +1,74 @@
+namespace Spn.Core;
+
+/// <summary>Where the mixture weights of sums come from.</summary>
+public abstract record WeightSpec
+{
+    /// <summary>How the weights are called in summaries.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Free weights: the softmax of logits that are the parameters, drawn from U[0, 1).</summary>
+    public static FreeWeights Free(bool deadEntries = false) => new() { DeadEntries = deadEntries };
+
+    /// <summary>Weights made by a small network from one learned embedding a sector.</summary>
+    /// <param name="embedding">Length of an embedding.</param>
+    /// <param name="hidden">Widths of the hidden layers, ReLU after each.</param>
+    /// <param name="deadEntries">See <see cref="HyperWeights.DeadEntries"/>.</param>
+    public static HyperWeights Hyper(int embedding, IEnumerable<int> hidden, bool deadEntries = false) =>
+        new(embedding, new ValueList<int>(hidden)) { DeadEntries = deadEntries };
+
+    /// <summary>Weights that are all equal and never change.</summary>
+    public static FixedWeights Uniform() => new(ValueList<double>.Empty);
+
+    /// <summary>Weights that never change.</summary>
+    /// <param name="values">All weights of the layer's blocks in order, [block, out, in]; every row adds to 1.</param>
+    public static FixedWeights Fixed(IEnumerable<double> values) => new(new ValueList<double>(values));
+
+    /// <summary>The replicas share one set of weights.</summary>
+    /// <param name="source">Where the shared weights come from.</param>
+    public static TiedWeights Tied(WeightSpec source) => new(source);
+}
+
+/// <summary>The softmax of free logits over the inputs of each sum.</summary>
+public sealed record FreeWeights : WeightSpec
+{
+    /// <summary>
+    /// True lays the logits out as the HyperSPN authors' code does, [replica, 2n, k, k], with entries that no sum uses:
+    /// same model, but parameter counts and weight decay agree with the paper's tables.
+    /// </summary>
+    public bool DeadEntries { get; init; }
+
+    /// <inheritdoc/>
+    public override string Name => "free";
+}
+
+/// <summary>A hyper-network: the logits of a sector are a small network's output for the sector's embedding.</summary>
+/// <remarks>
+/// One network serves all sectors; it puts out K x K logits, of which a smaller sector uses the first rows and columns.
+/// Source: Shih, Sadigh and Ermon 2021, section 4; layer widths as in the released code.
+/// </remarks>
+/// <param name="Embedding">Length of an embedding, at least 1.</param>
+/// <param name="Hidden">Widths of the hidden layers, ReLU after each; may be empty.</param>
+public sealed record HyperWeights(int Embedding, ValueList<int> Hidden) : WeightSpec
+{
+    /// <summary>True keeps an embedding for each of the 2n sector places of the released code, used or not.</summary>
+    public bool DeadEntries { get; init; }
+
+    /// <inheritdoc/>
+    public override string Name => $"hyper-network {Embedding}-{string.Join("-", Hidden)}-K*K";
+}
+
+/// <summary>Weights that are given and never change.</summary>
+/// <param name="Values">All weights in order, [block, out, in], or empty for equal weights.</param>
+public sealed record FixedWeights(ValueList<double> Values) : WeightSpec
+{
+    /// <inheritdoc/>
+    public override string Name => Values.Count == 0 ? "fixed, equal" : "fixed";
+}
+
+/// <summary>Sums at the same place of different replicas share their weights.</summary>
+/// <param name="Source">Where the shared weights come from.</param>
+public sealed record TiedWeights(WeightSpec Source) : WeightSpec
+{
+    /// <inheritdoc/>
+    public override string Name => $"{Source.Name}, tied over replicas";
+}

@@ -1,0 +1,144 @@
+using Spn.Core.Circuits.Structures;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Lowering;
+
+/// <summary>Where a weight block stands and what makes it.</summary>
+/// <param name="Block">The block.</param>
+/// <param name="Source">What makes its weights.</param>
+/// <param name="Replica">Replica of the first region that uses it.</param>
+/// <param name="Sector">Sector place in that replica, or -1 for the top mixture.</param>
+internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector);
+
+/// <summary>First pass: puts the layers on the structure's regions.</summary>
+internal sealed class BuildRegions
+{
+    private readonly CircuitSpec spec;
+    private readonly LoweringRules rules;
+    private readonly Recipe recipe;
+    private readonly RegionGraph graph;
+    private readonly InputFamily family;
+    private readonly Dictionary<string, ChannelTable> tables = [];
+    private readonly Dictionary<(int Layer, int Replica, int Place, int Columns), int> blockOf = [];
+
+    public BuildRegions(CircuitSpec spec, LoweringRules rules)
+    {
+        this.spec = spec;
+        this.rules = rules;
+        recipe = Recipe.Read(spec);
+        graph = spec.Structure.Build();
+        family = rules.Lower(recipe.Input);
+        SectorPlaces = graph.SectorPlaces;
+        Replicas = graph.Tops.Count;
+        Build();
+    }
+
+    public RegionTable Regions { get; } = new();
+
+    public WeightBlocks Blocks { get; } = new();
+
+    public List<BlockSite> Sites { get; } = [];
+
+    public int InputParameters { get; private set; }
+
+    public int SectorPlaces { get; }
+
+    public int Replicas { get; }
+
+    private void Build()
+    {
+        var output = new int[graph.Regions.Count];
+        var tops = graph.Tops.ToHashSet();
+        List<int> joined = [];
+        for (int r = 0; r < graph.Regions.Count; r++)
+        {
+            RegionGraph.Region region = graph.Regions[r];
+            int[] bodies = region.Partitions.Count == 0 ? [Leaf(region)] : [.. region.Partitions.Select(p => Join(region, p, output))];
+            if (tops.Contains(r))
+            {
+                if (recipe.Root.Mixture) joined.Add(Mix(recipe.Root, 1, shared: false, region, bodies));
+                else joined.AddRange(bodies);
+                continue;
+            }
+            SumSpec? sum = region.Partitions.Count == 0 ? recipe.LeafSum : recipe.InnerSum;
+            if (sum is not null) output[r] = Mix(sum, sum.Channels, sum.Shared, region, bodies);
+            else if (bodies.Length == 1) output[r] = bodies[0];
+            else
+                throw new CircuitException(Describe(recipe.Product!), "several partitions without a sum",
+                    $"Region {region.Scope} has {bodies.Length} partitions.", "Add a sum after the product.");
+        }
+
+        int columns = joined.Sum(Regions.Channels);
+        int block = Blocks.Add(recipe.Root.Classes, columns);
+        Sites.Add(new BlockSite(block, TopWeights(), 0, -1));
+        Regions.AddSum(recipe.Root.Classes, block, joined.ToArray(), Regions.Scope(joined[0]), recipe.Place(recipe.Root));
+    }
+
+    private WeightSpec TopWeights() =>
+        recipe.Root.MixtureWeights ?? spec.Weights switch
+        {
+            FixedWeights whole => whole,
+            _ => WeightSpec.Free(),
+        };
+
+    private int Leaf(RegionGraph.Region region)
+    {
+        int layer = recipe.Place(recipe.Input);
+        if (region.Scope.Count == 0)
+            throw new CircuitException(Describe(recipe.Input), "empty scope", "A leaf region has no variable.", "Give every leaf at least one variable.");
+        var factors = new int[region.Scope.Count];
+        for (int i = 0; i < factors.Length; i++)
+        {
+            int variable = region.Scope[i];
+            if (variable >= graph.Variables)
+                throw new CircuitException(spec.Structure.Name, "no such variable",
+                    $"A region names variable {variable}, there are {graph.Variables}.", $"Name variables 0 to {graph.Variables - 1}.");
+            factors[i] = Regions.AddInput(new InputPlace(family, variable, InputParameters), Scope.Of(variable), layer);
+            InputParameters += family.ParameterCount;
+        }
+        return factors.Length == 1
+            ? factors[0]
+            : Regions.AddProduct(Table(new HadamardProduct(), factors), factors, region.Scope, layer);
+    }
+
+    private int Join(RegionGraph.Region region, int[] partition, int[] output)
+    {
+        if (recipe.Product is null)
+            throw new CircuitException(Describe(recipe.Input), "no product", "The structure joins regions, the layers hold no product.",
+                "Add Product.Hadamard or Product.Kronecker after the input.");
+        int[] children = [.. partition.Select(c => output[c])];
+        try
+        {
+            return Regions.AddProduct(Table(recipe.Product, children), children, region.Scope, recipe.Place(recipe.Product));
+        }
+        catch (CircuitException e)
+        {
+            throw new CircuitException([.. e.Findings.Select(f => f with { Layer = Describe(recipe.Product), Witness = $"Region {region.Scope}: {f.Witness}" })]);
+        }
+    }
+
+    private ChannelTable Table(ProductSpec product, int[] children)
+    {
+        int[] channels = [.. children.Select(Regions.Channels)];
+        string key = $"{product.GetType().Name}:{string.Join(",", channels)}";
+        if (!tables.TryGetValue(key, out ChannelTable? table)) tables[key] = table = rules.Lower(product, channels);
+        return table;
+    }
+
+    private int Mix(LayerSpec layer, int outputs, bool shared, RegionGraph.Region region, int[] bodies)
+    {
+        WeightSpec source = layer.Weights ?? spec.Weights;
+        int columns = bodies.Sum(Regions.Channels);
+        int place = recipe.Place(layer);
+        int replica = source is TiedWeights ? -1 : region.Replica;
+        (int, int, int, int) key = shared ? (place, replica, -1 - region.Level, columns) : (place, replica, region.Sector, columns);
+        if (!blockOf.TryGetValue(key, out int block))
+        {
+            blockOf[key] = block = Blocks.Add(outputs, columns);
+            Sites.Add(new BlockSite(block, source, region.Replica, region.Sector));
+        }
+        return Regions.AddSum(outputs, block, bodies, region.Scope, place);
+    }
+
+    private string Describe(LayerSpec layer) => Recipe.Describe(recipe.Layers, recipe.Place(layer));
+}

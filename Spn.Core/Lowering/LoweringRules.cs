@@ -1,0 +1,92 @@
+using Spn.Core.Plans;
+
+namespace Spn.Core.Lowering;
+
+/// <summary>How layer kinds become steps; users add rules for kinds of their own.</summary>
+public sealed class LoweringRules
+{
+    private readonly Dictionary<Type, Func<InputSpec, InputFamily>> inputs = [];
+    private readonly Dictionary<Type, Func<ProductSpec, IReadOnlyList<int>, ChannelTable>> products = [];
+
+    /// <summary>The rules used when none are named. Adding to them concerns the whole process.</summary>
+    public static LoweringRules Default { get; } = BuiltIn();
+
+    /// <summary>The rules for the layers of this library, in a fresh set.</summary>
+    public static LoweringRules BuiltIn()
+    {
+        var rules = new LoweringRules();
+        rules.AddInput<IndicatorInput>(s => new IndicatorFamily(s.States));
+        rules.AddInput<BernoulliInput>(s => new BernoulliFamily(s.Components));
+        rules.AddInput<CategoricalInput>(s => new CategoricalFamily(s.Components, s.States));
+        rules.AddInput<GaussianInput>(Gaussian);
+        rules.AddProduct<HadamardProduct>(Hadamard);
+        rules.AddProduct<KroneckerProduct>(Kronecker);
+        rules.AddProduct<ChannelTableProduct>(ByTable);
+        return rules;
+    }
+
+    /// <summary>Adds or replaces the rule for an input kind.</summary>
+    /// <param name="rule">From the description to the densities; throws <see cref="CircuitException"/> on settings that make none.</param>
+    public void AddInput<TSpec>(Func<TSpec, InputFamily> rule) where TSpec : InputSpec => inputs[typeof(TSpec)] = s => rule((TSpec)s);
+
+    /// <summary>Adds or replaces the rule for a product kind.</summary>
+    /// <param name="rule">From the description and the children's channel counts to the channel table.</param>
+    public void AddProduct<TSpec>(Func<TSpec, IReadOnlyList<int>, ChannelTable> rule) where TSpec : ProductSpec =>
+        products[typeof(TSpec)] = (s, channels) => rule((TSpec)s, channels);
+
+    internal InputFamily Lower(InputSpec spec)
+    {
+        if (spec.Components < 1)
+            throw new CircuitException(spec.Name, "no channels", $"{spec.Components} components were given.", "Give at least 1.");
+        return inputs.TryGetValue(spec.GetType(), out var rule) ? rule(spec) : throw Unknown(spec);
+    }
+
+    internal ChannelTable Lower(ProductSpec spec, IReadOnlyList<int> channels) =>
+        products.TryGetValue(spec.GetType(), out var rule) ? rule(spec, channels) : throw Unknown(spec);
+
+    private static CircuitException Unknown(LayerSpec spec) =>
+        new(spec.Name, "no rule", $"No lowering rule is known for {spec.GetType().Name}.", "Add one to LoweringRules.");
+
+    private static GaussianFamily Gaussian(GaussianInput spec)
+    {
+        if (spec.FixedMeans is { } means && means.Count != spec.Components)
+            throw new CircuitException(spec.Name, "means missing", $"{means.Count} fixed means for {spec.Components} components.", "Give one a component.");
+        if (spec.FixedVariances is { } variances && (variances.Count != spec.Components || variances.Any(v => !(v > 0))))
+            throw new CircuitException(spec.Name, "variances unfit", $"The fixed variances are {variances}.", $"Give {spec.Components}, each above 0.");
+        return new GaussianFamily(spec.Components, spec.FixedMeans, spec.FixedVariances);
+    }
+
+    private static ChannelTable Hadamard(HadamardProduct spec, IReadOnlyList<int> channels)
+    {
+        int other = channels.ToList().FindIndex(c => c != channels[0]);
+        if (other >= 0)
+            throw new CircuitException(spec.Name, "channels differ",
+                $"Child 0 has {channels[0]} channels, child {other} has {channels[other]}.",
+                "Put a sum before the product so that all children have the same number of channels, or use Product.Kronecker.");
+        return new ChannelTable(channels.Count, channels[0], (_, o) => o);
+    }
+
+    private static ChannelTable Kronecker(KroneckerProduct spec, IReadOnlyList<int> channels)
+    {
+        long total = channels.Aggregate(1L, (a, b) => Math.Min(a * b, int.MaxValue));
+        if (total > 1 << 20)
+            throw new CircuitException(spec.Name, "too many combinations",
+                $"Children of {string.Join(" x ", channels)} channels make {total} or more.", "Use fewer channels or Product.Hadamard.");
+        var stride = new int[channels.Count];
+        for (int t = 0, s = 1; t < stride.Length; s *= channels[t++]) stride[t] = s;
+        return new ChannelTable(channels.Count, (int)total, (t, o) => o / stride[t] % channels[t]);
+    }
+
+    private static ChannelTable ByTable(ChannelTableProduct spec, IReadOnlyList<int> channels)
+    {
+        for (int o = 0; o < spec.Channels.Count; o++)
+            for (int t = 0; t < Math.Max(channels.Count, spec.Channels[o].Count); t++)
+                if (t >= channels.Count || t >= spec.Channels[o].Count || spec.Channels[o][t] < 0 || spec.Channels[o][t] >= channels[t])
+                    throw new CircuitException(spec.Name, "no such channel",
+                        $"Row {o} is {spec.Channels[o]}, the children have {string.Join(", ", channels)} channels.",
+                        "Name one channel, from 0, of every child in each row.");
+        if (spec.Channels.Count == 0)
+            throw new CircuitException(spec.Name, "no channels", "The channel table is empty.", "Give at least one row.");
+        return new ChannelTable(channels.Count, spec.Channels.Count, (t, o) => spec.Channels[o][t]);
+    }
+}

@@ -1,0 +1,102 @@
+using Spn.Core.Plans;
+
+namespace Spn.Core.Lowering;
+
+/// <summary>Third pass: gives every source of weights its program and its piece of the flat parameter vector.</summary>
+internal sealed class PlaceParameters
+{
+    private static readonly ParameterStart ZeroToOne = new ParameterStart.Uniform(0, 1);
+
+    private readonly BuildRegions built;
+    private int next;
+
+    public PlaceParameters(BuildRegions built)
+    {
+        this.built = built;
+        if (built.InputParameters > 0) Place("inputs", new ParameterStart.ByInputs(), built.InputParameters);
+        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Top: s.Sector < 0 && s.Source is not FixedWeights)).ToList();
+        foreach (var group in bySource)
+        {
+            string suffix = group.Key.Top ? "mixture" : bySource.Count(g => !g.Key.Top) == 1 ? "sectors" : $"sectors{Programs.Count}";
+            BlockSite[] sites = [.. group];
+            Programs.Add(group.Key.Source switch
+            {
+                FreeWeights free => Free(free, sites, suffix),
+                HyperWeights hyper => Hyper(hyper, sites, suffix),
+                FixedWeights given => Fixed(given, sites),
+                WeightSpec other => throw new CircuitException(other.Name, "unknown weights", $"{other.GetType().Name} has no program.", "Use one of WeightSpec's."),
+            });
+        }
+    }
+
+    public List<WeightProgram> Programs { get; } = [];
+
+    public List<ParameterTensor> Tensors { get; } = [];
+
+    private static WeightSpec Untied(WeightSpec source) => source is TiedWeights tied ? Untied(tied.Source) : source;
+
+    private int Place(string name, ParameterStart start, params int[] shape)
+    {
+        var tensor = new ParameterTensor(name, shape, next, start);
+        Tensors.Add(tensor);
+        next = checked(next + tensor.Count);
+        return tensor.Offset;
+    }
+
+    private (int Rows, int Columns) Largest(BlockSite[] sites) =>
+        (sites.Max(s => built.Blocks[s.Block].Rows), sites.Max(s => built.Blocks[s.Block].Columns));
+
+    private SoftmaxProgram Free(FreeWeights source, BlockSite[] sites, string suffix)
+    {
+        int[] blocks = [.. sites.Select(s => s.Block)];
+        if (source.DeadEntries && sites[0].Sector >= 0)
+        {
+            RequirePlaces(source);
+            (int rows, int columns) = Largest(sites);
+            int first = Place($"{suffix}.logits", ZeroToOne, built.Replicas, built.SectorPlaces, rows, columns);
+            return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * built.SectorPlaces + s.Sector) * rows * columns)], columns);
+        }
+        int[] sizes = [.. sites.Select(s => built.Blocks[s.Block].Rows * built.Blocks[s.Block].Columns)];
+        int at = Place($"{suffix}.logits", ZeroToOne, sizes.Sum());
+        var logits = new int[sites.Length];
+        for (int i = 0; i < sites.Length; at += sizes[i++]) logits[i] = at;
+        return new SoftmaxProgram(blocks, logits, 0);
+    }
+
+    private HyperProgram Hyper(HyperWeights source, BlockSite[] sites, string suffix)
+    {
+        if (source.Embedding < 1 || source.Hidden.Any(w => w < 1))
+            throw new CircuitException(source.Name, "empty layer", $"Embedding {source.Embedding}, hidden widths {source.Hidden}.", "Give widths of at least 1.");
+        if (source.DeadEntries) RequirePlaces(source);
+        (int rows, int columns) = Largest(sites);
+        int[] widths = [source.Embedding, .. source.Hidden, rows * columns];
+        int first = source.DeadEntries
+            ? Place($"{suffix}.embeddings", ZeroToOne, built.Replicas, built.SectorPlaces, source.Embedding)
+            : Place($"{suffix}.embeddings", ZeroToOne, sites.Length, source.Embedding);
+        int[] embeddings = [.. sites.Select((s, i) => first + (source.DeadEntries ? s.Replica * built.SectorPlaces + s.Sector : i) * source.Embedding)];
+        var layers = new (int, int)[widths.Length - 1];
+        for (int l = 0; l < layers.Length; l++)
+        {
+            double bound = 1 / Math.Sqrt(widths[l]);
+            var start = new ParameterStart.Uniform(-bound, bound);
+            layers[l] = (Place($"{suffix}.network.{l}.weight", start, widths[l + 1], widths[l]), Place($"{suffix}.network.{l}.bias", start, widths[l + 1]));
+        }
+        return new HyperProgram([.. sites.Select(s => s.Block)], embeddings, widths, layers, rows, columns);
+    }
+
+    private FixedProgram Fixed(FixedWeights source, BlockSite[] sites)
+    {
+        int needed = sites.Sum(s => built.Blocks[s.Block].Rows * built.Blocks[s.Block].Columns);
+        if (source.Values.Count != 0 && source.Values.Count != needed)
+            throw new CircuitException(source.Name, "weights missing", $"{source.Values.Count} weights were given, the sums have {needed}.", "Give one for every edge.");
+        if (source.Values.Any(w => !(w >= 0) || double.IsInfinity(w)))
+            throw new CircuitException(source.Name, "weights unfit", $"A weight is {source.Values.First(w => !(w >= 0) || double.IsInfinity(w))}.", "Give finite weights of at least 0.");
+        return new FixedProgram([.. sites.Select(s => s.Block)], source.Values);
+    }
+
+    private void RequirePlaces(WeightSpec source)
+    {
+        if (built.SectorPlaces == 0)
+            throw new CircuitException(source.Name, "no sector places", "The layout with dead entries is defined for binary trees only.", "Use deadEntries = false.");
+    }
+}

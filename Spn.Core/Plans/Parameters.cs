@@ -1,0 +1,45 @@
+namespace Spn.Core.Plans;
+
+/// <summary>How the entries of a parameter tensor start.</summary>
+public abstract record ParameterStart
+{
+    /// <summary>Independent draws from U[low, high).</summary>
+    public sealed record Uniform(double Low, double High) : ParameterStart;
+
+    /// <summary>Set by the input family that owns the entries.</summary>
+    public sealed record ByInputs : ParameterStart;
+}
+
+/// <summary>A named piece of the flat parameter vector.</summary>
+/// <param name="Name">Unique in its circuit; the name of the tensor in model files.</param>
+/// <param name="Shape">Extents, outermost first.</param>
+/// <param name="Offset">First entry in the flat vector.</param>
+/// <param name="Start">How its entries start.</param>
+public sealed record ParameterTensor(string Name, IReadOnlyList<int> Shape, int Offset, ParameterStart Start)
+{
+    /// <summary>Number of entries.</summary>
+    public int Count => Shape.Aggregate(1, (a, b) => checked(a * b));
+}
+
+/// <summary>The weight blocks of the sums: block b is a [out, in] matrix at its offset in the flat weight vector.</summary>
+public sealed class WeightBlocks
+{
+    private readonly List<(int Rows, int Columns, int Offset)> blocks = [];
+
+    /// <summary>Number of blocks.</summary>
+    public int Count => blocks.Count;
+
+    /// <summary>Length of the flat weight vector.</summary>
+    public int Total { get; private set; }
+
+    /// <summary>Shape and place of a block.</summary>
+    public (int Rows, int Columns, int Offset) this[int block] => blocks[block];
+
+    /// <summary>Adds a block and returns its index.</summary>
+    public int Add(int rows, int columns)
+    {
+        blocks.Add((rows, columns, Total));
+        Total = checked(Total + rows * columns);
+        return blocks.Count - 1;
+    }
+}

@@ -1,0 +1,91 @@
+namespace Spn.Core.Plans;
+
+/// <summary>A compiled circuit: what an engine runs. Immutable; holds no parameters and no data.</summary>
+public sealed class Plan
+{
+    internal Plan(int variables, RegionTable regions, WeightBlocks blocks, IReadOnlyList<WeightProgram> programs, IReadOnlyList<ParameterTensor> tensors)
+    {
+        Variables = variables;
+        Regions = regions;
+        Blocks = blocks;
+        Programs = programs;
+        Tensors = tensors;
+        ParameterCount = tensors.Sum(t => t.Count);
+        InputOf = new InputFamily?[variables];
+        for (int r = 0; r < regions.Count; r++)
+            if (regions.Kind(r) == RegionKind.Input)
+                InputOf[regions.Input(r).Variable] = regions.Input(r).Family;
+    }
+
+    /// <summary>Number of variables of a sample.</summary>
+    public int Variables { get; }
+
+    /// <summary>The regions, children first.</summary>
+    public RegionTable Regions { get; }
+
+    /// <summary>Shapes and places of the sums' weights.</summary>
+    public WeightBlocks Blocks { get; }
+
+    /// <summary>What makes the weights; every block belongs to one program.</summary>
+    public IReadOnlyList<WeightProgram> Programs { get; }
+
+    /// <summary>The named pieces of the flat parameter vector, in order.</summary>
+    public IReadOnlyList<ParameterTensor> Tensors { get; }
+
+    /// <summary>Length of the flat parameter vector.</summary>
+    public int ParameterCount { get; }
+
+    /// <summary>Number of class roots.</summary>
+    public int Classes => Regions.Channels(Regions.Root);
+
+    /// <summary>For each variable a family that reads it (they agree on the domain), or null when none does.</summary>
+    internal InputFamily?[] InputOf { get; }
+
+    /// <summary>Refuses evidence that does not fit.</summary>
+    /// <param name="evidence">The batch.</param>
+    /// <exception cref="EvidenceException">The width differs, or an observed value lies outside its variable's domain.</exception>
+    public void CheckEvidence(Evidence evidence)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        if (evidence.Variables != Variables)
+            throw new EvidenceException($"The circuit has {Variables} variables, the evidence {evidence.Variables}.");
+        for (int row = 0; row < evidence.Count; row++)
+        {
+            ReadOnlySpan<float> values = evidence.Row(row);
+            for (int v = 0; v < values.Length; v++)
+                if (InputOf[v] is { } family && !family.Accepts(values[v]) && !evidence.IsHidden(row, v))
+                    throw new EvidenceException(
+                        $"Row {row}, variable {v}: {values[v].ToString(System.Globalization.CultureInfo.InvariantCulture)} is not {family.Domain}.", row, v);
+        }
+    }
+
+    /// <summary>Fresh parameters.</summary>
+    /// <param name="seed">The same seed gives the same parameters.</param>
+    /// <param name="train">Samples whose values place learned input densities, or null.</param>
+    public float[] Initialise(long seed, Evidence? train = null)
+    {
+        var parameters = new float[ParameterCount];
+        for (int t = 0; t < Tensors.Count; t++)
+            if (Tensors[t].Start is ParameterStart.Uniform uniform)
+            {
+                var random = new RandomStream(seed, "parameters", t);
+                foreach (ref float p in parameters.AsSpan(Tensors[t].Offset, Tensors[t].Count))
+                    p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
+            }
+        for (int r = 0; r < Regions.Count; r++)
+        {
+            if (Regions.Kind(r) != RegionKind.Input) continue;
+            InputPlace input = Regions.Input(r);
+            if (input.Family.ParameterCount == 0) continue;
+            var random = new RandomStream(seed, "inputs", r);
+            Span<float> own = parameters.AsSpan(input.Offset, input.Family.ParameterCount);
+            float[] observed = train is null ? [] : Observed(train, input.Variable);
+            if (observed.Length == 0) input.Family.Initialise(random, own);
+            else input.Family.InitialiseFrom(random, observed, own);
+        }
+        return parameters;
+    }
+
+    private static float[] Observed(Evidence train, int variable) =>
+        [.. Enumerable.Range(0, train.Count).Where(s => !train.IsHidden(s, variable)).Select(s => train.Row(s)[variable])];
+}
