@@ -1,0 +1,196 @@
+using System.Runtime.CompilerServices;
+
+namespace Spn.Core.Engines.Simd.Kernels;
+
+/// <summary>Element-wise work on the units of a region: products, renormalisation by powers of two, state tables.</summary>
+/// <remarks>Units are [channel, lane]; exponents, scales and guards are [lane].</remarks>
+internal static unsafe class RegionKernel<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
+    private const int ExponentBits = 0x7f800000;
+
+    /// <summary>y = a * b, element by element.</summary>
+    [MethodImpl(Hot)]
+    public static void Multiply(float* a, float* b, float* y, int count)
+    {
+        int n = L.Count;
+        for (int at = 0; at < count; at += n) L.Store(y + at, L.Multiply(L.Load(a + at), L.Load(b + at)));
+    }
+
+    /// <summary>y += a * b, element by element.</summary>
+    [MethodImpl(Hot)]
+    public static void MultiplyAdd(float* a, float* b, float* y, int count)
+    {
+        int n = L.Count;
+        for (int at = 0; at < count; at += n) L.Store(y + at, L.Fma(L.Load(a + at), L.Load(b + at), L.Load(y + at)));
+    }
+
+    /// <summary>y += a, element by element.</summary>
+    [MethodImpl(Hot)]
+    public static void Add(float* a, float* y, int count)
+    {
+        int n = L.Count;
+        for (int at = 0; at < count; at += n) L.Store(y + at, L.Add(L.Load(a + at), L.Load(y + at)));
+    }
+
+    /// <summary>y = a + b for exponents.</summary>
+    [MethodImpl(Hot)]
+    public static void AddExponents(int* a, int* b, int* y, int lanes)
+    {
+        int n = L.Count;
+        for (int at = 0; at < lanes; at += n) L.StoreInt(y + at, L.AddInt(L.LoadInt(a + at), L.LoadInt(b + at)));
+    }
+
+    /// <summary>y = max(a, b) for exponents.</summary>
+    [MethodImpl(Hot)]
+    public static void MaxExponents(int* a, int* b, int* y, int lanes)
+    {
+        int n = L.Count;
+        for (int at = 0; at < lanes; at += n) L.StoreInt(y + at, L.MaxInt(L.LoadInt(a + at), L.LoadInt(b + at)));
+    }
+
+    /// <summary>factor = 2^(e - reference), 0 where that is below the float range.</summary>
+    [MethodImpl(Hot)]
+    public static void PowerOfDifference(int* e, int* reference, float* factor, int lanes)
+    {
+        int n = L.Count;
+        I bias = L.BroadcastInt(127), zero = L.BroadcastInt(0);
+        for (int at = 0; at < lanes; at += n)
+        {
+            // A negative difference is clamped before the shift: exponent 0 is the number 0.
+            I biased = L.MaxInt(L.AddInt(L.MaxInt(L.SubtractInt(L.LoadInt(e + at), L.LoadInt(reference + at)), L.BroadcastInt(-1000)), bias), zero);
+            L.Store(factor + at, L.AsFloat(L.ShiftLeft23(biased)));
+        }
+    }
+
+    /// <summary>y[channel][lane] = x[channel][lane] * factor[lane].</summary>
+    [MethodImpl(Hot)]
+    public static void Scale(float* x, float* factor, float* y, int channels, int lanes)
+    {
+        int n = L.Count;
+        for (int at = 0; at < lanes; at += n)
+        {
+            F f = L.Load(factor + at);
+            for (int o = at; o < channels * lanes; o += lanes) L.Store(y + o, L.Multiply(L.Load(x + o), f));
+        }
+    }
+
+    /// <summary>
+    /// Scales a region so that its largest channel lies in [1, 2), adds the power of two to the exponents, and lowers the
+    /// guard to the largest channel before scaling. A region below 2^-100 may have lost channels: it becomes 0.
+    /// </summary>
+    /// <param name="y">Units, [channel, lane], in place.</param>
+    /// <param name="channels">Number of channels.</param>
+    /// <param name="e">Exponents, in place.</param>
+    /// <param name="scale">Receives the factor, or null.</param>
+    /// <param name="guard">Smallest maximum seen, in place.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    [MethodImpl(Hot)]
+    public static void Renormalise(float* y, int channels, int* e, float* scale, float* guard, int lanes)
+    {
+        int n = L.Count, end = channels * lanes;
+        I mask = L.BroadcastInt(ExponentBits), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127);
+        F floor = L.Broadcast(SimdLimits.Guard);
+        for (int at = 0; at < lanes; at += n)
+        {
+            F max = L.Load(y + at);
+            for (int o = at + lanes; o < end; o += lanes) max = L.Max(max, L.Load(y + o));
+            I bits = L.And(L.AsInt(max), mask);
+            F factor = L.WherePositive(L.Subtract(max, floor), L.AsFloat(L.SubtractInt(twice, bits)));
+            for (int o = at; o < end; o += lanes) L.Store(y + o, L.Multiply(L.Load(y + o), factor));
+            L.StoreInt(e + at, L.AddInt(L.LoadInt(e + at), L.SubtractInt(L.ShiftRight23(bits), bias)));
+            L.Store(guard + at, L.Min(L.Load(guard + at), max));
+            if (scale != null) L.Store(scale + at, factor);
+        }
+    }
+
+    /// <summary>r = q * scale, and the largest r of a lane is kept: slopes that leave the float range are found there.</summary>
+    [MethodImpl(Hot)]
+    public static void ScaleSlopes(float* q, float* scale, int channels, float* largest, int lanes)
+    {
+        int n = L.Count, end = channels * lanes;
+        for (int at = 0; at < lanes; at += n)
+        {
+            F factor = L.Load(scale + at), max = L.Load(largest + at);
+            for (int o = at; o < end; o += lanes)
+            {
+                F r = L.Multiply(L.Load(q + o), factor);
+                max = L.Max(max, r);
+                L.Store(q + o, r);
+            }
+            L.Store(largest + at, max);
+        }
+    }
+
+    /// <summary>Channel s is 1 where the variable equals s.</summary>
+    [MethodImpl(Hot)]
+    public static void Indicators(byte* x, float* y, int states, int lanes)
+    {
+        int n = L.Count;
+        for (int at = 0; at < lanes; at += n)
+        {
+            I value = L.Widen(x + at);
+            for (int s = 0; s < states; s++) L.Store(y + s * lanes + at, L.OneWhereEqual(value, L.BroadcastInt(s)));
+        }
+    }
+
+    /// <summary>Units and exponents of a subtree by its state, from a table of 16 states.</summary>
+    /// <param name="table">[channel, state], then 16 exponents.</param>
+    /// <param name="channels">Number of channels.</param>
+    /// <param name="states">State of each lane.</param>
+    /// <param name="y">Receives the units.</param>
+    /// <param name="e">Receives the exponents.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    [MethodImpl(Hot)]
+    public static void Lookup(float* table, int channels, byte* states, float* y, int* e, int lanes)
+    {
+        int n = L.Count;
+        for (int at = 0; at < lanes; at += n)
+        {
+            I state = L.Widen(states + at);
+            for (int k = 0; k < channels; k++) L.Store(y + k * lanes + at, L.Lookup(table + 16 * k, state));
+            L.StoreInt(e + at, L.AsInt(L.Lookup(table + 16 * channels, state)));
+        }
+    }
+
+    /// <summary>Adds each lane's slopes to the slopes of its state.</summary>
+    /// <param name="q">[channel, lane]</param>
+    /// <param name="channels">Number of channels.</param>
+    /// <param name="states">State of each lane.</param>
+    /// <param name="slopes">[channel, state], added to.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    [MethodImpl(Hot)]
+    public static void Scatter(float* q, int channels, byte* states, float* slopes, int lanes)
+    {
+        int k = 0;
+        for (; k + 5 <= channels; k += 5)
+        {
+            float* q0 = q + k * lanes, q1 = q0 + lanes, q2 = q1 + lanes, q3 = q2 + lanes, q4 = q3 + lanes, target = slopes + 16 * k;
+            for (int at = 0; at < lanes; at++)
+            {
+                float* own = target + states[at];
+                own[0] += q0[at];
+                own[16] += q1[at];
+                own[32] += q2[at];
+                own[48] += q3[at];
+                own[64] += q4[at];
+            }
+        }
+        for (; k < channels; k++)
+            for (int at = 0; at < lanes; at++)
+                slopes[16 * k + states[at]] += q[k * lanes + at];
+    }
+}
+
+/// <summary>Where the scaled linear form hands over to log space.</summary>
+internal static class SimdLimits
+{
+    /// <summary>A region whose largest channel is below 2^-100 before scaling may have lost channels.</summary>
+    public const float Guard = 7.8886091e-31f;
+
+    /// <summary>A slope above 2^100 may overflow further down.</summary>
+    public const float LargestSlope = 1.2676506e30f;
+}

@@ -1,0 +1,94 @@
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+internal enum OpKind : byte
+{
+    /// <summary>Densities from evidence.</summary>
+    Input,
+
+    /// <summary>A product that is kept.</summary>
+    Product,
+
+    /// <summary>A mixture over one region.</summary>
+    SumOfOne,
+
+    /// <summary>A mixture over the Hadamard product of regions; the product is not kept.</summary>
+    SumOfProduct,
+
+    /// <summary>A mixture over several regions with exponents of their own.</summary>
+    SumOfMany,
+
+    /// <summary>Units of a small subtree from the table of its states.</summary>
+    Lookup,
+}
+
+/// <summary>One step of a program.</summary>
+internal sealed class Op
+{
+    public required OpKind Kind { get; init; }
+
+    /// <summary>The slot that receives the units.</summary>
+    public required int Slot { get; set; }
+
+    public required int Channels { get; init; }
+
+    /// <summary>The slots read.</summary>
+    public int[] Sources { get; init; } = [];
+
+    /// <summary>For each source whether this step is the first to write its slopes on the way down.</summary>
+    public bool[] First { get; set; } = [];
+
+    /// <summary>For each source whether anything below needs its slopes.</summary>
+    public bool[] Needed { get; set; } = [];
+
+    /// <summary>Index among the weight blocks, inputs or tables of the component.</summary>
+    public int Place { get; init; }
+
+    /// <summary>Columns of the weight block.</summary>
+    public int Columns { get; init; }
+
+    public ChannelTable? Table { get; init; }
+
+    public InputFamily? Family { get; init; }
+
+    /// <summary>The largest channel must be checked here, since nothing above does.</summary>
+    public bool Checked { get; set; }
+}
+
+/// <summary>The steps of one shape of sub-circuit, in order; which weights and variables they use is bound per component.</summary>
+internal sealed class OpProgram
+{
+    public required Op[] Ops { get; init; }
+
+    /// <summary>Channels of each slot.</summary>
+    public required int[] SlotChannels { get; init; }
+
+    /// <summary>First unit of each slot; units are counted in channels.</summary>
+    public required int[] SlotUnits { get; init; }
+
+    /// <summary>Units of all slots together.</summary>
+    public required int Units { get; init; }
+
+    /// <summary>Largest number of units that a step needs as scratch.</summary>
+    public required int Scratch { get; init; }
+
+    /// <summary>Slots of the regions that the root reads, in the order of the component's boundary.</summary>
+    public required int[] Boundary { get; init; }
+
+    /// <summary>Subtrees kept as tables.</summary>
+    public required TableShape[] Tables { get; init; }
+
+    /// <summary>Largest number of regions alive at a time.</summary>
+    public required int LiveRegions { get; init; }
+
+    public int Slots => SlotChannels.Length;
+}
+
+/// <summary>A subtree of at most four binary variables, evaluated once for each of its 16 states.</summary>
+/// <param name="Program">Its steps.</param>
+/// <param name="Blocks">Its weight blocks, by index among the component's.</param>
+/// <param name="Inputs">Its inputs, by index among the component's; bit i of a state is the value of input i.</param>
+/// <param name="Channels">Channels of its top.</param>
+/// <param name="Offset">First float of its table among the component's: [channel, state], then 16 exponents.</param>
+internal sealed record TableShape(OpProgram Program, int[] Blocks, int[] Inputs, int Channels, int Offset);

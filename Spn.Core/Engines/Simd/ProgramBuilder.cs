@@ -1,0 +1,293 @@
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>How the steps of a component are ordered and what memory they use.</summary>
+/// <param name="PostOrder">True: a region follows its children at once; false: level by level, as the plan lists them.</param>
+/// <param name="ReuseSlots">True frees a region's memory after its last reader; false keeps all for a downward pass.</param>
+/// <param name="Tabulate">True replaces small subtrees of binary variables by tables of their states.</param>
+internal readonly record struct ProgramOptions(bool PostOrder, bool ReuseSlots, bool Tabulate);
+
+/// <summary>Turns the regions of a component into steps.</summary>
+internal sealed class ProgramBuilder
+{
+    private const int TableVariables = 4;
+
+    private readonly RegionTable regions;
+    private readonly WeightBlocks blocks;
+    private readonly ProgramOptions options;
+    private readonly Dictionary<int, int> parents;
+    private readonly Dictionary<int, int> placeOfBlock;
+    private readonly Dictionary<int, int> placeOfInput;
+    private readonly HashSet<int> boundary;
+    private readonly Dictionary<int, int> slotOf = [];
+    private readonly List<Op> ops = [];
+    private readonly List<TableShape> tables = [];
+    private readonly Dictionary<string, OpProgram> tablePrograms = [];
+    private readonly Dictionary<int, int> binaryScope = [];
+
+    /// <param name="plan">The plan.</param>
+    /// <param name="component">The component.</param>
+    /// <param name="options">Order and memory.</param>
+    public ProgramBuilder(Plan plan, Component component, ProgramOptions options)
+        : this(plan, component.Regions, component.Boundary, component.Sums, component.Inputs, options) { }
+
+    private ProgramBuilder(Plan plan, IReadOnlyList<int> members, IReadOnlyList<int> boundary, IReadOnlyList<int> sums, IReadOnlyList<int> inputs, ProgramOptions options)
+    {
+        Plan = plan;
+        regions = plan.Regions;
+        blocks = plan.Blocks;
+        this.options = options;
+        this.boundary = [.. boundary];
+        Members = members;
+        BoundaryList = boundary;
+        parents = members.ToDictionary(r => r, _ => 0);
+        foreach (int r in members)
+            foreach (int child in regions.Children(r)) parents[child]++;
+        foreach (int r in boundary) parents[r]++;
+        placeOfBlock = sums.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
+        placeOfInput = inputs.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
+    }
+
+    private Plan Plan { get; }
+
+    private IReadOnlyList<int> Members { get; }
+
+    private IReadOnlyList<int> BoundaryList { get; }
+
+    public OpProgram Build()
+    {
+        if (options.Tabulate) FindBinarySubtrees();
+        if (options.PostOrder)
+            foreach (int r in BoundaryList) EmitDeep(r);
+        else
+            foreach (int r in Reachable()) Emit(r);
+        MarkSlopes();
+        return Place();
+    }
+
+    /// <summary>A product that only its sum reads is made on the fly.</summary>
+    private bool Inlined(int region) =>
+        regions.Kind(region) == RegionKind.Product && parents[region] == 1 && !boundary.Contains(region)
+        && regions.Table(region).IsHadamard && onlyChildOfSum.Contains(region);
+
+    private HashSet<int> onlyChildOfSum => field ??= [.. Members.Where(r => regions.Kind(r) == RegionKind.Sum && regions.Children(r).Length == 1).Select(r => regions.Children(r)[0])];
+
+    /// <summary>The regions whose units a region reads, products on the fly looked through.</summary>
+    private int[] Reads(int region)
+    {
+        if (IsTable(region)) return [];
+        int[] children = regions.Children(region).ToArray();
+        return children.Length == 1 && Inlined(children[0]) ? regions.Children(children[0]).ToArray() : children;
+    }
+
+    private List<int> Reachable()
+    {
+        var wanted = new HashSet<int>(BoundaryList);
+        for (int i = Members.Count - 1; i >= 0; i--)
+            if (wanted.Contains(Members[i]))
+                foreach (int child in Reads(Members[i])) wanted.Add(child);
+        return [.. Members.Where(wanted.Contains)];
+    }
+
+    private void EmitDeep(int region)
+    {
+        if (slotOf.ContainsKey(region)) return;
+        // Explicit stack: chains of thousands of regions are legal.
+        var stack = new Stack<(int Region, bool Ready)>([(region, false)]);
+        while (stack.Count > 0)
+        {
+            (int r, bool ready) = stack.Pop();
+            if (slotOf.ContainsKey(r)) continue;
+            if (ready)
+            {
+                Emit(r);
+                continue;
+            }
+            stack.Push((r, true));
+            // The child with the larger scope first: fewest regions alive. The stack turns the order round.
+            foreach (int child in Reads(r).OrderBy(c => regions.Scope(c).Count)) stack.Push((child, false));
+        }
+    }
+
+    private void Emit(int region)
+    {
+        int slot = slotOf[region] = ops.Count;
+        int channels = regions.Channels(region);
+        if (IsTable(region))
+        {
+            ops.Add(new Op { Kind = OpKind.Lookup, Slot = slot, Channels = channels, Place = AddTable(region), Checked = boundary.Contains(region) });
+            return;
+        }
+        int[] children = regions.Children(region).ToArray();
+        int[] sources = [.. Reads(region).Select(c => slotOf[c])];
+        switch (regions.Kind(region))
+        {
+            case RegionKind.Input:
+                ops.Add(new Op { Kind = OpKind.Input, Slot = slot, Channels = channels, Place = placeOfInput[region], Family = regions.Input(region).Family });
+                break;
+            case RegionKind.Product:
+                ops.Add(new Op { Kind = OpKind.Product, Slot = slot, Channels = channels, Sources = sources, Table = regions.Table(region) });
+                break;
+            default:
+                OpKind kind = children.Length > 1 ? OpKind.SumOfMany : Inlined(children[0]) ? OpKind.SumOfProduct : OpKind.SumOfOne;
+                ops.Add(new Op
+                {
+                    Kind = kind,
+                    Slot = slot,
+                    Channels = channels,
+                    Sources = sources,
+                    Place = placeOfBlock[region],
+                    Columns = blocks[regions.Block(region)].Columns,
+                });
+                break;
+        }
+    }
+
+    /// <summary>Number of binary variables below a region when the region can be a table, else absent.</summary>
+    private void FindBinarySubtrees()
+    {
+        foreach (int r in Members)
+        {
+            ReadOnlySpan<int> children = regions.Children(r);
+            int variables = 0;
+            bool fits = regions.Kind(r) switch
+            {
+                RegionKind.Input => regions.Input(r).Family.States == 2,
+                RegionKind.Sum => children.Length == 1,
+                _ => true,
+            };
+            foreach (int child in children)
+            {
+                fits &= parents[child] == 1 && binaryScope.TryGetValue(child, out int below) && (variables += below) <= TableVariables;
+            }
+            if (fits) binaryScope[r] = regions.Kind(r) == RegionKind.Input ? 1 : variables;
+        }
+    }
+
+    /// <summary>The highest regions that fit are tables.</summary>
+    private bool IsTable(int region) =>
+        binaryScope.ContainsKey(region) && regions.Kind(region) == RegionKind.Sum && !CoveredFromAbove(region);
+
+    private HashSet<int> coveredFromAbove => field ??= Covered();
+
+    private bool CoveredFromAbove(int region) => coveredFromAbove.Contains(region);
+
+    private HashSet<int> Covered()
+    {
+        var covered = new HashSet<int>();
+        for (int i = Members.Count - 1; i >= 0; i--)
+        {
+            int r = Members[i];
+            bool isTop = regions.Kind(r) == RegionKind.Sum && binaryScope.ContainsKey(r);
+            if (isTop || covered.Contains(r))
+                foreach (int child in regions.Children(r)) covered.Add(child);
+        }
+        return covered;
+    }
+
+    private int AddTable(int top)
+    {
+        List<int> below = [];
+        var stack = new Stack<int>([top]);
+        while (stack.Count > 0)
+        {
+            int r = stack.Pop();
+            below.Add(r);
+            foreach (int child in regions.Children(r)) stack.Push(child);
+        }
+        below.Sort();
+        int[] sums = [.. below.Where(r => regions.Kind(r) == RegionKind.Sum)];
+        int[] inputs = [.. below.Where(r => regions.Kind(r) == RegionKind.Input)];
+        string shape = Component.Signature(Plan, below, [top]);
+        if (!tablePrograms.TryGetValue(shape, out OpProgram? program))
+            tablePrograms[shape] = program = new ProgramBuilder(Plan, below, [top], sums, inputs, new ProgramOptions(true, false, false)).Build();
+        int offset = tables.Count == 0 ? 0 : tables[^1].Offset + 16 * (tables[^1].Channels + 1);
+        tables.Add(new TableShape(program, [.. sums.Select(r => placeOfBlock[r])], [.. inputs.Select(r => placeOfInput[r])], regions.Channels(top), offset));
+        return tables.Count - 1;
+    }
+
+    /// <summary>Marks which step writes a slope first on the way down, and which slopes nothing needs.</summary>
+    private void MarkSlopes()
+    {
+        var needed = new bool[ops.Count];
+        foreach (Op op in ops)
+            needed[op.Slot] = op.Kind switch
+            {
+                OpKind.Input => op.Family!.ParameterCount > 0,
+                _ => true,
+            };
+        var written = new bool[ops.Count];
+        foreach (int r in BoundaryList) written[slotOf[r]] = true;
+        for (int i = ops.Count - 1; i >= 0; i--)
+        {
+            Op op = ops[i];
+            op.Needed = [.. op.Sources.Select(s => needed[s])];
+            op.First = [.. op.Sources.Select(s => !written[s])];
+            foreach (int s in op.Sources) written[s] = true;
+        }
+    }
+
+    private OpProgram Place()
+    {
+        int[] channels = [.. ops.Select(o => o.Channels)];
+        int[] boundarySlots = [.. BoundaryList.Select(r => slotOf[r])];
+        var lastRead = new int[ops.Count];
+        for (int i = 0; i < ops.Count; i++)
+        {
+            lastRead[ops[i].Slot] = i;
+            foreach (int s in ops[i].Sources) lastRead[s] = i;
+        }
+        foreach (int s in boundarySlots) lastRead[s] = ops.Count;
+
+        var home = new int[ops.Count];
+        int used = 0, alive = 0, most = 0;
+        var free = new Dictionary<int, Stack<int>>();
+        List<int> homeChannels = [], homeUnits = [];
+        for (int i = 0; i < ops.Count; i++)
+        {
+            Op op = ops[i];
+            // A sum reads everything before it writes, so it may take over the place of what it frees.
+            if (options.ReuseSlots)
+                foreach (int s in op.Sources.Distinct())
+                    if (lastRead[s] == i)
+                    {
+                        Free(s);
+                        alive--;
+                    }
+            bool recycled = free.TryGetValue(op.Channels, out Stack<int>? places) && places.Count > 0;
+            if (recycled) home[i] = places!.Pop();
+            else
+            {
+                home[i] = homeChannels.Count;
+                homeChannels.Add(op.Channels);
+                homeUnits.Add(used);
+                used += op.Channels;
+            }
+            if (op.Kind != OpKind.Input) most = Math.Max(most, ++alive);
+        }
+        int scratch = ops.Select(o => Math.Max(o.Columns, o.Channels)).DefaultIfEmpty(0).Max();
+        Op[] placed = [.. ops.Select((o, i) => new Op
+        {
+            Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
+            Place = o.Place, Columns = o.Columns, Table = o.Table, Family = o.Family, Checked = o.Checked,
+        })];
+        return new OpProgram
+        {
+            Ops = placed,
+            SlotChannels = [.. homeChannels],
+            SlotUnits = [.. homeUnits],
+            Units = used,
+            Scratch = scratch,
+            Boundary = [.. boundarySlots.Select(s => home[s])],
+            Tables = [.. tables],
+            LiveRegions = most,
+        };
+
+        void Free(int slot)
+        {
+            if (!free.TryGetValue(channels[slot], out Stack<int>? places)) free[channels[slot]] = places = [];
+            places.Push(home[slot]);
+        }
+    }
+}

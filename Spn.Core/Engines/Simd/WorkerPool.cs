@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>Threads that share the items of a loop; short loops follow each other closely, so idle workers spin a while before they sleep.</summary>
+internal sealed class WorkerPool
+{
+    private static readonly ConcurrentDictionary<int, WorkerPool> Pools = new();
+
+    private readonly Lock entry = new();
+    private readonly SemaphoreSlim wake = new(0);
+    private readonly int helpers;
+    private Action<int, int> body = (_, _) => { };
+    private volatile int generation;
+    private int items;
+    private int next;
+    private int running;
+    private int asleep;
+    private Exception? failure;
+
+    private WorkerPool(int threads)
+    {
+        Threads = threads;
+        helpers = threads - 1;
+        for (int worker = 1; worker < threads; worker++)
+        {
+            int own = worker;
+            new Thread(() => Serve(own)) { IsBackground = true, Name = $"spn worker {own}" }.Start();
+        }
+    }
+
+    /// <summary>Number of workers, the caller included.</summary>
+    public int Threads { get; }
+
+    /// <summary>The pool of that many threads, shared by the process.</summary>
+    public static WorkerPool Of(int threads) => Pools.GetOrAdd(threads, n => new WorkerPool(n));
+
+    /// <summary>Runs body(item, worker) for every item; workers are numbered from 0. Runs alone when the pool is busy with another caller.</summary>
+    public void Run(int count, Action<int, int> loop)
+    {
+        if (helpers == 0 || count < 2 || !entry.TryEnter())
+        {
+            for (int item = 0; item < count; item++) loop(item, 0);
+            return;
+        }
+        try
+        {
+            body = loop;
+            items = count;
+            next = -1;
+            failure = null;
+            Volatile.Write(ref running, helpers);
+            generation++;
+            int sleeping = Interlocked.Exchange(ref asleep, 0);
+            if (sleeping > 0) wake.Release(sleeping);
+            Work(0);
+            var spin = new SpinWait();
+            while (Volatile.Read(ref running) > 0) spin.SpinOnce(sleep1Threshold: -1);
+            if (failure is not null) throw new AggregateException(failure);
+        }
+        finally
+        {
+            entry.Exit();
+        }
+    }
+
+    private void Work(int worker)
+    {
+        try
+        {
+            for (int item = Interlocked.Increment(ref next); item < items; item = Interlocked.Increment(ref next)) body(item, worker);
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref failure, e, null);
+            Volatile.Write(ref next, items);
+        }
+    }
+
+    private void Serve(int worker)
+    {
+        int seen = 0;
+        while (true)
+        {
+            for (int spins = 0; generation == seen && spins < 4000; spins++) Thread.SpinWait(8);
+            while (generation == seen)
+            {
+                Interlocked.Increment(ref asleep);
+                if (generation != seen)
+                {
+                    // The caller may have counted this worker already: then its release is still to come and is taken here.
+                    if (!TryLeave()) wake.Wait();
+                    break;
+                }
+                wake.Wait();
+            }
+            seen = generation;
+            Work(worker);
+            Interlocked.Decrement(ref running);
+        }
+    }
+
+    private bool TryLeave()
+    {
+        for (int now = Volatile.Read(ref asleep); now > 0; now = Volatile.Read(ref asleep))
+            if (Interlocked.CompareExchange(ref asleep, now - 1, now) == now) return true;
+        return false;
+    }
+}
