@@ -266,7 +266,7 @@ internal sealed class ProgramBuilder
             }
             if (op.Kind != OpKind.Input) most = Math.Max(most, ++alive);
         }
-        int scratch = ops.Select(o => Math.Max(o.Columns, o.Channels)).DefaultIfEmpty(0).Max();
+        int scratch = Math.Max(2, ops.Max(o => Math.Max(o.Columns, o.Channels)));
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,

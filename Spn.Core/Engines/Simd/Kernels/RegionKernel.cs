@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Spn.Core.Engines.Simd.Kernels;
 
@@ -107,18 +108,20 @@ internal static unsafe class RegionKernel<L, F, I>
         }
     }
 
-    /// <summary>r = q * scale, and the largest r of a lane is kept: slopes that leave the float range are found there.</summary>
+    /// <summary>r = q * scale, and the largest |r| of a lane is kept: slopes that leave the float range are found there.</summary>
     [MethodImpl(Hot)]
     public static void ScaleSlopes(float* q, float* scale, int channels, float* largest, int lanes)
     {
         int n = L.Count, end = channels * lanes;
+        I magnitude = L.BroadcastInt(0x7fffffff);
         for (int at = 0; at < lanes; at += n)
         {
             F factor = L.Load(scale + at), max = L.Load(largest + at);
             for (int o = at; o < end; o += lanes)
             {
                 F r = L.Multiply(L.Load(q + o), factor);
-                max = L.Max(max, r);
+                // The order matters: a NaN gives way to what was seen before, an infinity.
+                max = L.Max(L.AsFloat(L.And(L.AsInt(r), magnitude)), max);
                 L.Store(q + o, r);
             }
             L.Store(largest + at, max);
@@ -134,6 +137,22 @@ internal static unsafe class RegionKernel<L, F, I>
         {
             I value = L.Widen(x + at);
             for (int s = 0; s < states; s++) L.Store(y + s * lanes + at, L.OneWhereEqual(value, L.BroadcastInt(s)));
+        }
+    }
+
+    /// <summary>The state of a subtree: bit i is the value of variable i.</summary>
+    /// <param name="values">First lane of each variable's values, 0 or 1.</param>
+    /// <param name="count">Number of variables.</param>
+    /// <param name="states">Receives the states.</param>
+    /// <param name="lanes">Number of lanes, a multiple of 16.</param>
+    [MethodImpl(Hot)]
+    public static void States(byte** values, int count, byte* states, int lanes)
+    {
+        for (int at = 0; at < lanes; at += 16)
+        {
+            Vector128<byte> state = Vector128.Load(values[count - 1] + at);
+            for (int i = count - 2; i >= 0; i--) state = state + state + Vector128.Load(values[i] + at);
+            Vector128.Store(state, states + at);
         }
     }
 

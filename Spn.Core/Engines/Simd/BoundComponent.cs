@@ -1,0 +1,38 @@
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>A component with what its program refers to by index.</summary>
+internal sealed class BoundComponent
+{
+    public BoundComponent(Plan plan, Component component, OpProgram program, WeightLayout layout)
+    {
+        Program = program;
+        Source = component;
+        Weights = [.. component.Sums.Select(r => layout.BlockOffset[plan.Regions.Block(r)])];
+        Blocks = [.. component.Sums.Select(plan.Regions.Block)];
+        Inputs = [.. component.Inputs.Select(plan.Regions.Input)];
+        TableFloats = program.Tables.Length == 0 ? 0 : program.Tables[^1].Offset + 16 * (program.Tables[^1].Channels + 1);
+    }
+
+    public Component Source { get; }
+
+    public OpProgram Program { get; }
+
+    /// <summary>First weight of each block in the engine's layout.</summary>
+    public int[] Weights { get; }
+
+    /// <summary>The plan's block behind each.</summary>
+    public int[] Blocks { get; }
+
+    public InputPlace[] Inputs { get; }
+
+    /// <summary>Floats of its state tables.</summary>
+    public int TableFloats { get; }
+
+    /// <summary>First float of its state tables among all components'.</summary>
+    public int TableOffset { get; set; }
+
+    /// <summary>For each input the first float of its value table, or -1.</summary>
+    public int[] ValueTables { get; set; } = [];
+}

@@ -1,0 +1,114 @@
+using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>The input steps: densities from evidence, and statistics of input parameters.</summary>
+internal static unsafe class InputRunner<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    /// <summary>Families with at most that many states are looked up in a table of their values.</summary>
+    public const int TableStates = 16;
+
+    private const double LogOfTwo = 0.69314718055994531;
+
+    public static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
+
+    /// <summary>Writes the value table of a discrete input: [component, state], then 16 exponents.</summary>
+    public static void MakeTable(InputFamily family, ReadOnlySpan<double> parameters, float* table)
+    {
+        var logs = new double[family.Components];
+        for (int s = 0; s < family.States; s++)
+        {
+            for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, s, parameters);
+            ((int*)table)[16 * logs.Length + s] = Scaled(logs, table + s, 16);
+        }
+    }
+
+    public static void Forward(Op op, in RunSource source, float* y, int* e, int lanes)
+    {
+        InputFamily family = op.Family!;
+        int place = source.Input(op);
+        new Span<int>(e, lanes).Clear();
+        if (family is IndicatorFamily && family.States <= 256) RegionKernel<L, F, I>.Indicators(source.Values(op), y, op.Channels, lanes);
+        else if (HasTable(family)) RegionKernel<L, F, I>.Lookup(source.ValueTables + source.Component.ValueTables[place], op.Channels, source.Values(op), y, e, lanes);
+        else
+        {
+            InputPlace input = source.Component.Inputs[place];
+            ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
+            var logs = new double[op.Channels];
+            for (int lane = 0; lane < lanes; lane++)
+            {
+                float x = Value(family, source, input.Variable, lane);
+                for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, x, parameters);
+                e[lane] = Scaled(logs, y + lane, lanes);
+            }
+        }
+        byte* hidden = HiddenLanes(op, source);
+        if (hidden == null) return;
+        for (int lane = 0; lane < lanes; lane++)
+            if (hidden[lane] != 0)
+            {
+                for (int k = 0; k < op.Channels; k++) y[k * lanes + lane] = 1;
+                e[lane] = 0;
+            }
+    }
+
+    /// <summary>Adds the derivatives by the parameters of an input.</summary>
+    public static void Gather(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
+    {
+        InputFamily family = op.Family!;
+        InputPlace input = source.Component.Inputs[source.Input(op)];
+        ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
+        Span<double> gradient = source.InputGradient.Slice(input.Offset, family.ParameterCount);
+        float* flows = ws.Scratch;
+        RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
+        byte* hidden = HiddenLanes(op, source);
+        if (HasTable(family))
+        {
+            byte* values = source.Values(op);
+            int states = family.States!.Value;
+            Span<double> byState = stackalloc double[TableStates];
+            for (int k = 0; k < op.Channels; k++)
+            {
+                byState.Clear();
+                for (int lane = 0; lane < lanes; lane++)
+                    if (hidden == null || hidden[lane] == 0) byState[values[lane] & 15] += flows[k * lanes + lane];
+                for (int s = 0; s < states; s++)
+                    if (byState[s] != 0) family.AddGradient(k, s, byState[s], parameters, gradient);
+            }
+            return;
+        }
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            if (hidden != null && hidden[lane] != 0) continue;
+            float x = Value(family, source, input.Variable, lane);
+            for (int k = 0; k < op.Channels; k++)
+                if (flows[k * lanes + lane] != 0) family.AddGradient(k, x, flows[k * lanes + lane], parameters, gradient);
+        }
+    }
+
+    private static float Value(InputFamily family, in RunSource source, int variable, int lane) =>
+        family.States <= 256 ? source.Codes[(long)variable * source.Stride + lane] : source.Reals[(long)variable * source.Stride + lane];
+
+    private static byte* HiddenLanes(Op op, in RunSource source) =>
+        source.Hidden == null || source.Table is not null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
+
+    /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and returns the power of two taken out.</summary>
+    private static int Scaled(ReadOnlySpan<double> logs, float* to, int stride)
+    {
+        double max = double.NegativeInfinity;
+        foreach (double l in logs) max = Math.Max(max, l);
+        // Out of the range of exponents: the lane becomes 0 and is redone in log space.
+        if (!(Math.Abs(max) < 5e8))
+        {
+            for (int k = 0; k < logs.Length; k++) to[k * stride] = 0;
+            return 0;
+        }
+        int exponent = (int)Math.Floor(max / LogOfTwo);
+        for (int k = 0; k < logs.Length; k++) to[k * stride] = (float)Math.Exp(logs[k] - exponent * LogOfTwo);
+        return exponent;
+    }
+}

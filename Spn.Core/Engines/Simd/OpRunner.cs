@@ -1,0 +1,296 @@
+using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>Where a run of a program finds its weights, evidence and tables.</summary>
+internal unsafe ref struct RunSource
+{
+    public BoundComponent Component;
+
+    /// <summary>For a table's program: its blocks and inputs among the component's; null for the component's own program.</summary>
+    public TableShape? Table;
+
+    /// <summary>Weights and statistics in the engine's layout.</summary>
+    public float* Weights;
+    public float* Statistics;
+
+    /// <summary>Evidence of the first lane, [variable, lane], or for a table the values of its inputs in each state.</summary>
+    public byte* Codes;
+    public float* Reals;
+    public byte* Hidden;
+    public int Stride;
+
+    /// <summary>State tables of the component, and the slopes gathered for them.</summary>
+    public float* Tables;
+    public float* TableSlopes;
+
+    /// <summary>Value tables of all discrete inputs.</summary>
+    public float* ValueTables;
+
+    /// <summary>Parameters in double precision, and where derivatives by input parameters are added.</summary>
+    public ReadOnlySpan<double> Parameters;
+    public Span<double> InputGradient;
+
+    public readonly int Block(Op op) => Table is null ? op.Place : Table.Blocks[op.Place];
+
+    public readonly int Input(Op op) => Table is null ? op.Place : Table.Inputs[op.Place];
+
+    public readonly byte* Values(Op op) => Table is null ? Codes + (long)Component.Inputs[op.Place].Variable * Stride : Codes + op.Place * 16;
+}
+
+/// <summary>Runs the steps of a program on a tile of lanes: upward, downward, statistics.</summary>
+internal static unsafe class OpRunner<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    private const int WeightStride = WeightGroup.Lanes;
+
+    public static void Forward(OpProgram program, in RunSource source, Workspace ws, int lanes)
+    {
+        new Span<float>(ws.Guard, lanes).Fill(float.MaxValue);
+        foreach (Op op in program.Ops) Forward(program, op, source, ws, lanes);
+    }
+
+    public static void Forward(OpProgram program, Op op, in RunSource source, Workspace ws, int lanes)
+    {
+        float* y = ws.Units + (long)program.SlotUnits[op.Slot] * lanes;
+        int* e = ws.Exponents + (long)op.Slot * lanes;
+        float* scale = ws.Scales == null ? null : ws.Scales + (long)op.Slot * lanes;
+        switch (op.Kind)
+        {
+            case OpKind.Input:
+                InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
+                // Exponents of inputs are already normalised; only a density of 0 everywhere can fall below the guard.
+                if (op.Family!.ParameterCount > 0) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, null, ws.Guard, lanes);
+                break;
+            case OpKind.Lookup:
+                TableShape table = program.Tables[op.Place];
+                FindStates(table, source, ws, lanes);
+                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, ws.States, y, e, lanes);
+                if (op.Checked) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, null, ws.Guard, lanes);
+                break;
+            case OpKind.Product:
+                SumExponents(op, ws, e, lanes);
+                for (int o = 0; o < op.Channels; o++) ProductOf(program, op, o, except: -1, ws, ws.Scratch + (long)o * lanes, lanes);
+                new Span<float>(ws.Scratch, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, scale, ws.Guard, lanes);
+                break;
+            default:
+                float* x = SumInputs(program, op, ws, lanes);
+                if (op.Kind == OpKind.SumOfMany) new Span<int>(ws.OtherScratch, lanes).CopyTo(new Span<int>(e, lanes));
+                else SumExponents(op, ws, e, lanes);
+                float* w = source.Weights + source.Component.Weights[source.Block(op)];
+                bool overwrites = x == y;
+                float* target = overwrites ? ws.OtherScratch : y;
+                MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
+                if (overwrites) new Span<float>(target, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, scale, ws.Guard, lanes);
+                break;
+        }
+    }
+
+    /// <summary>Carries the slopes of the boundary down; statistics are left to <see cref="Gather"/>, which may follow a check.</summary>
+    public static void Backward(OpProgram program, in RunSource source, Workspace ws, int lanes)
+    {
+        new Span<float>(ws.Largest, lanes).Clear();
+        for (int i = program.Ops.Length - 1; i >= 0; i--)
+        {
+            Op op = program.Ops[i];
+            float* q = ws.Slopes + (long)program.SlotUnits[op.Slot] * lanes;
+            switch (op.Kind)
+            {
+                case OpKind.Input or OpKind.Lookup:
+                    break;
+                case OpKind.Product:
+                    RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, op.Channels, ws.Largest, lanes);
+                    ProductSlopes(program, op, ws, q, lanes);
+                    break;
+                default:
+                    RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, op.Channels, ws.Largest, lanes);
+                    SumSlopes(program, op, source, ws, q, lanes);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Adds the statistics of all sums, input parameters and tables, from the slopes of <see cref="Backward"/>.</summary>
+    public static void Gather(OpProgram program, in RunSource source, Workspace ws, int lanes)
+    {
+        foreach (Op op in program.Ops)
+        {
+            float* q = ws.Slopes + (long)program.SlotUnits[op.Slot] * lanes;
+            switch (op.Kind)
+            {
+                case OpKind.Product:
+                    break;
+                case OpKind.Input:
+                    if (op.Family!.ParameterCount > 0)
+                        InputRunner<L, F, I>.Gather(op, source, ws, ws.Units + (long)program.SlotUnits[op.Slot] * lanes, q, lanes);
+                    break;
+                case OpKind.Lookup:
+                    TableShape table = program.Tables[op.Place];
+                    FindStates(table, source, ws, lanes);
+                    RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States, source.TableSlopes + table.Offset, lanes);
+                    break;
+                default:
+                    float* x = SumInputs(program, op, ws, lanes);
+                    float* s = source.Statistics + source.Component.Weights[source.Block(op)];
+                    MatrixKernel<L, F, I>.AddOuter(s, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, q, x, lanes);
+                    break;
+            }
+        }
+    }
+
+    private static void FindStates(TableShape table, in RunSource source, Workspace ws, int lanes)
+    {
+        byte** values = stackalloc byte*[4];
+        for (int i = 0; i < table.Inputs.Length; i++)
+            values[i] = source.Codes + (long)source.Component.Inputs[table.Inputs[i]].Variable * source.Stride;
+        RegionKernel<L, F, I>.States(values, table.Inputs.Length, ws.States, lanes);
+    }
+
+    private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;
+
+    private static float* SlopesOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Slopes + (long)program.SlotUnits[slot] * lanes;
+
+    /// <summary>The columns that a sum mixes, [column, lane].</summary>
+    private static float* SumInputs(OpProgram program, Op op, Workspace ws, int lanes)
+    {
+        float* first = UnitsOf(program, ws, op.Sources[0], lanes);
+        int count = op.Columns * lanes;
+        switch (op.Kind)
+        {
+            case OpKind.SumOfOne:
+                return first;
+            case OpKind.SumOfProduct:
+                if (op.Sources.Length == 1) return first;
+                RegionKernel<L, F, I>.Multiply(first, UnitsOf(program, ws, op.Sources[1], lanes), ws.Scratch, count);
+                for (int t = 2; t < op.Sources.Length; t++)
+                    RegionKernel<L, F, I>.Multiply(ws.Scratch, UnitsOf(program, ws, op.Sources[t], lanes), ws.Scratch, count);
+                return ws.Scratch;
+            default:
+                // Exponents of the regions differ; all are brought to the largest. That exponent stays in the spare scratch.
+                int* highest = (int*)ws.OtherScratch;
+                Highest(op, ws, highest, lanes);
+                float* factor = ws.OtherScratch + lanes;
+                float* to = ws.Scratch;
+                foreach (int s in op.Sources)
+                {
+                    int channels = program.SlotChannels[s];
+                    RegionKernel<L, F, I>.PowerOfDifference(ws.Exponents + (long)s * lanes, highest, factor, lanes);
+                    RegionKernel<L, F, I>.Scale(UnitsOf(program, ws, s, lanes), factor, to, channels, lanes);
+                    to += (long)channels * lanes;
+                }
+                return ws.Scratch;
+        }
+    }
+
+    private static void Highest(Op op, Workspace ws, int* highest, int lanes)
+    {
+        new Span<int>(ws.Exponents + (long)op.Sources[0] * lanes, lanes).CopyTo(new Span<int>(highest, lanes));
+        for (int t = 1; t < op.Sources.Length; t++)
+            RegionKernel<L, F, I>.MaxExponents(highest, ws.Exponents + (long)op.Sources[t] * lanes, highest, lanes);
+    }
+
+    private static void SumExponents(Op op, Workspace ws, int* e, int lanes)
+    {
+        int* first = ws.Exponents + (long)op.Sources[0] * lanes;
+        if (op.Sources.Length == 1)
+        {
+            if (first != e) new Span<int>(first, lanes).CopyTo(new Span<int>(e, lanes));
+            return;
+        }
+        // When e is the place of one of the sources, that one must be read first.
+        int own = Array.IndexOf(op.Sources, op.Slot);
+        if (own > 0) first = ws.Exponents + (long)op.Sources[own] * lanes;
+        bool started = false;
+        for (int t = 0; t < op.Sources.Length; t++)
+        {
+            if (t == Math.Max(own, 0)) continue;
+            RegionKernel<L, F, I>.AddExponents(started ? e : first, ws.Exponents + (long)op.Sources[t] * lanes, e, lanes);
+            started = true;
+        }
+    }
+
+    /// <summary>One channel of a product, with one source left out when asked.</summary>
+    private static void ProductOf(OpProgram program, Op op, int channel, int except, Workspace ws, float* to, int lanes)
+    {
+        bool started = false;
+        for (int t = 0; t < op.Sources.Length; t++)
+        {
+            if (t == except) continue;
+            float* x = UnitsOf(program, ws, op.Sources[t], lanes) + (long)op.Table![t, channel] * lanes;
+            if (started) RegionKernel<L, F, I>.Multiply(to, x, to, lanes);
+            else new Span<float>(x, lanes).CopyTo(new Span<float>(to, lanes));
+            started = true;
+        }
+        if (!started) new Span<float>(to, lanes).Fill(1);
+    }
+
+    private static void ProductSlopes(OpProgram program, Op op, Workspace ws, float* r, int lanes)
+    {
+        for (int t = 0; t < op.Sources.Length; t++)
+        {
+            if (!op.Needed[t]) continue;
+            float* q = SlopesOf(program, ws, op.Sources[t], lanes);
+            if (op.First[t]) new Span<float>(q, program.SlotChannels[op.Sources[t]] * lanes).Clear();
+            for (int o = 0; o < op.Channels; o++)
+            {
+                ProductOf(program, op, o, t, ws, ws.Scratch, lanes);
+                RegionKernel<L, F, I>.MultiplyAdd(r + (long)o * lanes, ws.Scratch, q + (long)op.Table![t, o] * lanes, lanes);
+            }
+        }
+    }
+
+    private static void SumSlopes(OpProgram program, Op op, in RunSource source, Workspace ws, float* r, int lanes)
+    {
+        if (!op.Needed.Contains(true)) return;
+        float* w = source.Weights + source.Component.Weights[source.Block(op)];
+        int count = op.Columns * lanes;
+        if (op.Sources.Length == 1)
+        {
+            float* q = SlopesOf(program, ws, op.Sources[0], lanes);
+            float* target = op.First[0] ? q : ws.Scratch;
+            MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, target, lanes);
+            if (!op.First[0]) RegionKernel<L, F, I>.Add(target, q, count);
+            return;
+        }
+        float* d = ws.Scratch;
+        if (op.Kind == OpKind.SumOfMany)
+        {
+            int* highest = (int*)ws.OtherScratch;
+            float* factor = ws.OtherScratch + lanes;
+            MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, d, lanes);
+            Highest(op, ws, highest, lanes);
+            for (int t = 0; t < op.Sources.Length; t++)
+            {
+                int channels = program.SlotChannels[op.Sources[t]];
+                float* q = SlopesOf(program, ws, op.Sources[t], lanes);
+                RegionKernel<L, F, I>.PowerOfDifference(ws.Exponents + (long)op.Sources[t] * lanes, highest, factor, lanes);
+                RegionKernel<L, F, I>.Scale(d, factor, d, channels, lanes);
+                if (op.First[t]) new Span<float>(d, channels * lanes).CopyTo(new Span<float>(q, channels * lanes));
+                else RegionKernel<L, F, I>.Add(d, q, channels * lanes);
+                d += (long)channels * lanes;
+            }
+            return;
+        }
+        MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, d, lanes);
+        for (int t = 0; t < op.Sources.Length; t++)
+        {
+            if (!op.Needed[t]) continue;
+            float* q = SlopesOf(program, ws, op.Sources[t], lanes);
+            float* others = d;
+            for (int u = 0, left = op.Sources.Length - 1; u < op.Sources.Length; u++)
+            {
+                if (u == t) continue;
+                float* x = UnitsOf(program, ws, op.Sources[u], lanes);
+                bool last = --left == 0;
+                if (last && !op.First[t]) RegionKernel<L, F, I>.MultiplyAdd(others, x, q, count);
+                else RegionKernel<L, F, I>.Multiply(others, x, last ? q : ws.OtherScratch, count);
+                others = ws.OtherScratch;
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+using System.Runtime.Intrinsics;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>The root sum over all components: the last mixture and the last logarithm are taken in double precision.</summary>
+/// <remarks>Units of the components' tops are [column, row], exponents [child, row]; rows are padded to a multiple of 32.</remarks>
+internal sealed unsafe class RootMixture : IDisposable
+{
+    private const int ChunkRows = 64;
+    private const double LogOfTwo = 0.69314718055994531;
+    private const double LeastSum = 1e-30;
+
+    private readonly int[] channels;
+    private readonly int columns;
+    private readonly int classes;
+    private readonly int weightOffset;
+    private NativeBuffer buffer = new(0);
+    private double[] partial = [];
+
+    public RootMixture(Plan plan, WeightLayout layout)
+    {
+        RegionTable regions = plan.Regions;
+        channels = [.. regions.Children(regions.Root).ToArray().Select(regions.Channels)];
+        columns = channels.Sum();
+        classes = plan.Classes;
+        weightOffset = layout.BlockOffset[regions.Block(regions.Root)];
+    }
+
+    public int Children => channels.Length;
+
+    public int Stride { get; private set; }
+
+    /// <summary>Units of the tops, [column, row].</summary>
+    public float* Units { get; private set; }
+
+    /// <summary>Slopes of the tops, [column, row].</summary>
+    public float* Slopes { get; private set; }
+
+    /// <summary>Exponents of the tops, [child, row].</summary>
+    public int* Exponents { get; private set; }
+
+    private int* Highest { get; set; }
+
+    private double* Sums { get; set; }
+
+    public long Bytes => buffer.Bytes;
+
+    public void Fit(int rows)
+    {
+        Stride = (rows + 31) / 32 * 32;
+        long floats = (long)Stride * (2 * columns + channels.Length + 1 + 2 * classes);
+        if (buffer.Bytes < floats * sizeof(float))
+        {
+            buffer.Dispose();
+            buffer = new NativeBuffer(floats * sizeof(float));
+        }
+        Sums = (double*)buffer.Floats;
+        Units = buffer.Floats + (long)Stride * 2 * classes;
+        Slopes = Units + (long)Stride * columns;
+        Exponents = (int*)(Slopes + (long)Stride * columns);
+        Highest = Exponents + (long)Stride * channels.Length;
+    }
+
+    /// <summary>Log-likelihoods of all rows; rows whose sum may have lost digits are marked.</summary>
+    public void Forward(float* weights, int rows, WorkerPool pool, Span<double> logLikelihoods, byte[] suspect)
+    {
+        float* w = weights + weightOffset;
+        pool.Run((Stride + ChunkRows - 1) / ChunkRows, (chunk, _) =>
+        {
+            for (int row = chunk * ChunkRows; row < Math.Min(Stride, (chunk + 1) * ChunkRows); row += 8) ForwardEight(w, row);
+        });
+        for (int row = 0; row < rows; row++)
+            for (int c = 0; c < classes; c++)
+            {
+                double sum = Sums[(long)c * Stride + row];
+                logLikelihoods[row * classes + c] = Math.Log(sum) + Highest[row] * LogOfTwo;
+                if (!(sum > LeastSum)) suspect[row] = 1;
+            }
+    }
+
+    /// <summary>Slopes of the tops, and the statistics of the root's own weights.</summary>
+    /// <param name="weights">Weights in the engine's layout.</param>
+    /// <param name="statistics">Statistics in the same layout, added to.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="seeds">Factor of each log-likelihood, [row, class], or empty for 1.</param>
+    /// <param name="suspect">Rows that are left out.</param>
+    /// <param name="pool">Workers.</param>
+    public void Backward(float* weights, float* statistics, int rows, ReadOnlySpan<double> seeds, byte[] suspect, WorkerPool pool)
+    {
+        // The sums give way to the seeds divided by them.
+        for (int c = 0; c < classes; c++)
+            for (int row = 0; row < Stride; row++)
+            {
+                bool counts = row < rows && suspect[row] == 0;
+                ref double sum = ref Sums[(long)c * Stride + row];
+                sum = counts ? (seeds.IsEmpty ? 1 : seeds[row * classes + c]) / sum : 0;
+            }
+        float* w = weights + weightOffset;
+        int chunks = (Stride + ChunkRows - 1) / ChunkRows, size = classes * columns;
+        if (partial.Length < chunks * size) partial = new double[chunks * size];
+        pool.Run(chunks, (chunk, _) =>
+        {
+            Span<double> own = partial.AsSpan(chunk * size, size);
+            own.Clear();
+            BackwardChunk(w, chunk * ChunkRows, Math.Min(Stride, (chunk + 1) * ChunkRows), own);
+        });
+        for (int i = 0; i < size; i++)
+        {
+            double total = 0;
+            for (int chunk = 0; chunk < chunks; chunk++) total += partial[chunk * size + i];
+            statistics[weightOffset + i * WeightGroup.Lanes] += (float)total;
+        }
+    }
+
+    public void Dispose() => buffer.Dispose();
+
+    private static Vector256<float> PowerOfDifference(Vector256<int> e, Vector256<int> highest) =>
+        (Vector256.Max(Vector256.Max(e - highest, Vector256.Create(-1000)) + Vector256.Create(127), Vector256<int>.Zero) << 23).AsSingle();
+
+    private void ForwardEight(float* w, int row)
+    {
+        var highest = Vector256.Load(Exponents + row);
+        for (int t = 1; t < channels.Length; t++) highest = Vector256.Max(highest, Vector256.Load(Exponents + (long)t * Stride + row));
+        Vector256.Store(highest, Highest + row);
+        for (int c = 0; c < classes; c++)
+        {
+            Vector256<double> low = default, high = default;
+            int column = 0;
+            for (int t = 0; t < channels.Length; t++)
+            {
+                Vector256<float> factor = PowerOfDifference(Vector256.Load(Exponents + (long)t * Stride + row), highest);
+                for (int k = 0; k < channels[t]; k++, column++)
+                {
+                    (Vector256<double> a, Vector256<double> b) = Vector256.Widen(Vector256.Load(Units + (long)column * Stride + row) * factor);
+                    var weight = Vector256.Create((double)w[(c * columns + column) * WeightGroup.Lanes]);
+                    low = Vector256.MultiplyAddEstimate(a, weight, low);
+                    high = Vector256.MultiplyAddEstimate(b, weight, high);
+                }
+            }
+            Vector256.Store(low, Sums + (long)c * Stride + row);
+            Vector256.Store(high, Sums + (long)c * Stride + row + 4);
+        }
+    }
+
+    private void BackwardChunk(float* w, int from, int to, Span<double> own)
+    {
+        int column = 0;
+        for (int t = 0; t < channels.Length; t++)
+            for (int k = 0; k < channels[t]; k++, column++)
+            {
+                for (int row = from; row < to; row += 8) Vector256.Store(Vector256<float>.Zero, Slopes + (long)column * Stride + row);
+                for (int c = 0; c < classes; c++)
+                {
+                    var weight = Vector256.Create(w[(c * columns + column) * WeightGroup.Lanes]);
+                    Vector256<double> total = default;
+                    for (int row = from; row < to; row += 8)
+                    {
+                        Vector256<float> factor = PowerOfDifference(Vector256.Load(Exponents + (long)t * Stride + row), Vector256.Load(Highest + row));
+                        Vector256<float> scaled = Vector256.Narrow(Vector256.Load(Sums + (long)c * Stride + row), Vector256.Load(Sums + (long)c * Stride + row + 4)) * factor;
+                        float* q = Slopes + (long)column * Stride + row;
+                        Vector256.Store(Vector256.Load(q) + scaled * weight, q);
+                        (Vector256<double> a, Vector256<double> b) = Vector256.Widen(scaled * Vector256.Load(Units + (long)column * Stride + row));
+                        total += a + b;
+                    }
+                    own[c * columns + column] += Vector256.Sum(total);
+                }
+            }
+    }
+}

@@ -1,0 +1,612 @@
+using Spn.Core.Engines.Reference;
+using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>A plan bound to memory: components run one after another in a worker's workspace, each item of work by one thread.</summary>
+internal sealed unsafe class SimdSession<L, F, I> : ISession
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    private const int WeightItems = 64;
+    private const long TileBytes = 768 * 1024;
+    private const int ManyComponents = 8;
+
+    private readonly Plan plan;
+    private readonly WorkerPool pool;
+    private readonly Component[] components;
+    private readonly WeightLayout layout;
+    private readonly WeightMakers<L, F, I> makers;
+    private readonly RootMixture root;
+    private readonly PackedEvidence packed;
+    private readonly Workspace[] workspaces;
+    private readonly NativeBuffer[] weightScratch;
+    private readonly NativeBuffer parameters;
+    private readonly NativeBuffer weights;
+    private readonly Dictionary<ProgramOptions, BoundComponent[]> programs = [];
+    private readonly int copies;
+    private readonly bool sharedBlocks;
+    private readonly int inputParameters;
+    private readonly double[] inputValues;
+    private readonly double[] inputGradient;
+    private readonly NativeBuffer valueTables;
+    private readonly int[][] valueTableOf;
+    private readonly (int First, int End)[] weightItems;
+
+    private NativeBuffer statistics = new(0);
+    private NativeBuffer tables = new(0);
+    private NativeBuffer tableSlopes = new(0);
+    private NativeBuffer networkGradients = new(0);
+    private bool tablesReady;
+    private bool tableSlopesUsed;
+    private byte[] suspect = [];
+    private int rowCount;
+    private Evidence evidence = Evidence.From([0f], 1);
+    private int[] rows = [];
+    private LogSpacePass? logSpace;
+    private bool logSpaceReady;
+    private double[]? byWeights;
+    private double[]? byInputs;
+
+    public SimdSession(Plan plan, int threads)
+    {
+        this.plan = plan;
+        pool = WorkerPool.Of(threads);
+        components = Component.Split(plan);
+        layout = new WeightLayout(plan);
+        makers = new WeightMakers<L, F, I>(plan);
+        root = new RootMixture(plan, layout);
+        packed = new PackedEvidence(plan);
+        workspaces = [.. Enumerable.Range(0, threads).Select(_ => new Workspace())];
+        weightScratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer((long)makers.ScratchFloats * WeightLayout.ChunkGroups * sizeof(float)))];
+        parameters = new NativeBuffer((long)plan.ParameterCount * sizeof(float));
+        weights = new NativeBuffer((long)layout.Floats * sizeof(float));
+
+        int[] blocks = [.. components.SelectMany(c => c.Sums.Select(plan.Regions.Block).Distinct())];
+        sharedBlocks = blocks.Length != blocks.Distinct().Count();
+        copies = (sharedBlocks ? components.Length : 1) * Slices;
+
+        inputParameters = plan.Tensors.Where(t => t.Start is ParameterStart.ByInputs).Sum(t => t.Count);
+        inputValues = new double[inputParameters];
+        inputGradient = new double[inputParameters * Slices];
+        valueTableOf = PlaceValueTables(out int floats);
+        valueTables = new NativeBuffer((long)floats * sizeof(float));
+
+        weightItems = [.. ShareOutChunks()];
+    }
+
+    /// <summary>Pieces of a batch that are worked on at the same time when the components are too few to share out.</summary>
+    private int Slices => components.Length >= ManyComponents ? 1 : 4;
+
+    public void SetParameters(ReadOnlySpan<float> values)
+    {
+        values.CopyTo(new Span<float>(parameters.Floats, plan.ParameterCount));
+        for (int i = 0; i < inputParameters; i++) inputValues[i] = values[i];
+        long floats = layout.Floats;
+        bool gathers = statistics.Bytes > 64;
+        pool.Run(weightItems.Length, (item, worker) =>
+        {
+            for (int c = weightItems[item].First; c < weightItems[item].End; c++)
+            {
+                ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
+                if (makers.Serves(groups[0].Program))
+                    makers.Make(groups, parameters.Floats, weights.Floats + groups[0].Offset, weightScratch[worker].Floats);
+                int size = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes - groups[0].Offset;
+                if (gathers)
+                    for (int copy = 0; copy < copies; copy++)
+                        new Span<float>(statistics.Floats + copy * floats + groups[0].Offset, size).Clear();
+            }
+        });
+        MakeOtherWeights();
+        MakeValueTables();
+        Array.Clear(inputGradient);
+        tablesReady = false;
+        logSpaceReady = false;
+        if (byWeights is not null) Array.Clear(byWeights);
+        if (byInputs is not null) Array.Clear(byInputs);
+    }
+
+    public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
+    {
+        evidence = batch;
+        rows = samples.ToArray();
+        rowCount = rows.Length;
+        if (rowCount == 0) return;
+        packed.Pack(batch, samples);
+        root.Fit(rowCount);
+        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
+        Array.Clear(suspect);
+
+        BoundComponent[] bound = Programs(downward: false);
+        MakeTables(bound);
+        int tile = TileLanes(bound, downward: false), tiles = (packed.Stride + tile - 1) / tile;
+        pool.Run(components.Length * tiles, (item, worker) =>
+        {
+            int c = item / tiles, start = item % tiles * tile, lanes = Math.Min(tile, packed.Stride - start);
+            Workspace ws = workspaces[worker];
+            ws.Fit(bound[c].Program, lanes, downward: false);
+            RunSource source = Source(bound[c], start, copy: 0, slice: 0);
+            OpRunner<L, F, I>.Forward(bound[c].Program, source, ws, lanes);
+            KeepBoundary(bound[c], ws, start, lanes);
+        });
+        root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect);
+        for (int i = 0; i < rowCount; i++)
+            if (suspect[i] != 0)
+            {
+                LogSpacePass pass = LogSpace();
+                pass.Upward(evidence, rows[i]);
+                pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
+            }
+    }
+
+    public void Backward(Routing routing, ReadOnlySpan<double> seeds)
+    {
+        if (rowCount == 0) return;
+        if (routing != Routing.Soft) throw new ArgumentOutOfRangeException(nameof(routing), routing, "This engine knows soft routing.");
+        long floats = layout.Floats;
+        if (statistics.Bytes < floats * copies * sizeof(float))
+        {
+            statistics.Dispose();
+            statistics = new NativeBuffer(floats * copies * sizeof(float));
+        }
+        root.Backward(weights.Floats, statistics.Floats, rowCount, seeds, suspect, pool);
+
+        BoundComponent[] bound = Programs(downward: true);
+        MakeTables(bound);
+        ClearTableSlopes(bound);
+        int tile = TileLanes(bound, downward: true), tiles = (packed.Stride + tile - 1) / tile;
+        var lost = new List<(int Component, int Row)>();
+        pool.Run(components.Length * Slices, (item, worker) =>
+        {
+            int c = item / Slices, slice = item % Slices;
+            for (int t = tiles * slice / Slices; t < tiles * (slice + 1) / Slices; t++)
+                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), workspaces[worker], lost);
+        });
+        if (tableSlopesUsed)
+            pool.Run(components.Length, (c, worker) => TablesDownward(bound[c], c, workspaces[worker]));
+        RedoInLogSpace(seeds, lost);
+    }
+
+    public void Gradient(Span<float> gradient)
+    {
+        gradient.Clear();
+        if (statistics.Bytes <= 64) return;
+        FoldStatistics();
+        int network = makers.NetworkParameters;
+        if (networkGradients.Bytes < (long)network * weightItems.Length * sizeof(float))
+        {
+            networkGradients.Dispose();
+            networkGradients = new NativeBuffer((long)network * weightItems.Length * sizeof(float));
+        }
+        networkGradients.Clear();
+        fixed (float* target = gradient)
+        {
+            float* to = target;
+            pool.Run(weightItems.Length, (item, worker) =>
+            {
+                for (int c = weightItems[item].First; c < weightItems[item].End; c++)
+                {
+                    ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
+                    if (makers.Serves(groups[0].Program))
+                        makers.PullBack(groups, parameters.Floats, weights.Floats + groups[0].Offset, statistics.Floats + groups[0].Offset, to,
+                            networkGradients.Floats + (long)item * network, weightScratch[worker].Floats);
+                }
+            });
+        }
+        AddNetworkGradients(gradient);
+        AddOtherGradients(gradient);
+        for (int i = 0; i < inputParameters; i++)
+        {
+            double sum = byInputs is null ? 0 : byInputs[i];
+            for (int slice = 0; slice < Slices; slice++) sum += inputGradient[slice * inputParameters + i];
+            gradient[i] = (float)sum;
+        }
+    }
+
+    public void WeightFlows(Span<float> flows)
+    {
+        flows.Clear();
+        if (statistics.Bytes <= 64) return;
+        FoldStatistics();
+        for (int b = 0; b < plan.Blocks.Count; b++)
+        {
+            (int blockRows, int columns, int offset) = plan.Blocks[b];
+            int at = layout.BlockOffset[b];
+            for (int i = 0; i < blockRows * columns; i++, at += WeightGroup.Lanes) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
+        }
+    }
+
+    /// <summary>Bytes of everything but parameters, weights and statistics.</summary>
+    public long WorkspaceBytes => workspaces.Sum(w => w.Bytes) + packed.Bytes + root.Bytes + tables.Bytes + tableSlopes.Bytes;
+
+    public void Dispose()
+    {
+        foreach (Workspace ws in workspaces) ws.Dispose();
+        foreach (NativeBuffer scratch in weightScratch) scratch.Dispose();
+        foreach (NativeBuffer b in new[] { parameters, weights, valueTables, statistics, tables, tableSlopes, networkGradients }) b.Dispose();
+        root.Dispose();
+        packed.Dispose();
+    }
+
+    /// <summary>About as many items as asked for, none of which mixes programs: each gathers the gradient of one network at most.</summary>
+    private IEnumerable<(int First, int End)> ShareOutChunks()
+    {
+        WeightChunk[] chunks = layout.Chunks;
+        int perItem = Math.Max(1, (chunks.Length + WeightItems - 1) / WeightItems);
+        for (int first = 0; first < chunks.Length;)
+        {
+            int end = first + 1;
+            while (end < chunks.Length && end - first < perItem && ProgramOf(end) == ProgramOf(first)) end++;
+            yield return (first, end);
+            first = end;
+        }
+
+        int ProgramOf(int chunk) => layout.Groups[chunks[chunk].First].Program;
+    }
+
+    private ReadOnlySpan<WeightGroup> Groups(WeightChunk chunk) => layout.Groups.AsSpan(chunk.First, chunk.Count);
+
+    private BoundComponent[] Programs(bool downward)
+    {
+        var options = new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: packed.Hidden == null);
+        if (programs.TryGetValue(options, out BoundComponent[]? bound)) return bound;
+        var byShape = new Dictionary<string, OpProgram>();
+        bound = new BoundComponent[components.Length];
+        int tableFloats = 0;
+        for (int c = 0; c < components.Length; c++)
+        {
+            string shape = components[c].Signature(plan);
+            if (!byShape.TryGetValue(shape, out OpProgram? program))
+                byShape[shape] = program = new ProgramBuilder(plan, components[c], options).Build();
+            bound[c] = new BoundComponent(plan, components[c], program, layout) { TableOffset = tableFloats, ValueTables = valueTableOf[c] };
+            tableFloats += bound[c].TableFloats;
+        }
+        return programs[options] = bound;
+    }
+
+    private static int TileLanes(BoundComponent[] bound, bool downward, int rows)
+    {
+        long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward));
+        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, 32, 512);
+        int tiles = (rows + most - 1) / most;
+        return ((rows + tiles - 1) / tiles + 31) / 32 * 32;
+    }
+
+    private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, packed.Stride);
+
+    private RunSource Source(BoundComponent bound, int start, int copy, int slice) => new()
+    {
+        Component = bound,
+        Weights = weights.Floats,
+        Statistics = statistics.Floats + (long)copy * layout.Floats,
+        Codes = packed.Codes + start,
+        Reals = packed.Reals + start,
+        Hidden = packed.Hidden == null ? null : packed.Hidden + start,
+        Stride = packed.Stride,
+        Tables = tables.Floats + bound.TableOffset,
+        TableSlopes = tableSlopes.Floats + (long)slice * (tables.Bytes / sizeof(float)) + bound.TableOffset,
+        ValueTables = valueTables.Floats,
+        Parameters = inputValues,
+        InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
+    };
+
+    private void KeepBoundary(BoundComponent bound, Workspace ws, int start, int lanes)
+    {
+        OpProgram program = bound.Program;
+        for (int b = 0; b < program.Boundary.Length; b++)
+        {
+            int slot = program.Boundary[b], channels = program.SlotChannels[slot];
+            for (int k = 0; k < channels; k++)
+                new Span<float>(ws.Units + (long)(program.SlotUnits[slot] + k) * lanes, lanes)
+                    .CopyTo(new Span<float>(root.Units + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes));
+            new Span<int>(ws.Exponents + (long)slot * lanes, lanes)
+                .CopyTo(new Span<int>(root.Exponents + (long)ChildIndex(bound.Source.Columns[b]) * root.Stride + start, lanes));
+        }
+        for (int lane = 0; lane < lanes; lane++)
+            if (!(ws.Guard[lane] > SimdLimits.Guard)) suspect[start + lane] = 1;
+    }
+
+    private int[] childOfColumn => field ??= ChildOfColumn();
+
+    private int ChildIndex(int column) => childOfColumn[column];
+
+    private int[] ChildOfColumn()
+    {
+        List<int> of = [];
+        ReadOnlySpan<int> children = plan.Regions.Children(plan.Regions.Root);
+        for (int t = 0; t < children.Length; t++) of.AddRange(Enumerable.Repeat(t, plan.Regions.Channels(children[t])));
+        return [.. of];
+    }
+
+    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, Workspace ws, List<(int, int)> lost)
+    {
+        OpProgram program = bound.Program;
+        ws.Fit(program, lanes, downward: true);
+        RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice);
+        OpRunner<L, F, I>.Forward(program, source, ws, lanes);
+        SeedBoundary(bound, ws, start, lanes);
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+        if (DropLost(component, start, lanes, ws, lost))
+        {
+            SeedBoundary(bound, ws, start, lanes);
+            OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+        }
+        OpRunner<L, F, I>.Gather(program, source, ws, lanes);
+    }
+
+    private void SeedBoundary(BoundComponent bound, Workspace ws, int start, int lanes)
+    {
+        OpProgram program = bound.Program;
+        for (int b = 0; b < program.Boundary.Length; b++)
+            for (int k = 0; k < program.SlotChannels[program.Boundary[b]]; k++)
+            {
+                var to = new Span<float>(ws.Slopes + (long)(program.SlotUnits[program.Boundary[b]] + k) * lanes, lanes);
+                new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
+                // Guard doubles as the mark of a lane whose slopes left the range: 0 takes the lane out.
+                for (int lane = 0; lane < lanes; lane++)
+                    if (ws.Guard[lane] == 0) to[lane] = 0;
+            }
+    }
+
+    /// <summary>Marks lanes whose slopes left the float range; they are redone in log space.</summary>
+    private static bool DropLost(int component, int start, int lanes, Workspace ws, List<(int, int)> lost)
+    {
+        bool any = false;
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            if (ws.Largest[lane] < SimdLimits.LargestSlope) continue;
+            any = true;
+            ws.Guard[lane] = 0;
+            lock (lost) lost.Add((component, start + lane));
+        }
+        return any;
+    }
+
+    private void MakeTables(BoundComponent[] bound)
+    {
+        if (tablesReady || bound.All(b => b.TableFloats == 0)) return;
+        long floats = bound.Sum(b => (long)b.TableFloats);
+        if (tables.Bytes < floats * sizeof(float))
+        {
+            tables.Dispose();
+            tables = new NativeBuffer(floats * sizeof(float));
+        }
+        pool.Run(components.Length, (c, worker) =>
+        {
+            Workspace ws = workspaces[worker];
+            for (int t = 0; t < bound[c].Program.Tables.Length; t++)
+            {
+                TableShape table = bound[c].Program.Tables[t];
+                RunTable(bound[c], table, ws);
+                float* to = tables.Floats + bound[c].TableOffset + table.Offset;
+                int slot = table.Program.Boundary[0];
+                new Span<float>(ws.Units + table.Program.SlotUnits[slot] * 16, table.Channels * 16).CopyTo(new Span<float>(to, table.Channels * 16));
+                new Span<int>(ws.Exponents + slot * 16, 16).CopyTo(new Span<int>(to + table.Channels * 16, 16));
+            }
+        });
+        tablesReady = true;
+    }
+
+    /// <summary>Runs a subtree upward on its 16 states as lanes.</summary>
+    private RunSource RunTable(BoundComponent bound, TableShape table, Workspace ws, int copy = 0)
+    {
+        ws.Fit(table.Program, 16, downward: true);
+        RunSource source = Source(bound, 0, copy, 0);
+        source.Table = table;
+        source.Codes = StatePattern;
+        source.Stride = 16;
+        OpRunner<L, F, I>.Forward(table.Program, source, ws, 16);
+        return source;
+    }
+
+    private void ClearTableSlopes(BoundComponent[] bound)
+    {
+        tableSlopesUsed = bound.Any(b => b.TableFloats > 0);
+        if (!tableSlopesUsed) return;
+        if (tableSlopes.Bytes < tables.Bytes * Slices)
+        {
+            tableSlopes.Dispose();
+            tableSlopes = new NativeBuffer(tables.Bytes * Slices);
+        }
+        else
+        {
+            pool.Run(components.Length * Slices, (item, _) =>
+            {
+                BoundComponent b = bound[item / Slices];
+                new Span<float>(tableSlopes.Floats + item % Slices * (tables.Bytes / sizeof(float)) + b.TableOffset, b.TableFloats).Clear();
+            });
+        }
+    }
+
+    private void TablesDownward(BoundComponent bound, int component, Workspace ws)
+    {
+        foreach (TableShape table in bound.Program.Tables)
+        {
+            RunSource source = RunTable(bound, table, ws, sharedBlocks ? component * Slices : 0);
+            float* slopes = ws.Slopes + table.Program.SlotUnits[table.Program.Boundary[0]] * 16;
+            for (int slice = 0; slice < Slices; slice++)
+            {
+                float* from = tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + bound.TableOffset + table.Offset;
+                for (int i = 0; i < table.Channels * 16; i++) slopes[i] = slice == 0 ? from[i] : slopes[i] + from[i];
+            }
+            OpRunner<L, F, I>.Backward(table.Program, source, ws, 16);
+            OpRunner<L, F, I>.Gather(table.Program, source, ws, 16);
+        }
+    }
+
+    private LogSpacePass LogSpace()
+    {
+        logSpace ??= new LogSpacePass(plan);
+        if (!logSpaceReady) logSpace.SetParameters(new ReadOnlySpan<float>(parameters.Floats, plan.ParameterCount));
+        logSpaceReady = true;
+        return logSpace;
+    }
+
+    /// <summary>Rows that lost range going up are redone whole; those that lost it going down, in the components concerned.</summary>
+    private void RedoInLogSpace(ReadOnlySpan<double> seeds, List<(int Component, int Row)> lost)
+    {
+        if (lost.Count == 0 && suspect.AsSpan(0, rowCount).IndexOf((byte)1) < 0) return;
+        LogSpacePass pass = LogSpace();
+        byWeights ??= new double[plan.Blocks.Total];
+        byInputs ??= new double[plan.ParameterCount];
+        int top = plan.Regions.Root;
+        for (int i = 0; i < rowCount; i++)
+        {
+            if (suspect[i] == 0) continue;
+            pass.Upward(evidence, rows[i]);
+            for (int c = 0; c < plan.Classes; c++)
+            {
+                double seed = seeds.IsEmpty ? 1 : seeds[i * plan.Classes + c];
+                if (seed == 0 || double.IsNegativeInfinity(pass.Values(top)[c])) continue;
+                pass.ClearSlopes();
+                pass.Seed(top, c, -pass.Values(top)[c]);
+                pass.Downward(evidence, rows[i], top, seed, byWeights, byInputs);
+            }
+        }
+        foreach ((int component, int row) in lost.Distinct().Order())
+        {
+            if (row >= rowCount) continue;
+            Component own = components[component];
+            pass.Upward(evidence, rows[row]);
+            foreach (double sign in (ReadOnlySpan<double>)[1, -1])
+            {
+                pass.ClearSlopes();
+                bool any = false;
+                for (int b = 0; b < own.Boundary.Length; b++)
+                    for (int k = 0; k < plan.Regions.Channels(own.Boundary[b]); k++)
+                    {
+                        double slope = sign * root.Slopes[(long)(own.Columns[b] + k) * root.Stride + row];
+                        if (!(slope > 0)) continue;
+                        any = true;
+                        int exponent = root.Exponents[(long)ChildIndex(own.Columns[b]) * root.Stride + row];
+                        pass.Seed(own.Boundary[b], k, Math.Log(slope) - exponent * Math.Log(2));
+                    }
+                if (any) pass.Downward(evidence, rows[row], own.Boundary.Max(), sign, byWeights, byInputs);
+            }
+        }
+    }
+
+    /// <summary>Adds all copies, and what log space contributed, into the first copy, in a fixed order.</summary>
+    private void FoldStatistics()
+    {
+        long floats = layout.Floats;
+        if (copies > 1)
+            pool.Run(weightItems.Length, (item, _) =>
+            {
+                ReadOnlySpan<WeightGroup> first = Groups(layout.Chunks[weightItems[item].First]), last = Groups(layout.Chunks[weightItems[item].End - 1]);
+                int from = first[0].Offset, to = last[^1].Offset + last[^1].Elements * WeightGroup.Lanes;
+                for (int copy = 1; copy < copies; copy++)
+                {
+                    RegionKernel<L, F, I>.Add(statistics.Floats + copy * floats + from, statistics.Floats + from, to - from);
+                    new Span<float>(statistics.Floats + copy * floats + from, to - from).Clear();
+                }
+            });
+        if (byWeights is null) return;
+        for (int b = 0; b < plan.Blocks.Count; b++)
+        {
+            (int blockRows, int columns, int offset) = plan.Blocks[b];
+            int at = layout.BlockOffset[b];
+            for (int i = 0; i < blockRows * columns; i++, at += WeightGroup.Lanes) statistics.Floats[at] += (float)byWeights[offset + i];
+        }
+        Array.Clear(byWeights);
+    }
+
+    private void AddNetworkGradients(Span<float> gradient)
+    {
+        for (int p = 0; p < plan.Programs.Count; p++)
+        {
+            if (plan.Programs[p] is not HyperProgram hyper) continue;
+            int start = WeightMakers<L, F, I>.NetworkStart(hyper), length = WeightMakers<L, F, I>.NetworkEnd(hyper) - start;
+            for (int item = 0; item < weightItems.Length; item++)
+            {
+                if (layout.Groups[layout.Chunks[weightItems[item].First].First].Program != p) continue;
+                float* own = networkGradients.Floats + (long)item * makers.NetworkParameters;
+                for (int i = 0; i < length; i++) gradient[start + i] += own[i];
+            }
+        }
+    }
+
+    private IEnumerable<int> OtherPrograms => Enumerable.Range(0, plan.Programs.Count).Where(p => !makers.Serves(p));
+
+    private void MakeOtherWeights()
+    {
+        foreach (int p in OtherPrograms)
+        {
+            var plain = new double[plan.Blocks.Total];
+            plan.Programs[p].Forward(plan.Blocks, ParametersInDouble(), plain);
+            foreach (int block in plan.Programs[p].Blocks)
+            {
+                (int blockRows, int columns, int offset) = plan.Blocks[block];
+                for (int i = 0; i < blockRows * columns; i++) weights.Floats[layout.BlockOffset[block] + i * WeightGroup.Lanes] = (float)plain[offset + i];
+            }
+        }
+    }
+
+    private void AddOtherGradients(Span<float> gradient)
+    {
+        foreach (int p in OtherPrograms)
+        {
+            if (plan.Programs[p] is FixedProgram) continue;
+            double[] plain = new double[plan.Blocks.Total], own = new double[plan.Blocks.Total], result = new double[plan.ParameterCount];
+            foreach (int block in plan.Programs[p].Blocks)
+            {
+                (int blockRows, int columns, int offset) = plan.Blocks[block];
+                for (int i = 0; i < blockRows * columns; i++)
+                {
+                    plain[offset + i] = statistics.Floats[layout.BlockOffset[block] + i * WeightGroup.Lanes];
+                    own[offset + i] = weights.Floats[layout.BlockOffset[block] + i * WeightGroup.Lanes];
+                }
+            }
+            plan.Programs[p].Backward(plan.Blocks, ParametersInDouble(), own, plain, result);
+            for (int i = 0; i < result.Length; i++) gradient[i] += (float)result[i];
+        }
+    }
+
+    private double[] ParametersInDouble()
+    {
+        var values = new double[plan.ParameterCount];
+        for (int i = 0; i < values.Length; i++) values[i] = parameters.Floats[i];
+        return values;
+    }
+
+    private int[][] PlaceValueTables(out int floats)
+    {
+        int next = 0;
+        int[][] places = [.. components.Select(c => c.Inputs.Select(r =>
+        {
+            InputFamily family = plan.Regions.Input(r).Family;
+            if (!InputRunner<L, F, I>.HasTable(family)) return -1;
+            int own = next;
+            next += 16 * (family.Components + 1);
+            return own;
+        }).ToArray())];
+        floats = next;
+        return places;
+    }
+
+    private void MakeValueTables()
+    {
+        for (int c = 0; c < components.Length; c++)
+            for (int i = 0; i < components[c].Inputs.Length; i++)
+            {
+                if (valueTableOf[c][i] < 0) continue;
+                InputPlace input = plan.Regions.Input(components[c].Inputs[i]);
+                InputRunner<L, F, I>.MakeTable(input.Family, inputValues.AsSpan(input.Offset, input.Family.ParameterCount), valueTables.Floats + valueTableOf[c][i]);
+            }
+    }
+
+    private static byte* StatePattern => (byte*)Pattern.Raw;
+
+    /// <summary>Value of input i in state s: bit i of s, [input, state].</summary>
+    private static NativeBuffer Pattern { get; } = MakePattern();
+
+    private static NativeBuffer MakePattern()
+    {
+        var pattern = new NativeBuffer(64);
+        for (int i = 0; i < 4; i++)
+            for (int s = 0; s < 16; s++) pattern.Raw[i * 16 + s] = (byte)(s >> i & 1);
+        return pattern;
+    }
+}

@@ -1,0 +1,225 @@
+using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>Makes the weights of chunks of groups and pulls their derivatives back, in the engine's layout.</summary>
+/// <remarks>Softmax and hyper-network programs run here sixteen blocks at a time; any other program runs by its definition.</remarks>
+internal sealed unsafe class WeightMakers<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    private readonly Plan plan;
+    private readonly int widest;
+
+    public WeightMakers(Plan plan)
+    {
+        this.plan = plan;
+        int largestBlock = 1;
+        for (int b = 0; b < plan.Blocks.Count; b++) largestBlock = Math.Max(largestBlock, plan.Blocks[b].Rows * plan.Blocks[b].Columns);
+        widest = largestBlock;
+        int unitsOfNetwork = 0;
+        foreach (HyperProgram hyper in plan.Programs.OfType<HyperProgram>())
+        {
+            unitsOfNetwork = Math.Max(unitsOfNetwork, hyper.Widths.Sum() + 2 * hyper.Widths.Max());
+            NetworkParameters = Math.Max(NetworkParameters, NetworkEnd(hyper) - NetworkStart(hyper));
+        }
+        ScratchFloats = (unitsOfNetwork + 2 * widest) * WeightGroup.Lanes;
+    }
+
+    /// <summary>Floats of scratch for each group of a chunk.</summary>
+    public int ScratchFloats { get; }
+
+    /// <summary>Parameters of the largest network, for which a work item keeps a gradient of its own.</summary>
+    public int NetworkParameters { get; }
+
+    /// <summary>Whether the kernels here make the weights of a program.</summary>
+    public bool Serves(int program) => plan.Programs[program] is SoftmaxProgram or HyperProgram;
+
+    public static int NetworkStart(HyperProgram hyper) => hyper.Layers.Min(l => Math.Min(l.Matrix, l.Bias));
+
+    public static int NetworkEnd(HyperProgram hyper) => hyper.Layers.Select((l, i) => Math.Max(l.Matrix + hyper.Widths[i] * hyper.Widths[i + 1], l.Bias + hyper.Widths[i + 1])).Max();
+
+    /// <summary>Writes the weights of neighbouring groups of one shape; group g starts at w + g's size times its place.</summary>
+    public void Make(ReadOnlySpan<WeightGroup> groups, float* parameters, float* w, float* scratch)
+    {
+        WeightGroup first = groups[0];
+        int size = first.Elements * WeightGroup.Lanes;
+        switch (plan.Programs[first.Program])
+        {
+            case SoftmaxProgram softmax:
+                foreach (WeightGroup group in groups)
+                {
+                    GatherLogits(softmax, group, parameters, scratch);
+                    WeightKernel<L, F, I>.Softmax(scratch, WeightGroup.Lanes, w, group.Rows, group.Columns);
+                    w += size;
+                }
+                break;
+            case HyperProgram hyper:
+                int lanes = groups.Length * WeightGroup.Lanes;
+                float*[] units = RunNetwork(hyper, groups, parameters, scratch, lanes);
+                float* logits = units[^1];
+                for (int g = 0; g < groups.Length; g++, w += size)
+                    WeightKernel<L, F, I>.Softmax(logits + g * WeightGroup.Lanes, lanes, w, first.Rows, first.Columns);
+                break;
+        }
+    }
+
+    /// <summary>Writes derivatives by logits or embeddings, and adds those by a network's own parameters.</summary>
+    /// <param name="groups">Neighbouring groups of one shape.</param>
+    /// <param name="parameters">The flat parameter vector.</param>
+    /// <param name="w">Weights of the first group.</param>
+    /// <param name="d">Derivatives by the weights, same layout.</param>
+    /// <param name="gradient">The flat gradient; only entries that belong to these groups alone are written.</param>
+    /// <param name="network">Gradient of the network's parameters, added to.</param>
+    /// <param name="scratch">Scratch.</param>
+    public void PullBack(ReadOnlySpan<WeightGroup> groups, float* parameters, float* w, float* d, float* gradient, float* network, float* scratch)
+    {
+        WeightGroup first = groups[0];
+        int size = first.Elements * WeightGroup.Lanes;
+        switch (plan.Programs[first.Program])
+        {
+            case SoftmaxProgram softmax:
+                foreach (WeightGroup group in groups)
+                {
+                    WeightKernel<L, F, I>.SoftmaxBackward(w, d, scratch, WeightGroup.Lanes, group.Rows, group.Columns);
+                    ScatterLogits(softmax, group, scratch, gradient);
+                    w += size;
+                    d += size;
+                }
+                break;
+            case HyperProgram hyper:
+                PullBackNetwork(hyper, groups, parameters, w, d, gradient, network, scratch);
+                break;
+        }
+    }
+
+    private static void GatherLogits(SoftmaxProgram softmax, WeightGroup group, float* parameters, float* x)
+    {
+        int stride = softmax.RowStride(group.Columns);
+        for (int lane = 0; lane < WeightGroup.Lanes; lane++)
+        {
+            float* from = parameters + softmax.Logits[group.Members[Math.Min(lane, group.Members.Length - 1)]];
+            float* to = x + lane;
+            for (int i = 0; i < group.Rows; i++, from += stride)
+                for (int j = 0; j < group.Columns; j++, to += WeightGroup.Lanes) *to = from[j];
+        }
+    }
+
+    private static void ScatterLogits(SoftmaxProgram softmax, WeightGroup group, float* g, float* gradient)
+    {
+        int stride = softmax.RowStride(group.Columns);
+        for (int lane = 0; lane < group.Members.Length; lane++)
+        {
+            float* to = gradient + softmax.Logits[group.Members[lane]];
+            float* from = g + lane;
+            for (int i = 0; i < group.Rows; i++, to += stride)
+                for (int j = 0; j < group.Columns; j++, from += WeightGroup.Lanes) to[j] = *from;
+        }
+    }
+
+    /// <summary>Runs the network for all sectors of the groups; only the outputs that their shape uses are made.</summary>
+    private static float*[] RunNetwork(HyperProgram hyper, ReadOnlySpan<WeightGroup> groups, float* parameters, float* scratch, int lanes)
+    {
+        var units = new float*[hyper.Widths.Count];
+        for (int layer = 0; layer < units.Length; layer++)
+        {
+            units[layer] = scratch;
+            scratch += hyper.Widths[layer] * lanes;
+        }
+        int embedding = hyper.Widths[0];
+        ReadOnlySpan<int> places = hyper.Embeddings;
+        for (int g = 0; g < groups.Length; g++)
+            for (int lane = 0; lane < WeightGroup.Lanes; lane++)
+            {
+                int[] members = groups[g].Members;
+                float* from = parameters + places[members[Math.Min(lane, members.Length - 1)]];
+                float* to = units[0] + g * WeightGroup.Lanes + lane;
+                for (int i = 0; i < embedding; i++) to[i * lanes] = from[i];
+            }
+        int last = hyper.Layers.Count - 1;
+        for (int layer = 0; layer < last; layer++)
+        {
+            (int matrix, int bias) = hyper.Layers[layer];
+            int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
+            MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes);
+            WeightKernel<L, F, I>.Bias(units[layer + 1], parameters + bias, outputs, relu: true, lanes);
+        }
+        foreach ((int from, int to, int count) in UsedOutputs(hyper, groups[0]))
+        {
+            (int matrix, int bias) = hyper.Layers[last];
+            int inputs = hyper.Widths[last];
+            float* y = units[last + 1] + to * lanes;
+            MatrixKernel<L, F, I>.Multiply(parameters + matrix + from * inputs, inputs, 1, count, inputs, units[last], y, lanes);
+            WeightKernel<L, F, I>.Bias(y, parameters + bias + from, count, relu: false, lanes);
+        }
+        return units;
+    }
+
+    /// <summary>Runs of network outputs that a shape uses: first output, place among the shape's elements, length.</summary>
+    private static (int From, int To, int Count)[] UsedOutputs(HyperProgram hyper, WeightGroup group) =>
+        group.Columns == hyper.Columns
+            ? [(0, 0, group.Elements)]
+            : [.. Enumerable.Range(0, group.Rows).Select(i => (i * hyper.Columns, i * group.Columns, group.Columns))];
+
+    private static void PullBackNetwork(
+        HyperProgram hyper, ReadOnlySpan<WeightGroup> groups, float* parameters, float* w, float* d, float* gradient, float* network, float* scratch)
+    {
+        int lanes = groups.Length * WeightGroup.Lanes;
+        WeightGroup first = groups[0];
+        int size = first.Elements * WeightGroup.Lanes;
+        float*[] units = RunNetwork(hyper, groups, parameters, scratch, lanes);
+        int start = NetworkStart(hyper), last = hyper.Layers.Count - 1;
+        float* slopes = scratch + hyper.Widths.Sum() * lanes, below = slopes + hyper.Widths.Max() * lanes;
+
+        // The logits are no longer needed: their slopes take their place.
+        float* logits = units[^1];
+        for (int g = 0; g < groups.Length; g++)
+            WeightKernel<L, F, I>.SoftmaxBackward(w + g * size, d + g * size, logits + g * WeightGroup.Lanes, lanes, first.Rows, first.Columns);
+        ClearPadding(groups, logits, first.Elements, lanes);
+
+        (int lastMatrix, int lastBias) = hyper.Layers[last];
+        int width = hyper.Widths[last];
+        var used = UsedOutputs(hyper, first);
+        foreach ((int from, int to, int count) in used)
+        {
+            MatrixKernel<L, F, I>.AddOuter(network + lastMatrix - start + from * width, width, 1, count, width, logits + to * lanes, units[last], lanes);
+            WeightKernel<L, F, I>.AddSums(network + lastBias - start + from, logits + to * lanes, count, lanes);
+        }
+        for (int run = 0; run < used.Length; run++)
+        {
+            float* target = run == 0 ? slopes : below;
+            MatrixKernel<L, F, I>.Multiply(parameters + lastMatrix + used[run].From * width, 1, width, width, used[run].Count, logits + used[run].To * lanes, target, lanes);
+            if (run > 0) RegionKernel<L, F, I>.Add(below, slopes, width * lanes);
+        }
+        for (int layer = last - 1; layer >= 0; layer--)
+        {
+            (int matrix, int bias) = hyper.Layers[layer];
+            int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
+            WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, outputs * lanes);
+            MatrixKernel<L, F, I>.AddOuter(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
+            WeightKernel<L, F, I>.AddSums(network + bias - start, slopes, outputs, lanes);
+            MatrixKernel<L, F, I>.Multiply(parameters + matrix, 1, inputs, inputs, outputs, slopes, below, lanes);
+            float* swap = slopes;
+            slopes = below;
+            below = swap;
+        }
+
+        ReadOnlySpan<int> places = hyper.Embeddings;
+        for (int g = 0; g < groups.Length; g++)
+            for (int lane = 0; lane < groups[g].Members.Length; lane++)
+            {
+                float* to = gradient + places[groups[g].Members[lane]];
+                float* from = slopes + g * WeightGroup.Lanes + lane;
+                for (int i = 0; i < hyper.Widths[0]; i++) to[i] = from[i * lanes];
+            }
+    }
+
+    private static void ClearPadding(ReadOnlySpan<WeightGroup> groups, float* x, int elements, int lanes)
+    {
+        for (int g = 0; g < groups.Length; g++)
+            for (int lane = groups[g].Members.Length; lane < WeightGroup.Lanes; lane++)
+                for (int e = 0; e < elements; e++) x[e * lanes + g * WeightGroup.Lanes + lane] = 0;
+    }
+}

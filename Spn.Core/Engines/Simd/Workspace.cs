@@ -1,0 +1,69 @@
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>The memory in which one worker runs programs; it stays in cache and does not grow with the number of components.</summary>
+internal sealed unsafe class Workspace : IDisposable
+{
+    private NativeBuffer buffer = new(0);
+
+    /// <summary>Units, [unit, lane].</summary>
+    public float* Units { get; private set; }
+
+    /// <summary>Slopes, [unit, lane].</summary>
+    public float* Slopes { get; private set; }
+
+    /// <summary>Exponents, [slot, lane].</summary>
+    public int* Exponents { get; private set; }
+
+    /// <summary>Factors of the last renormalisation, [slot, lane].</summary>
+    public float* Scales { get; private set; }
+
+    /// <summary>Two pieces of scratch, each as large as the largest step's, [unit, lane].</summary>
+    public float* Scratch { get; private set; }
+
+    public float* OtherScratch { get; private set; }
+
+    /// <summary>Smallest maximum of a region, [lane].</summary>
+    public float* Guard { get; private set; }
+
+    /// <summary>Largest slope, [lane].</summary>
+    public float* Largest { get; private set; }
+
+    /// <summary>States of the subtree at hand, [lane].</summary>
+    public byte* States { get; private set; }
+
+    public long Bytes => buffer.Bytes;
+
+    /// <summary>Bytes for each lane.</summary>
+    public static long LaneBytes(OpProgram program, bool downward) =>
+        sizeof(float) * ((downward ? 2 : 1) * program.Units + (downward ? 2 : 1) * program.Slots + 2L * program.Scratch + 4);
+
+    /// <summary>Lays the memory out for a program and a number of lanes.</summary>
+    public void Fit(OpProgram program, int lanes, bool downward)
+    {
+        long bytes = LaneBytes(program, downward) * lanes + 64;
+        if (buffer.Bytes < bytes)
+        {
+            buffer.Dispose();
+            buffer = new NativeBuffer(bytes);
+        }
+        float* next = buffer.Floats;
+        Units = Take(program.Units);
+        Slopes = downward ? Take(program.Units) : null;
+        Exponents = (int*)Take(program.Slots);
+        Scales = downward ? Take(program.Slots) : null;
+        Scratch = Take(program.Scratch);
+        OtherScratch = Take(program.Scratch);
+        Guard = Take(1);
+        Largest = Take(1);
+        States = (byte*)Take(1);
+
+        float* Take(int rows)
+        {
+            float* own = next;
+            next += (long)rows * lanes;
+            return own;
+        }
+    }
+
+    public void Dispose() => buffer.Dispose();
+}
