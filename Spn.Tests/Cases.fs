@@ -18,7 +18,9 @@ type SkippingBus(inner: IMessageBus) =
     interface IMessageBus with
         member this.QueueMessage message =
             match message with
-            | :? ITestFailed as failed when Array.contains typeof<Spn.Tests.SkipException>.FullName failed.ExceptionTypes ->
+            | :? ITestFailed as failed when
+                Array.contains typeof<Spn.Tests.SkipException>.FullName failed.ExceptionTypes
+                ->
                 this.Skipped <- this.Skipped + 1
                 inner.QueueMessage(TestSkipped(failed.Test, failed.Messages[0]))
             | _ -> inner.QueueMessage message
@@ -34,14 +36,10 @@ type LeafCase =
     new() = { inherit XunitTestCase() }
 
     new(messages: IMessageSink, method: ITestMethod, path: string) =
-        { inherit
-            XunitTestCase(
-                messages,
-                TestMethodDisplay.Method,
-                TestMethodDisplayOptions.None,
-                method,
-                [| box path |]
-            ) }
+        {
+            inherit
+                XunitTestCase(messages, TestMethodDisplay.Method, TestMethodDisplayOptions.None, method, [| box path |])
+        }
 
     // A plain theory would show method(path: "..."), cut after 50 characters.
     override this.GetDisplayName(_, _) = string this.TestMethodArguments[0]
@@ -73,14 +71,14 @@ type LeafDiscoverer(messages: IMessageSink) =
             // An exception here would leave the run with no test and no reason.
             try
                 match Test.duplicates All.allTests with
-                | [] ->
-                    [ for path, _ in Test.leaves All.allTests do
-                          new LeafCase(messages, method, path) :> IXunitTestCase ]
+                | [] -> [
+                    for path, _ in Test.leaves All.allTests do
+                        new LeafCase(messages, method, path) :> IXunitTestCase
+                  ]
                 | paths ->
                     let list = String.concat "\n  " paths
                     [ failed $"More than one test has the path\n  {list}" ]
-            with error ->
-                [ failed $"The tests could not be listed: {error}" ]
+            with error -> [ failed $"The tests could not be listed: {error}" ]
 
 [<AttributeUsage(AttributeTargets.Method); XunitTestCaseDiscoverer("Spn.Tests.LeafDiscoverer", "Spn.Tests")>]
 type LeavesAttribute() =

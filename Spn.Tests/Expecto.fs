@@ -18,9 +18,10 @@ module Test =
         match test with
         | TestCase(name, code) -> [ name, code ]
         | TestList("", tests) -> tests |> List.collect leaves
-        | TestList(name, tests) ->
-            [ for path, code in tests |> List.collect leaves do
-                  name + "/" + path, code ]
+        | TestList(name, tests) -> [
+            for path, code in tests |> List.collect leaves do
+                name + "/" + path, code
+          ]
 
     /// Paths that more than one leaf bears; a runner could not tell such leaves apart.
     let duplicates test =
@@ -53,7 +54,8 @@ type SkipException(reason: string) =
 [<AutoOpen>]
 module Failure =
     /// Fails the running test.
-    let failtest (message: string) : 'a = raise (Xunit.Sdk.XunitException message)
+    let failtest (message: string) : 'a =
+        raise (Xunit.Sdk.XunitException message)
 
     /// Fails the running test with a formatted message.
     let failtestf format = Printf.ksprintf failtest format
@@ -262,12 +264,13 @@ module Property =
 
         let finished = ResizeArray<TestResult>()
 
-        let listener =
-            { new IRunner with
+        let listener = {
+            new IRunner with
                 member _.OnStartFixture _ = ()
                 member _.OnArguments(_, _, _) = ()
                 member _.OnShrink(_, _) = ()
-                member _.OnFinished(_, result) = finished.Add result }
+                member _.OnFinished(_, result) = finished.Add result
+        }
 
         let config =
             if config.Replay.IsSome then
@@ -319,16 +322,20 @@ module Tests =
     let ptestList name reason tests =
         TestList(
             name,
-            [ for path, code in tests |> List.collect Test.leaves do
-                  ptestCase path reason code ]
+            [
+                for path, code in tests |> List.collect Test.leaves do
+                    ptestCase path reason code
+            ]
         )
 
     /// One leaf for each case, named after it.
     let testTheory name (cases: 'case seq) (code: 'case -> unit) =
         TestList(
             name,
-            [ for case in cases do
-                  testCase (sprintf "%A" case) (fun () -> code case) ]
+            [
+                for case in cases do
+                    testCase (sprintf "%A" case) (fun () -> code case)
+            ]
         )
 
     /// 100 tests of sizes 1 to 100, quietly.

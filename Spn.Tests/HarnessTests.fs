@@ -17,7 +17,9 @@ let tests =
     testList "harness" [
         testList "cases" [
             testCase "a leaf is reached by its full path" (fun () ->
-                let tree = testList "a" [ testCase "b" ignore; testList "c" [ testCase "d" ignore ] ]
+                let tree =
+                    testList "a" [ testCase "b" ignore; testList "c" [ testCase "d" ignore ] ]
+
                 Expect.equal (Test.leaves tree |> List.map fst) [ "a/b"; "a/c/d" ] "names joined from the root down")
 
             testCase "two leaves of one path are found" (fun () ->
@@ -33,7 +35,10 @@ let tests =
             testCase "a pending test is skipped with its reason and not run" (fun () ->
                 let ran = ref false
                 let pending = ptestCase "later" "no kernel yet" (fun () -> ran.Value <- true)
-                let skip = Expect.raises<SkipException> (fun () -> run pending) "pending means skipped"
+
+                let skip =
+                    Expect.raises<SkipException> (fun () -> run pending) "pending means skipped"
+
                 Expect.stringContains skip.Message "no kernel yet" "the reason"
                 Expect.isFalse ran.Value "its code stays untouched")
 
@@ -56,7 +61,10 @@ let tests =
         testList "expectations" [
             testCase "close floats are close, and others fail" (fun () ->
                 Expect.floatClose Accuracy.high 1.0 (1.0 + 1e-9) "within tolerance"
-                let apart () = Expect.floatClose Accuracy.high 1.0 1.001 "out of tolerance"
+
+                let apart () =
+                    Expect.floatClose Accuracy.high 1.0 1.001 "out of tolerance"
+
                 Expect.throwsT<XunitException> apart "beyond tolerance")
 
             testCase "NaN is close to nothing, and -inf only to itself" (fun () ->
@@ -66,13 +74,18 @@ let tests =
                 Expect.isFalse (Accuracy.areClose Accuracy.low -infinity infinity) "-inf and +inf")
 
             testCase "differing sequences name the first index" (fun () ->
-                let compare () = Expect.floatsClose Accuracy.high [ 0.0; 1.0; 2.0 ] [ 0.0; 1.5; 9.0 ] "numbers"
+                let compare () =
+                    Expect.floatsClose Accuracy.high [ 0.0; 1.0; 2.0 ] [ 0.0; 1.5; 9.0 ] "numbers"
+
                 let message = failure (testCase "wrong" compare)
                 Expect.stringContains message "at index 1 expected 1.5, got 1" "where they part")
 
             testCase "code that throws nothing, or something else, fails an expected throw" (fun () ->
                 let nothing () = Expect.throws ignore "nothing thrown"
-                let other () = Expect.throwsT<ArgumentException> (fun () -> failwith "other") "another type"
+
+                let other () =
+                    Expect.throwsT<ArgumentException> (fun () -> failwith "other") "another type"
+
                 Expect.throwsT<XunitException> nothing "nothing thrown"
                 Expect.throwsT<XunitException> other "another type")
         ]
@@ -82,12 +95,17 @@ let tests =
 
             testCase "a false property fails with the shrunk arguments and the seed" (fun () ->
                 let message = failure (testProperty "wrong" (fun (x: int) -> abs x < 10))
-                let smallest = message.Contains "steps to\n  10\n" || message.Contains "steps to\n  -10\n"
+
+                let smallest =
+                    message.Contains "steps to\n  10\n" || message.Contains "steps to\n  -10\n"
+
                 Expect.isTrue smallest $"10 is the smallest counterexample, but: {message}"
                 Expect.stringContains message "SPN_TEST_SEED=" "how to repeat it")
 
             testCase "an expectation that fails inside a property keeps its message" (fun () ->
-                let message = failure (testProperty "wrong" (fun (x: int) -> Expect.isLessThan (abs x) 10 "small"))
+                let message =
+                    failure (testProperty "wrong" (fun (x: int) -> Expect.isLessThan (abs x) 10 "small"))
+
                 Expect.stringContains message "small.\nExpected a value less than 10" "the message of the expectation")
 
             testCase "a property can skip" (fun () ->
@@ -105,7 +123,9 @@ let tests =
                 Expect.notEqual (arguments 7UL) (arguments 8UL) "two seeds")
 
             testCase "a property that rejects everything does not pass" (fun () ->
-                let message = failure (testProperty "empty" (fun (x: int) -> FSharp.Prop.filter (x <> x) true))
+                let message =
+                    failure (testProperty "empty" (fun (x: int) -> FSharp.Prop.filter (x <> x) true))
+
                 Expect.stringContains message "gave up" "no argument was tried")
         ]
     ]
