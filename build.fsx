@@ -241,13 +241,12 @@ let test options =
     if crashed then
         say "\nThe test run broke off with exit code %d; it counts as one failure." code
 
+    if passed.IsEmpty then
+        say "\nNo test passed, so nothing was shown to work."
+
     say "\n%d passed, %d failed, %d skipped" passed.Length (failed.Length + (if crashed then 1 else 0)) skipped.Length
 
-    if crashed || not failed.IsEmpty then
-        fail ""
-
-    if passed.IsEmpty then
-        eprintfn "No test passed, so nothing was shown to work."
+    if crashed || not failed.IsEmpty || passed.IsEmpty then
         fail ""
 
 // -------------------------------------------------------------------------------------------------------------- scripts
