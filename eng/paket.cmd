@@ -13,7 +13,18 @@ if not defined SPN_NUGET_SOURCE (
     exit /b 1
 )
 
-call dotnet tool restore >nul || exit /b 1
+set "SPN_TRY=0"
+:restore
+call dotnet tool restore >nul && goto restored
+set /a SPN_TRY+=1
+if %SPN_TRY% geq 6 (
+    echo eng\paket.cmd: the tools of .config\dotnet-tools.json could not be restored. 1>&2
+    exit /b 1
+)
+timeout /t %SPN_TRY% /nobreak >nul 2>&1
+goto restore
+:restored
+
 call dotnet paket %*
 set "PAKET_RESULT=%ERRORLEVEL%"
 powershell -NoProfile -Command "$f = $env:SPN_LOCK; if (Test-Path $f) { $t = [IO.File]::ReadAllText($f); $u = $t.Replace($env:SPN_NUGET_SOURCE, '%%SPN_NUGET_SOURCE%%'); if ($u -ne $t) { [IO.File]::WriteAllText($f, $u) } }"

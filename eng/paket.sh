@@ -30,5 +30,17 @@ hide_source() {
 }
 trap hide_source EXIT
 
-dotnet tool restore >/dev/null
+# A build starts this script for several projects at once, and on a fresh machine 'tool restore' trips over another
+# one that unpacks the same tool. A few tries need no lock file that could be left behind.
+for try in 1 2 3 4 5 6; do
+    if restored="$(dotnet tool restore 2>&1)"; then
+        break
+    elif [ "$try" = 6 ]; then
+        echo "$restored" >&2
+        echo "eng/paket.sh: the tools of .config/dotnet-tools.json could not be restored." >&2
+        exit 1
+    fi
+    sleep "$try"
+done
+
 dotnet paket "$@"
