@@ -10,6 +10,11 @@ internal static class DataBytes
     // Deflate cannot pack better than this; a stated length beyond it is a lie and must not size a buffer.
     private const int HighestRatio = 1032;
 
+    // GZipStream takes a truncated file for a complete one. A further gzip member put behind the file comes out whole only
+    // when the file itself is complete, however many members it has.
+    private static readonly byte[] End = "\u0003end of gzip\u0003"u8.ToArray();
+    private static readonly byte[] PackedEnd = Pack(End);
+
     public static ReadOnlyMemory<byte> Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -25,22 +30,33 @@ internal static class DataBytes
         return Unpack(all.GetBuffer().AsMemory(0, (int)all.Length), name);
     }
 
-    private static ReadOnlyMemory<byte> Unpack(Memory<byte> bytes, string name)
+    private static ReadOnlyMemory<byte> Unpack(ReadOnlyMemory<byte> bytes, string name)
     {
-        var span = bytes.Span;
-        if (span is not [0x1F, 0x8B, ..]) return bytes;
-        long stated = span.Length < 4 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(span[^4..]);
-        var unpacked = new MemoryStream((int)Math.Min(Math.Min(stated, (long)HighestRatio * span.Length), Array.MaxLength));
+        var packed = bytes.Span;
+        if (packed is not [0x1F, 0x8B, ..]) return bytes;
+        long stated = packed.Length < 4 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(packed[^4..]);
+        long capacity = Math.Min(Math.Min(stated, (long)HighestRatio * packed.Length) + End.Length, Array.MaxLength);
+        var unpacked = new MemoryStream((int)capacity);
+        Exception? cause = null;
         try
         {
-            System.Runtime.InteropServices.MemoryMarshal.TryGetArray((ReadOnlyMemory<byte>)bytes, out var packed);
-            using var gzip = new GZipStream(new MemoryStream(packed.Array!, packed.Offset, packed.Count), CompressionMode.Decompress);
+            using var gzip = new GZipStream(new MemoryStream([.. packed, .. PackedEnd]), CompressionMode.Decompress);
             gzip.CopyTo(unpacked, 1 << 16);
         }
         catch (InvalidDataException e)
         {
-            throw new DataFormatException(name, null, null, "a complete gzip file", $"damaged or missing bytes after {unpacked.Length} unpacked bytes", e);
+            cause = e;
         }
-        return unpacked.GetBuffer().AsMemory(0, (int)unpacked.Length);
+        var result = unpacked.GetBuffer().AsMemory(0, (int)unpacked.Length);
+        return cause is null && result.Span.EndsWith(End)
+            ? result[..^End.Length]
+            : throw new DataFormatException(name, null, null, "a complete gzip file", "one that is cut short or damaged", cause);
+    }
+
+    private static byte[] Pack(byte[] bytes)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) gzip.Write(bytes);
+        return packed.ToArray();
     }
 }
