@@ -7,6 +7,15 @@ open System.Text
 open Spn.Core
 open Spn.Core.Data
 
+/// A value that the library may leave out and that must be there.
+let private present (value: 'a | null) =
+    match value with
+    | null -> failtest "a value is missing"
+    | value -> value
+
+let private categories (table: CsvTable) column =
+    List.ofSeq (present table.Columns[column].Categories)
+
 let private bytes (text: string) = Encoding.UTF8.GetBytes text
 
 let private gzip (content: byte[]) =
@@ -21,11 +30,7 @@ let private stream (content: byte[]) = new MemoryStream(content) :> Stream
 
 /// Runs an action that must refuse its data, and returns the error.
 let private refusal action =
-    try
-        action () |> ignore
-        failwith "nothing was refused"
-    with :? DataFormatException as e ->
-        e
+    Expect.raises<DataFormatException> (action >> ignore) "malformed data is refused"
 
 /// The place that an error names; 0 stands for none.
 let private place (e: DataFormatException) =
@@ -105,12 +110,12 @@ let private csv =
             Expect.isTrue (isSame (column 0) [ 1.5; -2000.0; nan; nan ]) "size"
             Expect.isTrue (isSame (column 1) [ 0.0; 1.0; 0.0; nan ]) "colour in order of first appearance"
             Expect.isTrue (isSame (column 2) [ nan; nan; 7.0; 0.5 ]) "weight"
-            Expect.equal (List.ofSeq read.Columns[1].Categories) [ "red"; "blue" ] "categories"
-            Expect.isNull read.Columns[0].Categories "a numeric column has no categories")
+            Expect.equal (categories read 1) [ "red"; "blue" ] "categories"
+            Expect.isTrue (isNull read.Columns[0].Categories) "a numeric column has no categories")
         testCase "quotes hold separators, line ends and quotes" (fun () ->
             let read = table null "\"a,\"\"b\"\"\",c\r\n\"x\ny\" ,1\r\nz,2"
             Expect.equal read.Columns[0].Name "a,\"b\"" "name"
-            Expect.equal (List.ofSeq read.Columns[0].Categories) [ "x\ny"; "z" ] "categories"
+            Expect.equal (categories read 0) [ "x\ny"; "z" ] "categories"
             Expect.equal (read.Values.Row(1)[1]) 2f "a row after a cell of two lines")
         testCase "the separator is found, or set" (fun () ->
             for text in [ "a,b\n1,2\n"; "a;b\n1;2\n"; "a\tb\n1\t2\n"; "\"a;;;\",b\n1,2\n" ] do
@@ -148,7 +153,7 @@ let private csv =
         testCase "with the text columns named, other text is refused" (fun () ->
             let options = CsvOptions(TextColumns = [| "b" |])
             Expect.equal (place (refusal (fun () -> table options "a,b\n1,x\n2o,y\n"))) (3, 1) "place"
-            Expect.equal (List.ofSeq (table options "a,b\n1,10\n2,7\n").Columns[1].Categories) [ "10"; "7" ] "numbers as text"
+            Expect.equal (categories (table options "a,b\n1,10\n2,7\n") 1) [ "10"; "7" ] "numbers as text"
             Expect.throwsT<ArgumentException> (fun () -> table options "a,c\n1,2\n" |> ignore) "an unknown column")
     ]
 
@@ -182,7 +187,7 @@ let private idx =
                 Expect.equal (place e) (0, 0) "a binary file has no lines")
         testCase "a folder of four files is a data set, and counts must agree" (fun () ->
             withFolder (fun folder ->
-                let write name content = File.WriteAllBytes(Path.Combine(folder, name), content)
+                let write name (content: byte[]) = File.WriteAllBytes(Path.Combine(folder, name), content)
                 write "train-images-idx3-ubyte" (images 3 2 2)
                 write "train-labels-idx1-ubyte.gz" (gzip (labels [ 1uy; 2uy; 0uy ]))
                 write "small-test-images-idx3-ubyte.gz" (gzip (images 1 2 2))
@@ -203,27 +208,23 @@ let private catalogue =
         testCase "a set answers to its short and its display name in any case, and all names are distinct" (fun () ->
             for e in DataCatalogue.Entries do
                 for name in [ e.Name; e.DisplayName; e.Name.ToUpperInvariant(); e.Name.Replace("amzn_", "") ] do
-                    Expect.equal (DataCatalogue.TryFind name) e name)
+                    Expect.equal (present (DataCatalogue.TryFind name)) e name)
         testCase "an unknown name is refused with the near ones" (fun () ->
-            Expect.isNull (DataCatalogue.TryFind "nltc") "not found"
+            Expect.isTrue (isNull (DataCatalogue.TryFind "nltc")) "not found"
 
             for wrong, hint in [ "nltc", "nltcs"; "amzn_aparel", "amzn_apparel"; "pumsbstar", "pumsb_star"; "qqqqqqqq", "jester" ] do
-                let message =
-                    try
-                        (DataCatalogue.Find wrong).Name
-                    with :? ArgumentException as e ->
-                        e.Message
-
-                Expect.isTrue (message.Contains $"\"{wrong}\"" && message.Contains hint) message)
+                let e = Expect.raises<ArgumentException> (fun () -> DataCatalogue.Find wrong |> ignore) "unknown"
+                Expect.stringContains e.Message $"\"{wrong}\"" "the name given"
+                Expect.stringContains e.Message hint "a name to try")
         testCase "a set is found in each folder layout, and a wrong shape is refused with both" (fun () ->
             let rows count = bytes (String.replicate count (String.Join(",", Array.replicate 16 "0") + "\n"))
             let gifts = DataCatalogue.Find "gifts"
 
             for part, train in [ "amazon/amzn_gifts", "train"; "amzn_gifts", "ts"; ".", "train" ] do
                 withFolder (fun folder ->
-                    let write split ending content =
+                    let write split ending (content: byte[]) =
                         let file = Path.Combine(folder, part, $"amzn_gifts.{split}.data{ending}")
-                        Directory.CreateDirectory(Path.GetDirectoryName file) |> ignore
+                        Directory.CreateDirectory(present (Path.GetDirectoryName file)) |> ignore
                         File.WriteAllBytes(file, content)
 
                     Expect.isFalse (DataCatalogue.IsPresent(gifts, folder)) "not there yet"
@@ -266,7 +267,7 @@ let private digits =
             let grey = Digits.LoadGrey 3L
             Expect.equal (grey.Train.Count, grey.Valid.Count, grey.Test.Count, grey.Variables) (1258, 180, 359, 64) "shape"
             Expect.equal (grey.Height, grey.Width) (Nullable 8, Nullable 8) "image size"
-            let all = Seq.concat [ grey.TrainLabels; grey.ValidLabels; grey.TestLabels ]
+            let all = [ grey.TrainLabels; grey.ValidLabels; grey.TestLabels ] |> Seq.collect present
             Expect.equal (all |> Seq.countBy id |> Seq.sort |> Seq.map snd |> List.ofSeq) [ 178; 182; 177; 183; 181; 182; 181; 179; 174; 180 ] "classes"
             let sum (e: Evidence) = Seq.sum (Seq.map int (e.Values.ToArray()))
             Expect.equal (sum grey.Train + sum grey.Valid + sum grey.Test) 561718 "sum of all pixels")
@@ -275,7 +276,7 @@ let private digits =
             Expect.equal (binary.Test.Values.ToArray()) [| for v in grey.Test.Values.ToArray() -> if v >= 8f then 1f else 0f |] "pixels"
             Expect.equal binary.TestLabels grey.TestLabels "labels")
         testCase "a seed fixes the split, another seed makes another one" (fun () ->
-            Expect.equal (Digits.LoadBinary 5L).TestLabels[..9] [| 6; 2; 9; 0; 7; 8; 4; 5; 0; 6 |] "known answer"
+            Expect.equal (present (Digits.LoadBinary 5L).TestLabels)[..9] [| 6; 2; 9; 0; 7; 8; 4; 5; 0; 6 |] "known answer"
             Expect.isFalse ((Digits.LoadGrey 1L).TestLabels = (Digits.LoadGrey 2L).TestLabels) "other seed")
     ]
 
