@@ -13,7 +13,8 @@ public static class BinaryText
     /// <summary>Reads a file.</summary>
     /// <param name="path">Path of the file.</param>
     /// <returns>[sample, variable], all observed, values 0 and 1.</returns>
-    /// <exception cref="DataFormatException">A line has another width than the first, a value is not 0 or 1, the file is empty, or its gzip form is damaged.</exception>
+    /// <exception cref="DataFormatException">A line has another width than the first, a value is not 0 or 1, the file is empty,
+    /// or its gzip form is damaged.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static Evidence Read(string path) => Parse(DataBytes.Read(path).Span, path);
 
@@ -71,7 +72,8 @@ public static class BinaryText
             column++;
             var cell = line[range];
             if (line.Length > 0 && cell is not [(byte)'0' or (byte)'1'])
-                return new DataFormatException(name, number, column, "0 or 1", DataFormatException.Quote(Encoding.UTF8.GetString(cell[..Math.Min(cell.Length, 99)])));
+                return new DataFormatException(name, number, column, "0 or 1",
+                    DataFormatException.Quote(Encoding.UTF8.GetString(cell[..Math.Min(cell.Length, 99)])));
         }
         return line.IsEmpty
             ? new DataFormatException(name, number, null, width == 1 ? "0 or 1" : $"{width} values", "an empty line")

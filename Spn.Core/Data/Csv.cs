@@ -12,13 +12,15 @@ public sealed record CsvOptions
     /// <summary>Character between cells; null chooses whichever of comma, semicolon and tab is most frequent in the first line.</summary>
     public char? Separator { get; init; }
 
-    /// <summary>Names of the columns that hold text; all others must then be numeric. Null makes every column with a cell that is no number a text column.</summary>
+    /// <summary>Names of the columns that hold text; all others must then be numeric.</summary>
+    /// <remarks>Null makes a text column of every column with a cell that is no number, so a slip of the pen goes unnoticed.</remarks>
     public IReadOnlyCollection<string>? TextColumns { get; init; }
 }
 
 /// <summary>A column of a table.</summary>
 /// <param name="Name">Name in the header.</param>
-/// <param name="Categories">For a text column, the texts in order of first appearance: the value v stands for Categories[v]. Null for a numeric column.</param>
+/// <param name="Categories">For a text column, the texts in order of first appearance: the value v stands for Categories[v];
+/// null for a numeric column.</param>
 public sealed record CsvColumn(string Name, IReadOnlyList<string>? Categories);
 
 /// <summary>A table read from a file.</summary>
@@ -28,8 +30,9 @@ public sealed record CsvTable(IReadOnlyList<CsvColumn> Columns, Evidence Values)
 
 /// <summary>Reads tables of numbers and text, plain or gzip.</summary>
 /// <remarks>
-/// Cells may stand in double quotes, inside which a separator and a line end are text and two quotes stand for one. White space around other cells is dropped.
-/// A cell that is empty or one of ?, NA, NaN is a hidden entry. Numbers have a decimal point and are kept as 32-bit floats. Text is UTF-8.
+/// Cells may stand in double quotes, inside which a separator and a line end are text and two quotes stand for one.
+/// White space around other cells is dropped. A cell that is empty or one of ?, NA, NaN is a hidden entry.
+/// Numbers have a decimal point and are kept as 32-bit floats. Text is UTF-8.
 /// Blank lines are skipped, except in a table of one column, where they are hidden entries.
 /// Source: RFC 4180, with the separators and missing marks in common use.
 /// </remarks>
@@ -38,17 +41,20 @@ public static class Csv
     /// <summary>Reads a file.</summary>
     /// <param name="path">Path of the file.</param>
     /// <param name="options">How to read it; null for the defaults.</param>
-    /// <exception cref="DataFormatException">A row has another number of cells than the first, a quote is not closed, two columns have one name, a numeric cell is no finite number, there are no rows, or the gzip form is damaged.</exception>
+    /// <exception cref="DataFormatException">A row has another number of cells than the first, a quote is not closed, two columns
+    /// have one name, a cell of a numeric column is no finite number, there are no rows, or the gzip form is damaged.</exception>
     /// <exception cref="ArgumentException">The options name a text column that the table does not have.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static CsvTable Read(string path, CsvOptions? options = null) => Parse(DataBytes.Read(path).Span, path, options ?? new());
+    public static CsvTable Read(string path, CsvOptions? options = null) =>
+        Parse(DataBytes.Read(path).Span, path, options ?? new());
 
     /// <summary>Reads a stream to its end.</summary>
     /// <param name="stream">The text, plain or gzip; left open.</param>
     /// <param name="name">How errors call it.</param>
     /// <param name="options">How to read it; null for the defaults.</param>
     /// <inheritdoc cref="Read(string, CsvOptions)"/>
-    public static CsvTable Read(Stream stream, string name, CsvOptions? options = null) => Parse(DataBytes.Read(stream, name).Span, name, options ?? new());
+    public static CsvTable Read(Stream stream, string name, CsvOptions? options = null) =>
+        Parse(DataBytes.Read(stream, name).Span, name, options ?? new());
 
     private static CsvTable Parse(ReadOnlySpan<byte> bytes, string name, CsvOptions options)
     {
@@ -61,7 +67,8 @@ public static class Csv
             if (Array.IndexOf(names, names[c]) < c)
                 throw new DataFormatException(name, cells.Line(0), c + 1, "a name that no column before has", DataFormatException.Quote(names[c]));
         foreach (string text in options.TextColumns ?? [])
-            if (!names.Contains(text)) throw new ArgumentException($"{name} has no column \"{text}\"; its columns are {string.Join(", ", names)}.", nameof(options));
+            if (!names.Contains(text))
+                throw new ArgumentException($"{name} has no column \"{text}\"; its columns are {string.Join(", ", names)}.", nameof(options));
 
         var values = new float[rows * width];
         var hidden = new bool[rows * width];
@@ -90,7 +97,8 @@ public static class Csv
 
     private static bool IsMissing(ReadOnlySpan<char> text) => text is "" or "?" or "NA" or "NaN";
 
-    private static bool IsNumber(ReadOnlySpan<char> text, out float value) => float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+    private static bool IsNumber(ReadOnlySpan<char> text, out float value) =>
+        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
 
     private static int Code(Dictionary<string, int> codes, ReadOnlySpan<char> text)
     {

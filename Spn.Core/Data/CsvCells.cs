@@ -87,7 +87,8 @@ internal sealed class CsvCells
         cells.Add((start, at++ - start, true));
         while (at < text.Length && text[at] is ' ' or '\r' && text[at] != between) at++;
         if (at < text.Length && text[at] != between && text[at] != '\n')
-            throw new DataFormatException(name, line, column, "a separator or line end after the closing quote", DataFormatException.Quote(text.AsSpan(at, 1)));
+            throw new DataFormatException(name, line, column,
+                "a separator or line end after the closing quote", DataFormatException.Quote(text.AsSpan(at, 1)));
     }
 
     private static char Detect(string text)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using static Spn.Core.Data.DataGroup;
 
 namespace Spn.Core.Data;
@@ -26,7 +27,10 @@ public enum DataGroup
 public sealed record DataEntry(string Name, string DisplayName, DataGroup Group, int Variables, int Train, int Valid, int Test);
 
 /// <summary>The binary data sets of the papers by name.</summary>
-/// <remarks>Source: Shih, Sadigh and Ermon 2021, Tables 1 and 2. The counts are those of the files; some lists give kdd 65 variables and tmovie 4525 training samples.</remarks>
+/// <remarks>
+/// The counts are those of the files; some lists give kdd 65 variables and tmovie 4525 training samples.
+/// Source: Shih, Sadigh and Ermon 2021, Tables 1 and 2.
+/// </remarks>
 public static class DataCatalogue
 {
     /// <summary>All known sets, in the order of the papers' tables.</summary>
@@ -72,11 +76,13 @@ public static class DataCatalogue
 
     /// <summary>Finds a set by its short name, its display name, or for the registries the short name without amzn_; case does not matter.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>The set, or null when no set has that name.</returns>
-    public static DataEntry? TryFind(string name)
+    /// <param name="entry">The set; null when no set has that name.</param>
+    /// <returns>Whether a set has that name.</returns>
+    public static bool TryFind(string name, [NotNullWhen(true)] out DataEntry? entry)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return Entries.FirstOrDefault(e => Names(e).Contains(name, StringComparer.OrdinalIgnoreCase));
+        entry = Entries.FirstOrDefault(e => Names(e).Contains(name, StringComparer.OrdinalIgnoreCase));
+        return entry is not null;
     }
 
     /// <summary>Finds a set as <see cref="TryFind"/> does.</summary>
@@ -84,9 +90,11 @@ public static class DataCatalogue
     /// <exception cref="ArgumentException">No set has that name; the message lists the nearest ones.</exception>
     public static DataEntry Find(string name)
     {
-        if (TryFind(name) is { } entry) return entry;
-        var near = Entries.Select(e => (e.Name, Distance: Names(e).Min(n => EditDistance(name.ToLowerInvariant(), n.ToLowerInvariant()))))
-            .Where(e => e.Distance <= Math.Max(1, name.Length / 3)).OrderBy(e => e.Distance).Take(3).Select(e => e.Name).ToList();
+        if (TryFind(name, out var entry)) return entry;
+        var near = Entries
+            .Select(e => (e.Name, Distance: Names(e).Min(n => EditDistance(name.ToLowerInvariant(), n.ToLowerInvariant()))))
+            .Where(e => e.Distance <= Math.Max(1, name.Length / 3))
+            .OrderBy(e => e.Distance).Take(3).Select(e => e.Name).ToList();
         throw new ArgumentException($"There is no data set \"{name}\". " + (near.Count > 0
             ? $"Did you mean {string.Join(" or ", near)}?"
             : $"The names are {string.Join(", ", Entries.Select(e => e.Name))}."), nameof(name));
@@ -100,7 +108,8 @@ public static class DataCatalogue
 
     /// <summary>Loads a set and checks its shape.</summary>
     /// <remarks>
-    /// A split is looked for as GROUP/NAME/NAME.SPLIT.data (GROUP is debd or amazon), NAME/NAME.SPLIT.data and NAME.SPLIT.data, each also with .gz; train may be called ts.
+    /// A split is looked for as GROUP/NAME/NAME.SPLIT.data (GROUP is debd or amazon), NAME/NAME.SPLIT.data and NAME.SPLIT.data,
+    /// each also with .gz; train may be called ts.
     /// The digits are those of <see cref="Digits.LoadBinary"/> at seed 0.
     /// </remarks>
     /// <param name="name">A name as in <see cref="TryFind"/>.</param>
@@ -114,7 +123,8 @@ public static class DataCatalogue
         if (entry.Group == BuiltIn) return Digits.LoadBinary();
         if (folder is null)
             throw new FileNotFoundException($"The data set {entry.Name} needs a data folder: name one, or set {DataFolder.Variable}. Built in is digits.");
-        return new DataSet(entry.Name, Split(entry, folder, "train", entry.Train), Split(entry, folder, "valid", entry.Valid), Split(entry, folder, "test", entry.Test));
+        return new DataSet(entry.Name,
+            Split(entry, folder, "train", entry.Train), Split(entry, folder, "valid", entry.Valid), Split(entry, folder, "test", entry.Test));
     }
 
     private static readonly string[] Splits = ["train", "valid", "test"];
@@ -122,14 +132,21 @@ public static class DataCatalogue
     private static Evidence Split(DataEntry entry, string folder, string split, int rows)
     {
         string path = Candidates(entry, folder, split).FirstOrDefault(File.Exists)
-            ?? throw new FileNotFoundException($"The {split} split of {entry.Name} is not in {folder}; looked for\n  {string.Join("\n  ", Candidates(entry, folder, split))}");
+            ?? throw new FileNotFoundException(
+                $"The {split} split of {entry.Name} is not in {folder}; looked for\n  {string.Join("\n  ", Candidates(entry, folder, split))}");
         var samples = BinaryText.Read(path);
         return (samples.Count, samples.Variables) == (rows, entry.Variables) ? samples
-            : throw new DataFormatException(path, null, null, $"{rows} rows of {entry.Variables} variables", $"{samples.Count} rows of {samples.Variables}");
+            : throw new DataFormatException(path, null, null,
+                $"{rows} rows of {entry.Variables} variables", $"{samples.Count} rows of {samples.Variables}");
     }
 
     private static IEnumerable<string> Candidates(DataEntry entry, string folder, string split) =>
-        from place in new[] { Path.Combine(folder, entry.Group == Amazon ? "amazon" : "debd", entry.Name), Path.Combine(folder, entry.Name), folder }
+        from place in new[]
+        {
+            Path.Combine(folder, entry.Group == Amazon ? "amazon" : "debd", entry.Name),
+            Path.Combine(folder, entry.Name),
+            folder,
+        }
         from part in split == "train" ? new[] { "train", "ts" } : [split]
         from ending in new[] { ".data", ".data.gz" }
         select Path.Combine(place, $"{entry.Name}.{part}{ending}");

@@ -27,7 +27,8 @@ public sealed record DataFolder(string? Path, DataFolderSource Source)
     /// <summary>Finds the data folder: the given one, else that of SPN_DATA, else data at the root of the repository, else none.</summary>
     /// <remarks>The repository is looked for upwards from the current directory, then from the program's own folder.</remarks>
     /// <param name="explicitFolder">The caller's folder; null or empty when none was named.</param>
-    /// <exception cref="DirectoryNotFoundException">The given folder, or that of SPN_DATA, does not exist; a later place is not tried then.</exception>
+    /// <exception cref="DirectoryNotFoundException">The given folder, or that of SPN_DATA, does not exist;
+    /// a later place is not tried then.</exception>
     public static DataFolder Find(string? explicitFolder = null)
     {
         if (!string.IsNullOrEmpty(explicitFolder))
@@ -37,7 +38,8 @@ public sealed record DataFolder(string? Path, DataFolderSource Source)
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named)
             return Directory.Exists(named)
                 ? new(System.IO.Path.GetFullPath(named), DataFolderSource.Environment)
-                : throw new DirectoryNotFoundException($"The environment variable {Variable} names the data folder {named}, which does not exist. Correct or unset it.");
+                : throw new DirectoryNotFoundException(
+                    $"The environment variable {Variable} names the data folder {named}, which does not exist. Correct or unset it.");
         string? repository = Above(Directory.GetCurrentDirectory()) ?? Above(AppContext.BaseDirectory);
         return repository is null ? new(null, DataFolderSource.None) : new(repository, DataFolderSource.Repository);
     }
@@ -56,7 +58,8 @@ public sealed record DataFolder(string? Path, DataFolderSource Source)
         for (var folder = new DirectoryInfo(start); folder is not null; folder = folder.Parent)
         {
             string data = System.IO.Path.Combine(folder.FullName, "data");
-            bool root = File.Exists(System.IO.Path.Combine(folder.FullName, "Spn.slnx")) || File.Exists(System.IO.Path.Combine(data, "digits8x8.csv.gz"));
+            bool root = File.Exists(System.IO.Path.Combine(folder.FullName, "Spn.slnx"))
+                || File.Exists(System.IO.Path.Combine(data, "digits8x8.csv.gz"));
             if (root && Directory.Exists(data)) return data;
         }
         return null;

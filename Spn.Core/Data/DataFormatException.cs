@@ -12,7 +12,7 @@ public sealed class DataFormatException : Exception
     /// <param name="found">What is there, as a phrase.</param>
     /// <param name="inner">The error below this one, if any.</param>
     public DataFormatException(string file, int? line, int? column, string expected, string found, Exception? inner = null)
-        : base($"{Path.GetFileName(file)}{(line is null ? "" : $" line {line}")}{(column is null ? "" : $" column {column}")}: expected {expected}, found {found}.", inner)
+        : base($"{Place(file, line, column)}: expected {expected}, found {found}.", inner)
     {
         File = file;
         Line = line;
@@ -35,6 +35,9 @@ public sealed class DataFormatException : Exception
 
     /// <summary>What is there, as a phrase; text of the file stands in quotes.</summary>
     public string Found { get; }
+
+    private static string Place(string file, int? line, int? column) =>
+        Path.GetFileName(file) + (line is null ? "" : $" line {line}") + (column is null ? "" : $" column {column}");
 
     // Long enough to recognise a value, short enough to keep a message on one line when the file is no text at all.
     internal static string Quote(ReadOnlySpan<char> text)

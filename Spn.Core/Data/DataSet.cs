@@ -18,7 +18,8 @@ public sealed class DataSet
         ArgumentNullException.ThrowIfNull(valid);
         ArgumentNullException.ThrowIfNull(test);
         if (valid.Variables != train.Variables || test.Variables != train.Variables)
-            throw new ArgumentException($"The splits of {name} have {train.Variables}, {valid.Variables} and {test.Variables} variables; they must have the same number.");
+            throw new ArgumentException(
+                $"The splits of {name} have {train.Variables}, {valid.Variables} and {test.Variables} variables; they must have the same number.");
         (Name, Train, Valid, Test) = (name, train, valid, test);
     }
 

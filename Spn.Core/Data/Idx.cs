@@ -55,7 +55,8 @@ public static class Idx
         var (train, trainLabels, _) = Split(folder, ["train"]);
         var (test, testLabels, testFile) = Split(folder, ["t10k", "test"]);
         if ((test.Height, test.Width) != (train.Height, train.Width))
-            throw new DataFormatException(testFile, null, null, $"images of {train.Height} x {train.Width} pixels", $"{test.Height} x {test.Width}");
+            throw new DataFormatException(testFile, null, null,
+                $"images of {train.Height} x {train.Width} pixels", $"{test.Height} x {test.Width}");
         var none = Evidence.From(Array.Empty<float>(), train.Values.Variables);
         return new DataSet(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), train.Values, none, test.Values)
         {
@@ -69,7 +70,8 @@ public static class Idx
         var images = ReadImages(imageFile);
         var labels = ReadLabels(labelFile);
         if (labels.Length != images.Values.Count)
-            throw new DataFormatException(labelFile, null, null, $"{images.Values.Count} labels as {Path.GetFileName(imageFile)} has images", $"{labels.Length}");
+            throw new DataFormatException(labelFile, null, null,
+                $"{images.Values.Count} labels as {Path.GetFileName(imageFile)} has images", $"{labels.Length}");
         return (images, labels, imageFile);
     }
 
@@ -78,7 +80,8 @@ public static class Idx
         foreach (string file in Directory.GetFiles(folder).Order(StringComparer.Ordinal))
         {
             string name = "-" + Path.GetFileName(file);
-            if (names.Any(n => name.EndsWith($"-{n}-{ending}", StringComparison.Ordinal) || name.EndsWith($"-{n}-{ending}.gz", StringComparison.Ordinal)))
+            if (name.EndsWith(".gz", StringComparison.Ordinal)) name = name[..^3];
+            if (names.Any(n => name.EndsWith($"-{n}-{ending}", StringComparison.Ordinal)))
                 return file;
         }
         throw new FileNotFoundException($"{folder} holds no file {names[0]}-{ending} or {names[0]}-{ending}.gz.");
@@ -114,7 +117,8 @@ public static class Idx
             length *= size[d];
         }
         if (length + (uint)start != (uint)bytes.Length)
-            throw new DataFormatException(name, null, null, $"{length + (uint)start} bytes for {string.Join(" x ", size)} values", $"{bytes.Length} bytes");
+            throw new DataFormatException(name, null, null,
+                $"{length + (uint)start} bytes for {string.Join(" x ", size)} values", $"{bytes.Length} bytes");
         return size;
     }
 }
