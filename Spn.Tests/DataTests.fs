@@ -44,8 +44,12 @@ let private withFolder action =
     finally
         Directory.Delete(folder, true)
 
-let private binary (text: string) = BinaryText.Read(stream (bytes text), "x.data")
-let private table options (text: string) = Csv.Read(stream (bytes text), "x.csv", options)
+let private binary (text: string) =
+    BinaryText.Read(stream (bytes text), "x.data")
+
+let private table options (text: string) =
+    Csv.Read(stream (bytes text), "x.csv", options)
+
 let private noHeader = CsvOptions(HasHeader = false)
 
 let private binaryText =
@@ -65,31 +69,43 @@ let private binaryText =
             Expect.equal ((binary "0\n1\n1\n").Values.ToArray()) [| 0f; 1f; 1f |] "values")
         testCase "gzip, also of several members, reads as the plain text does" (fun () ->
             let plain = bytes "0,1\n1,1\n"
-            let read content = BinaryText.Read(stream content, "x.data").Values.ToArray()
+
+            let read content =
+                BinaryText.Read(stream content, "x.data").Values.ToArray()
+
             Expect.equal (read (gzip plain)) (read plain) "one member"
-            Expect.equal (read (Array.append (gzip plain) (gzip plain))) (read (Array.append plain plain)) "two members")
+
+            Expect.equal
+                (read (Array.append (gzip plain) (gzip plain)))
+                (read (Array.append plain plain))
+                "two members")
         testCase "a malformed text is refused with its line and column" (fun () ->
             for text, where, found in
-                [ "0,1\n0,2\n", (2, 2), "\"2\""
-                  "0;1\n", (1, 1), "\"0;1\""
-                  "0,1\n 1,0\n", (2, 1), "\" 1\""
-                  "0,1\n1,\n", (2, 2), "\"\""
-                  "0,1\n1\n", (2, 0), "1"
-                  "0,1\n1,0,1\n", (2, 0), "3"
-                  "0,1\n\n1,0\n", (2, 0), "an empty line"
-                  "", (1, 0), "an empty file" ] do
+                [
+                    "0,1\n0,2\n", (2, 2), "\"2\""
+                    "0;1\n", (1, 1), "\"0;1\""
+                    "0,1\n 1,0\n", (2, 1), "\" 1\""
+                    "0,1\n1,\n", (2, 2), "\"\""
+                    "0,1\n1\n", (2, 0), "1"
+                    "0,1\n1,0,1\n", (2, 0), "3"
+                    "0,1\n\n1,0\n", (2, 0), "an empty line"
+                    "", (1, 0), "an empty file"
+                ] do
                 let e = refusal (fun () -> binary text)
                 Expect.equal (place e) where $"place of the error in {text}"
                 Expect.equal e.Found found $"what was found in {text}")
         testCase "the message names file, place, what was expected and what was found" (fun () ->
-            let e = refusal (fun () -> BinaryText.Read(stream (bytes "0,1\n0,2"), "some/folder/nltcs.train.data"))
+            let e =
+                refusal (fun () -> BinaryText.Read(stream (bytes "0,1\n0,2"), "some/folder/nltcs.train.data"))
+
             Expect.equal e.Message "nltcs.train.data line 2 column 2: expected 0 or 1, found \"2\"." "message"
             Expect.equal e.File "some/folder/nltcs.train.data" "the whole path stays at hand")
         testCase "a gzip file cut short at any byte is refused" (fun () ->
             let whole = gzip (bytes (String.replicate 50 "0,1,1,0\n"))
 
             for length in 0 .. whole.Length - 1 do
-                refusal (fun () -> BinaryText.Read(stream whole[.. length - 1], "x.data")) |> ignore)
+                refusal (fun () -> BinaryText.Read(stream whole[.. length - 1], "x.data"))
+                |> ignore)
         testCase "a gzip file with a wrong checksum is refused" (fun () ->
             let damaged = gzip (bytes "0,1\n")
             damaged[damaged.Length - 6] <- damaged[damaged.Length - 6] ^^^ 1uy
@@ -103,10 +119,20 @@ let private binaryText =
 let private csv =
     testList "tables" [
         testCase "numbers, text and missing marks are told apart" (fun () ->
-            let read = table null "size,colour,weight\n1.5,red,?\n-2e3,blue,NA\n,red,7\nNaN, ,+.5\n"
-            let entry row column = if read.Values.IsHidden(row, column) then nan else float (read.Values.Row(row)[column])
+            let read =
+                table null "size,colour,weight\n1.5,red,?\n-2e3,blue,NA\n,red,7\nNaN, ,+.5\n"
+
+            let entry row column =
+                if read.Values.IsHidden(row, column) then
+                    nan
+                else
+                    float (read.Values.Row(row)[column])
+
             let column i = [ for r in 0 .. read.Values.Count - 1 -> entry r i ]
-            let isSame (a: float list) (b: float list) = List.forall2 (fun x y -> x.Equals(y: float)) a b
+
+            let isSame (a: float list) (b: float list) =
+                List.forall2 (fun x y -> x.Equals(y: float)) a b
+
             Expect.equal [ for c in read.Columns -> c.Name ] [ "size"; "colour"; "weight" ] "names"
             Expect.isTrue (isSame (column 0) [ 1.5; -2000.0; nan; nan ]) "size"
             Expect.isTrue (isSame (column 1) [ 0.0; 1.0; 0.0; nan ]) "colour in order of first appearance"
@@ -132,24 +158,30 @@ let private csv =
         testCase "blank lines are skipped, but hidden entries in a table of one column" (fun () ->
             Expect.equal (table null "\na,b\n\n1,2\r\n\r\n3,4\n\n").Values.Count 2 "two columns"
             let one = table null "a\n1\n\n3\n"
-            Expect.equal [ for r in 0 .. one.Values.Count - 1 -> one.Values.IsHidden(r, 0) ] [ false; true; false ] "one column")
+
+            Expect.equal
+                [ for r in 0 .. one.Values.Count - 1 -> one.Values.IsHidden(r, 0) ]
+                [ false; true; false ]
+                "one column")
         testCase "gzip reads as plain text does" (fun () ->
             let text = bytes "a,b\n1,x\n2,?\n"
             let read content = Csv.Read(stream content, "x.csv")
             Expect.equal ((read (gzip text)).Values.Values.ToArray()) ((read text).Values.Values.ToArray()) "values")
         testCase "a malformed table is refused with its line and column" (fun () ->
             for text, where in
-                [ "a,b\n1,2\n3\n", (3, 0)
-                  "a,b\n\n1,2,3\n", (3, 0)
-                  "a,b\n1,2,\n", (2, 0)
-                  "a,b\n1,\"2\n3,4\n", (2, 2)
-                  "a,b\n\"1\"x,2\n", (2, 1)
-                  "a,b\n\"1\n\"x,2\n", (3, 1)
-                  "a,b\n1,1e99\n", (2, 2)
-                  "a,b\n1,-Infinity\n", (2, 2)
-                  "a,a\n1,2\n", (1, 2)
-                  "a,b\n", (2, 0)
-                  "", (1, 0) ] do
+                [
+                    "a,b\n1,2\n3\n", (3, 0)
+                    "a,b\n\n1,2,3\n", (3, 0)
+                    "a,b\n1,2,\n", (2, 0)
+                    "a,b\n1,\"2\n3,4\n", (2, 2)
+                    "a,b\n\"1\"x,2\n", (2, 1)
+                    "a,b\n\"1\n\"x,2\n", (3, 1)
+                    "a,b\n1,1e99\n", (2, 2)
+                    "a,b\n1,-Infinity\n", (2, 2)
+                    "a,a\n1,2\n", (1, 2)
+                    "a,b\n", (2, 0)
+                    "", (1, 0)
+                ] do
                 Expect.equal (place (refusal (fun () -> table null text))) where text)
         testCase "with the text columns named, other text is refused" (fun () ->
             let options = CsvOptions(TextColumns = [| "b" |])
@@ -158,14 +190,20 @@ let private csv =
             Expect.throwsT<ArgumentException> (fun () -> table options "a,c\n1,2\n" |> ignore) "an unknown column")
     ]
 
-let private bigEndian (numbers: int list) =
-    [| for n in numbers do
-           yield! [| byte (n >>> 24); byte (n >>> 16); byte (n >>> 8); byte n |] |]
+let private bigEndian (numbers: int list) = [|
+    for n in numbers do
+        yield! [| byte (n >>> 24); byte (n >>> 16); byte (n >>> 8); byte n |]
+|]
 
 let private idx =
-    let images count height width = Array.append (bigEndian [ 2051; count; height; width ]) [| for i in 1 .. count * height * width -> byte i |]
-    let labels (values: byte list) = Array.append (bigEndian [ 2049; values.Length ]) (Array.ofList values)
-    let readImages content = Idx.ReadImages(stream content, "images")
+    let images count height width =
+        Array.append (bigEndian [ 2051; count; height; width ]) [| for i in 1 .. count * height * width -> byte i |]
+
+    let labels (values: byte list) =
+        Array.append (bigEndian [ 2049; values.Length ]) (Array.ofList values)
+
+    let readImages content =
+        Idx.ReadImages(stream content, "images")
 
     testList "images and labels" [
         testCase "pixels and labels keep their order, plain and gzip" (fun () ->
@@ -179,19 +217,27 @@ let private idx =
             let claimed = (bigint largest) ** 3 + 16I
 
             for content, expected, found in
-                [ labels [ 1uy ], "the IDX number 2051 of images", "2049"
-                  images 2 2 3 |> Array.truncate 27, "28 bytes for 2 x 2 x 3 values", "27 bytes"
-                  Array.append (images 2 2 3) [| 0uy |], "28 bytes for 2 x 2 x 3 values", "29 bytes"
-                  bigEndian [ 2051; 1 ], "a header of 16 bytes", "a file of 8 bytes"
-                  bigEndian [ 2051; -1; -1; -1 ], $"{claimed} bytes for {largest} x {largest} x {largest} values", "16 bytes"
-                  bigEndian [ 2051; 0; 1000000; 1000000 ], "at least one image of at least one pixel", "0 x 1000000 x 1000000"
-                  [| 8uy |], "the IDX number 2051 of images", "a file of 1 bytes" ] do
+                [
+                    labels [ 1uy ], "the IDX number 2051 of images", "2049"
+                    images 2 2 3 |> Array.truncate 27, "28 bytes for 2 x 2 x 3 values", "27 bytes"
+                    Array.append (images 2 2 3) [| 0uy |], "28 bytes for 2 x 2 x 3 values", "29 bytes"
+                    bigEndian [ 2051; 1 ], "a header of 16 bytes", "a file of 8 bytes"
+                    bigEndian [ 2051; -1; -1; -1 ],
+                    $"{claimed} bytes for {largest} x {largest} x {largest} values",
+                    "16 bytes"
+                    bigEndian [ 2051; 0; 1000000; 1000000 ],
+                    "at least one image of at least one pixel",
+                    "0 x 1000000 x 1000000"
+                    [| 8uy |], "the IDX number 2051 of images", "a file of 1 bytes"
+                ] do
                 let e = refusal (fun () -> readImages content)
                 Expect.equal (e.Expected, e.Found) (expected, found) "the facts"
                 Expect.equal (place e) (0, 0) "a binary file has no lines")
         testCase "a folder of four files is a data set, and counts must agree" (fun () ->
             withFolder (fun folder ->
-                let write name (content: byte[]) = File.WriteAllBytes(Path.Combine(folder, name), content)
+                let write name (content: byte[]) =
+                    File.WriteAllBytes(Path.Combine(folder, name), content)
+
                 write "train-images-idx3-ubyte" (images 3 2 2)
                 write "train-labels-idx1-ubyte.gz" (gzip (labels [ 1uy; 2uy; 0uy ]))
                 write "small-test-images-idx3-ubyte.gz" (gzip (images 1 2 2))
@@ -207,21 +253,39 @@ let private idx =
 let private catalogue =
     testList "catalogue" [
         testCase "there are twenty sets, fifteen registries and the built-in one" (fun () ->
-            let count group = DataCatalogue.Entries |> Seq.filter (fun e -> e.Group = group) |> Seq.length
+            let count group =
+                DataCatalogue.Entries |> Seq.filter (fun e -> e.Group = group) |> Seq.length
+
             Expect.equal (count DataGroup.Twenty, count DataGroup.Amazon, count DataGroup.BuiltIn) (20, 15, 1) "counts")
         testCase "a set answers to its short and its display name in any case, and all names are distinct" (fun () ->
             for e in DataCatalogue.Entries do
-                for name in [ e.Name; e.DisplayName; e.Name.ToUpperInvariant(); e.Name.Replace("amzn_", "") ] do
+                for name in
+                    [
+                        e.Name
+                        e.DisplayName
+                        e.Name.ToUpperInvariant()
+                        e.Name.Replace("amzn_", "")
+                    ] do
                     Expect.equal (DataCatalogue.TryFind name) (true, e) name)
         testCase "an unknown name is refused with the near ones" (fun () ->
             Expect.isFalse (fst (DataCatalogue.TryFind "nltc")) "not found"
 
-            for wrong, hint in [ "nltc", "nltcs"; "amzn_aparel", "amzn_apparel"; "pumsbstar", "pumsb_star"; "qqqqqqqq", "jester" ] do
-                let e = Expect.raises<ArgumentException> (fun () -> DataCatalogue.Find wrong |> ignore) "unknown"
+            for wrong, hint in
+                [
+                    "nltc", "nltcs"
+                    "amzn_aparel", "amzn_apparel"
+                    "pumsbstar", "pumsb_star"
+                    "qqqqqqqq", "jester"
+                ] do
+                let e =
+                    Expect.raises<ArgumentException> (fun () -> DataCatalogue.Find wrong |> ignore) "unknown"
+
                 Expect.stringContains e.Message $"\"{wrong}\"" "the name given"
                 Expect.stringContains e.Message hint "a name to try")
         testCase "a set is found in each folder layout, and a wrong shape is refused with both" (fun () ->
-            let rows count = bytes (String.replicate count (String.Join(",", Array.replicate 16 "0") + "\n"))
+            let rows count =
+                bytes (String.replicate count (String.Join(",", Array.replicate 16 "0") + "\n"))
+
             let gifts = DataCatalogue.Find "gifts"
 
             for part, train in [ "amazon/amzn_gifts", "train"; "amzn_gifts", "ts"; ".", "train" ] do
@@ -232,13 +296,22 @@ let private catalogue =
                         File.WriteAllBytes(file, content)
 
                     Expect.isFalse (DataCatalogue.IsPresent(gifts, folder)) "not there yet"
-                    Expect.throwsT<FileNotFoundException> (fun () -> DataCatalogue.Load("gifts", folder) |> ignore) "not there yet"
+
+                    Expect.throwsT<FileNotFoundException>
+                        (fun () -> DataCatalogue.Load("gifts", folder) |> ignore)
+                        "not there yet"
+
                     write train "" (rows gifts.Train)
                     write "valid" ".gz" (gzip (rows gifts.Valid))
                     write "test" "" (rows gifts.Test)
                     Expect.isTrue (DataCatalogue.IsPresent(gifts, folder)) part
                     let set = DataCatalogue.Load("gifts", folder)
-                    Expect.equal (set.Train.Count, set.Valid.Count, set.Test.Count) (gifts.Train, gifts.Valid, gifts.Test) part
+
+                    Expect.equal
+                        (set.Train.Count, set.Valid.Count, set.Test.Count)
+                        (gifts.Train, gifts.Valid, gifts.Test)
+                        part
+
                     write "test" "" (rows 3)
                     let e = refusal (fun () -> DataCatalogue.Load("gifts", folder))
                     Expect.equal (e.Expected, e.Found) ("794 rows of 16 variables", "3 rows of 16") "both shapes"))
@@ -262,26 +335,49 @@ let private folders =
             withFolder (fun folder ->
                 let found = DataFolder.Find folder
                 Expect.equal (found.Path, found.Source) (folder, DataFolderSource.Given) "given"
-                Expect.throwsT<DirectoryNotFoundException> (fun () -> DataFolder.Find(Path.Combine(folder, "none")) |> ignore) "missing"))
+
+                Expect.throwsT<DirectoryNotFoundException>
+                    (fun () -> DataFolder.Find(Path.Combine(folder, "none")) |> ignore)
+                    "missing"))
     ]
 
 let private digits =
     testList "digits" [
         testCase "the splits hold 1258, 180 and 359 samples and every sample once" (fun () ->
             let grey = Digits.LoadGrey 3L
-            Expect.equal (grey.Train.Count, grey.Valid.Count, grey.Test.Count, grey.Variables) (1258, 180, 359, 64) "shape"
+
+            Expect.equal
+                (grey.Train.Count, grey.Valid.Count, grey.Test.Count, grey.Variables)
+                (1258, 180, 359, 64)
+                "shape"
+
             Expect.equal (grey.Height, grey.Width) (Nullable 8, Nullable 8) "image size"
-            let all = [ grey.TrainLabels; grey.ValidLabels; grey.TestLabels ] |> Seq.collect present
+
+            let all =
+                [ grey.TrainLabels; grey.ValidLabels; grey.TestLabels ] |> Seq.collect present
+
             let perClass = all |> Seq.countBy id |> Seq.sort |> Seq.map snd |> List.ofSeq
             Expect.equal perClass [ 178; 182; 177; 183; 181; 182; 181; 179; 174; 180 ] "classes"
-            let sum (e: Evidence) = Seq.sum (Seq.map int (e.Values.ToArray()))
+
+            let sum (e: Evidence) =
+                Seq.sum (Seq.map int (e.Values.ToArray()))
+
             Expect.equal (sum grey.Train + sum grey.Valid + sum grey.Test) 561718 "sum of all pixels")
         testCase "binary pixels are the grey ones of 8 and more" (fun () ->
             let grey, binary = Digits.LoadGrey 5L, Digits.LoadBinary 5L
-            Expect.equal (binary.Test.Values.ToArray()) [| for v in grey.Test.Values.ToArray() -> if v >= 8f then 1f else 0f |] "pixels"
+
+            Expect.equal
+                (binary.Test.Values.ToArray())
+                [| for v in grey.Test.Values.ToArray() -> if v >= 8f then 1f else 0f |]
+                "pixels"
+
             Expect.equal binary.TestLabels grey.TestLabels "labels")
         testCase "a seed fixes the split, another seed makes another one" (fun () ->
-            Expect.equal (Array.truncate 10 (present (Digits.LoadBinary 5L).TestLabels)) [| 6; 2; 9; 0; 7; 8; 4; 5; 0; 6 |] "known answer"
+            Expect.equal
+                (Array.truncate 10 (present (Digits.LoadBinary 5L).TestLabels))
+                [| 6; 2; 9; 0; 7; 8; 4; 5; 0; 6 |]
+                "known answer"
+
             Expect.isFalse ((Digits.LoadGrey 1L).TestLabels = (Digits.LoadGrey 2L).TestLabels) "other seed")
     ]
 

@@ -25,21 +25,28 @@ let tests =
 
             Expect.equal
                 [ for _ in 1..4 -> BitConverter.DoubleToInt64Bits(n.NextNormal()) ]
-                [ -4628711157501161066L; -4622545430792529197L; 4603855395700674258L; 4598387529900752516L ]
+                [
+                    -4628711157501161066L
+                    -4622545430792529197L
+                    4603855395700674258L
+                    4598387529900752516L
+                ]
                 "normals, to the last bit")
         testCase "numbers by position are the numbers in order" (fun () ->
             let s = RandomStream(4L, "position")
             Expect.equal [ for i in 0UL .. 9UL -> s.At i ] [ for _ in 0..9 -> s.NextUInt64() ] "numbers")
         testCase "seed, purpose and item each name another stream" (fun () ->
-            let first =
-                [ for seed in -2L .. 2L do
-                      for purpose in [ ""; "a"; "b"; "ab"; "ba" ] do
-                          for item in -2L .. 2L -> RandomStream(seed, purpose, item).At 0UL ]
+            let first = [
+                for seed in -2L .. 2L do
+                    for purpose in [ ""; "a"; "b"; "ab"; "ba" ] do
+                        for item in -2L .. 2L -> RandomStream(seed, purpose, item).At 0UL
+            ]
 
             Expect.equal (List.distinct first).Length first.Length "all differ")
         testCase "integers, reals and bits are uniform" (fun () ->
             for bound in [ 1; 2; 7; 100 ] do
                 let s, counts = RandomStream(1L, "integers", int64 bound), Array.zeroCreate bound
+
                 for _ in 1..100_000 do
                     let i = s.NextInt bound
                     counts[i] <- counts[i] + 1
@@ -47,17 +54,33 @@ let tests =
                 Expect.isTrue (bound = 1 || isUniform counts) $"integers below {bound}"
 
             let s = RandomStream(2L, "reals")
-            let bins draw = Array.init 100_000 (fun _ -> int (draw () * 64.0)) |> Array.countBy id |> Array.map snd
-            for name, counts in [ "double", bins s.NextDouble; "single", bins (fun () -> float (s.NextSingle())) ] do
+
+            let bins draw =
+                Array.init 100_000 (fun _ -> int (draw () * 64.0))
+                |> Array.countBy id
+                |> Array.map snd
+
+            for name, counts in
+                [
+                    "double", bins s.NextDouble
+                    "single", bins (fun () -> float (s.NextSingle()))
+                ] do
                 Expect.isTrue (counts.Length = 64 && isUniform counts) name
 
             // First numbers of neighbouring items, as a parallel loop over samples would draw them.
-            let neighbours = Array.init 100_000 (fun i -> int (RandomStream(3L, "items", int64 i).NextUInt64() >>> 58))
+            let neighbours =
+                Array.init 100_000 (fun i -> int (RandomStream(3L, "items", int64 i).NextUInt64() >>> 58))
+
             Expect.isTrue (neighbours |> Array.countBy id |> Array.map snd |> isUniform) "neighbouring items")
         testCase "a large bound has no modulo bias" (fun () ->
             let s = RandomStream(6L, "large")
             let third = Int32.MaxValue / 3 + 1
-            let counts = Array.init 100_000 (fun _ -> s.NextInt Int32.MaxValue / third) |> Array.countBy id |> Array.map snd
+
+            let counts =
+                Array.init 100_000 (fun _ -> s.NextInt Int32.MaxValue / third)
+                |> Array.countBy id
+                |> Array.map snd
+
             Expect.isTrue (isUniform counts) "thirds")
         testCase "normals have the moments and the tails of the normal distribution" (fun () ->
             let s = RandomStream(8L, "moments")
@@ -74,11 +97,21 @@ let tests =
                 Expect.equal (Array.sort (RandomStream(1L, "bijection").Permutation n)) [| 0 .. n - 1 |] $"of {n}"
 
             let s = RandomStream(2L, "orders")
-            let counts = Array.init 24_000 (fun _ -> s.Permutation 4 |> List.ofArray) |> Array.countBy id |> Array.map snd
+
+            let counts =
+                Array.init 24_000 (fun _ -> s.Permutation 4 |> List.ofArray)
+                |> Array.countBy id
+                |> Array.map snd
+
             Expect.isTrue (counts.Length = 24 && isUniform counts) "orders of 4")
         testCase "a sample without replacement has no number twice and every choice is equally likely" (fun () ->
             let s = RandomStream(3L, "choices")
-            let counts = Array.init 20_000 (fun _ -> s.SampleWithoutReplacement(5, 2) |> List.ofArray) |> Array.countBy id |> Array.map snd
+
+            let counts =
+                Array.init 20_000 (fun _ -> s.SampleWithoutReplacement(5, 2) |> List.ofArray)
+                |> Array.countBy id
+                |> Array.map snd
+
             Expect.isTrue (counts.Length = 20 && isUniform counts) "ordered pairs of 5"
             Expect.equal (Array.sort (s.SampleWithoutReplacement(9, 9))) [| 0..8 |] "all"
             Expect.equal (s.SampleWithoutReplacement(9, 0)) [||] "none")
@@ -86,9 +119,11 @@ let tests =
             let s = RandomStream(0L, "errors")
 
             for request in
-                [ fun () -> s.NextInt 0 |> ignore
-                  fun () -> s.Permutation -1 |> ignore
-                  fun () -> s.SampleWithoutReplacement(3, 4) |> ignore
-                  fun () -> s.SampleWithoutReplacement(3, -1) |> ignore ] do
+                [
+                    fun () -> s.NextInt 0 |> ignore
+                    fun () -> s.Permutation -1 |> ignore
+                    fun () -> s.SampleWithoutReplacement(3, 4) |> ignore
+                    fun () -> s.SampleWithoutReplacement(3, -1) |> ignore
+                ] do
                 Expect.throwsT<ArgumentOutOfRangeException> request "request")
     ]

@@ -44,7 +44,11 @@ public static class Digits
         var test = Part(TrainCount + ValidCount, Count - TrainCount - ValidCount);
         return new DataSet(name, train.Samples, valid.Samples, test.Samples)
         {
-            TrainLabels = train.Labels, ValidLabels = valid.Labels, TestLabels = test.Labels, Height = Side, Width = Side,
+            TrainLabels = train.Labels,
+            ValidLabels = valid.Labels,
+            TestLabels = test.Labels,
+            Height = Side,
+            Width = Side,
         };
     }
 }

@@ -60,7 +60,11 @@ public static class Idx
         var none = Evidence.From(Array.Empty<float>(), train.Values.Variables);
         return new DataSet(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), train.Values, none, test.Values)
         {
-            TrainLabels = trainLabels, ValidLabels = [], TestLabels = testLabels, Height = train.Height, Width = train.Width,
+            TrainLabels = trainLabels,
+            ValidLabels = [],
+            TestLabels = testLabels,
+            Height = train.Height,
+            Width = train.Width,
         };
     }
 
