@@ -186,7 +186,7 @@ type Chart = {
 [<RequireQualifiedAccess>]
 module Chart =
 
-    let private text (v: float) = v.ToString("G10", CultureInfo.InvariantCulture)
+    let private text (v: float) = v.ToString("G7", CultureInfo.InvariantCulture)
 
     /// <summary>A line of block characters from the least value to the greatest, for console progress.</summary>
     /// <remarks>One character a value; a space stands for NaN and infinite values, a middle block for values that are all the same.</remarks>
@@ -227,7 +227,7 @@ module Chart =
                 match trace with
                 | Trace.Bars(name, labels, values, _) -> name, Array.zip labels (Array.map text values)
                 | _ -> () ]
-            |> byKey [ axisTitle (if horizontal then chart.Y else chart.X) "" ] List.singleton
+            |> byKey [ axisTitle (if horizontal then chart.Y else chart.X) "label" ] List.singleton
         | Trace.Bins _ :: _ ->
             [ for trace in chart.Traces do
                 match trace with

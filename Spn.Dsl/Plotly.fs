@@ -48,6 +48,10 @@ module Plotly =
     // Okabe and Ito's colours without yellow, which is too pale on white.
     let private palette = [| "#0072B2"; "#D55E00"; "#009E73"; "#CC79A7"; "#E69F00"; "#56B4E9"; "#4D4D4D" |]
 
+    let private blueWhiteRed =
+        let colours = [ "#053061"; "#2166AC"; "#67A9CF"; "#FFFFFF"; "#EF8A62"; "#B2182B"; "#67001F" ]
+        Json.List [ for i, colour in List.indexed colours -> Json.List [ Json.Number(float i / 6.0); Json.Text colour ] ]
+
     /// A name without its last word train, valid, validation or test, and the dash for that word.
     let private stem (name: string) =
         let cut = name.LastIndexOfAny [| ' '; ','; '/'; ':' |]
@@ -97,7 +101,7 @@ module Plotly =
                   across, Json.texts labels
                   along, Json.numbers values
                   "marker", Json.Object [ colour ]
-                  if barCount chart.Traces <= 24 then
+                  if barCount chart.Traces <= (if horizontal then 60 else 12) then
                       "texttemplate", Json.Text $"%%{{{along}:.4~g}}"
                       "textposition", Json.Text "outside"
                       "cliponaxis", Json.Flag false ]
@@ -114,10 +118,8 @@ module Plotly =
             | Trace.Cells(values, unit, diverging, _) ->
                 [ "type", Json.Text "heatmap"
                   "z", Json.List [ for r in 0 .. Array2D.length1 values - 1 -> Json.numbers values[r, *] ]
-                  "colorscale", Json.Text(if diverging then "RdBu" else "Viridis")
-                  if diverging then
-                      "zmid", Json.Number 0.0
-                      "reversescale", Json.Flag true
+                  "colorscale", (if diverging then blueWhiteRed else Json.Text "Viridis")
+                  if diverging then "zmid", Json.Number 0.0
                   "zsmooth", Json.Flag false
                   "hoverongaps", Json.Flag false
                   hover "row %{y}, column %{x}: %{z:.10~g}<extra></extra>"
@@ -159,7 +161,7 @@ module Plotly =
             "height", Json.Number(height chart)
             "font", Json.Object [ "family", Json.Text "system-ui, sans-serif"; "size", Json.Number 14.0; "color", Json.Text "#24292f" ]
             "paper_bgcolor", Json.Text "white"
-            "plot_bgcolor", Json.Text "white"
+            "plot_bgcolor", Json.Text(if cells.IsSome then "#dfe3e7" else "white") // a missing cell shows the background
             "margin", Json.Object [ for side, size in [ "l", 64.0; "r", 24.0; "t", 40.0; "b", 56.0 ] -> side, Json.Number size ]
             "xaxis", axis chart.X labelsAcross [ if cells = Some true then "constrain", Json.Text "domain" ]
             "yaxis", axis chart.Y labelsDown ((if cells.IsSome || labelsDown then reversed else []) @ square)

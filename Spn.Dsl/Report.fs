@@ -96,18 +96,25 @@ details table { font-size: 13px }
 #notice { background: #fff8e5; border-left: 4px solid #e69f00; padding: 8px 14px; max-width: none }
 """
 
-    // Without plotly the data tables are unfolded in place of the charts.
+    // Without plotly the data tables are unfolded in place of the charts. Pictures that are too wide for their place shrink
+    // by whole pixels, since a fraction would draw some of their pixels larger than others.
     let private draw = """
 addEventListener("DOMContentLoaded", () => {
   const plots = document.querySelectorAll(".plot")
   if (window.Plotly)
     for (const plot of plots) {
       const { data, layout } = JSON.parse(plot.nextElementSibling.textContent)
-      Plotly.newPlot(plot, data, layout, { responsive: true, displaylogo: false })
+      Plotly.newPlot(plot, data, layout, { responsive: true, displaylogo: false, modeBarButtons: [["toImage", "resetScale2d"]] })
     }
   else if (plots.length > 0) {
     document.getElementById("notice").hidden = false
     for (const data of document.querySelectorAll("details")) data.open = true
+  }
+})
+addEventListener("load", () => {
+  for (const image of document.images) {
+    const side = Math.floor(image.parentElement.clientWidth / image.naturalWidth)
+    if (side >= 1 && side * image.naturalWidth < image.width) image.width = side * image.naturalWidth
   }
 })
 """
