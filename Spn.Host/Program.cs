@@ -1,0 +1,12 @@
+using System.Reflection;
+
+namespace Spn.Host;
+
+internal static class Program
+{
+    private static int Main()
+    {
+        Console.WriteLine($"spn {Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)}");
+        return 0;
+    }
+}
