@@ -101,7 +101,7 @@ module Plotly =
                   across, Json.texts labels
                   along, Json.numbers values
                   "marker", Json.Object [ colour ]
-                  if barCount chart.Traces <= (if horizontal then 60 else 12) then
+                  if barCount chart.Traces <= (if horizontal then 60 else 8) then
                       "texttemplate", Json.Text $"%%{{{along}:.4~g}}"
                       "textposition", Json.Text "outside"
                       "cliponaxis", Json.Flag false ]
@@ -124,14 +124,14 @@ module Plotly =
                   "hoverongaps", Json.Flag false
                   hover "row %{y}, column %{x}: %{z:.10~g}<extra></extra>"
                   "colorbar", Json.Object [ "thickness", Json.Number 14.0
-                                            "title", Json.Object [ "text", Json.Text unit; "side", Json.Text "right" ] ] ]
+                                            "title", Json.Object [ "text", Json.Text unit; "side", Json.Text "top" ] ] ]
             | Trace.Picture _ -> []
         Json.Object(("name", Json.Text name) :: specific)
 
     let private height (chart: Chart) =
         match chart.Traces with
         | Trace.Bars(_, labels, _, true) :: _ -> 130.0 + float labels.Length * (14.0 + 18.0 * float chart.Traces.Length)
-        | _ -> 420.0
+        | traces -> 420.0 + 21.0 * float (max 0 (traces.Length / 2 - 2)) // the legend has two names a row on a narrow page
 
     let private layout (chart: Chart) =
         let cells = chart.Traces |> List.tryPick (function Trace.Cells(_, _, _, square) -> Some square | _ -> None)

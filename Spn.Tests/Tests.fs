@@ -1,4 +1,4 @@
 /// All tests of the repository; each test file adds its list here.
 module Spn.Tests.All
 
-let allTests = testList "" [ HarnessTests.tests ]
+let allTests = testList "" [ HarnessTests.tests; ShowTests.tests ]
