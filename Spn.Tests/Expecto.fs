@@ -246,6 +246,10 @@ module Property =
             | inner -> innermost inner
         | _ -> error
 
+    /// The configuration with a seed of its own, which no environment variable changes.
+    let withSeed (seed: uint64) (config: Config) =
+        config.WithReplay(Some { Rnd = Rnd seed; Size = None })
+
     /// Runs a property; a failure tells the original and the shrunk arguments, and the seed.
     let check (config: Config) (property: 'testable) =
         let seed =
@@ -266,7 +270,7 @@ module Property =
             if config.Replay.IsSome then
                 config
             else
-                config.WithReplay(Some(Replay(Rnd seed, None)))
+                withSeed seed config
 
         Check.One(config.WithRunner listener, property)
 

@@ -96,7 +96,7 @@ let tests =
             testCase "the same seed gives the same arguments" (fun () ->
                 let arguments seed =
                     let seen = ResizeArray<int>()
-                    let config = fsCheckConfig.WithReplay(Some(Replay(Rnd seed, None)))
+                    let config = fsCheckConfig |> Property.withSeed seed
                     run (testPropertyWithConfig config "collects" (fun (x: int) -> seen.Add x))
                     List.ofSeq seen
 

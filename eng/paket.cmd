@@ -1,7 +1,7 @@
 @echo off
 rem Windows counterpart of paket.sh: see there for the reasons.
 setlocal
-cd /d "%~dp0.."
+set "SPN_LOCK=%~dp0..\paket.lock"
 
 if not defined SPN_NUGET_SOURCE (
     for /f "tokens=2" %%s in ('dotnet nuget list source --format short ^| findstr /r /c:"^E http"') do (
@@ -16,5 +16,5 @@ if not defined SPN_NUGET_SOURCE (
 call dotnet tool restore >nul || exit /b 1
 call dotnet paket %*
 set "PAKET_RESULT=%ERRORLEVEL%"
-powershell -NoProfile -Command "$f = Join-Path $PWD 'paket.lock'; if (Test-Path $f) { $t = [IO.File]::ReadAllText($f); $u = $t.Replace($env:SPN_NUGET_SOURCE, '%%SPN_NUGET_SOURCE%%'); if ($u -ne $t) { [IO.File]::WriteAllText($f, $u) } }"
+powershell -NoProfile -Command "$f = $env:SPN_LOCK; if (Test-Path $f) { $t = [IO.File]::ReadAllText($f); $u = $t.Replace($env:SPN_NUGET_SOURCE, '%%SPN_NUGET_SOURCE%%'); if ($u -ne $t) { [IO.File]::WriteAllText($f, $u) } }"
 exit /b %PAKET_RESULT%

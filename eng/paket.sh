@@ -6,8 +6,8 @@
 # The feed may serve no dependency metadata: run update until the lock file stays the same.
 set -euo pipefail
 
-root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-cd "$root"
+# The caller's folder is kept: the build passes output paths that are relative to a project.
+lock="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/paket.lock"
 
 if [ -z "${SPN_NUGET_SOURCE:-}" ]; then
     SPN_NUGET_SOURCE="$(dotnet nuget list source --format short | awk '/^E/ && $2 ~ /^http/ { print $2; exit }')"
@@ -19,14 +19,14 @@ fi
 export SPN_NUGET_SOURCE
 
 hide_source() {
-    [ -f paket.lock ] || return 0
-    grep -qF "$SPN_NUGET_SOURCE" paket.lock || return 0
+    [ -f "$lock" ] || return 0
+    grep -qF "$SPN_NUGET_SOURCE" "$lock" || return 0
     # A plain-text replacement: an address holds characters that sed would read as a pattern.
     awk -v address="$SPN_NUGET_SOURCE" '{
         at = index($0, address)
         print (at ? substr($0, 1, at - 1) "%SPN_NUGET_SOURCE%" substr($0, at + length(address)) : $0)
-    }' paket.lock > paket.lock.new
-    mv paket.lock.new paket.lock
+    }' "$lock" > "$lock.new"
+    mv "$lock.new" "$lock"
 }
 trap hide_source EXIT
 
