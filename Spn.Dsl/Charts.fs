@@ -1,7 +1,6 @@
 namespace Spn
 
 open System
-open System.Globalization
 open Spn.Core
 
 /// <summary>An axis of a chart.</summary>
@@ -44,8 +43,17 @@ type Chart = {
 } with
 
     static member private Make(traces, title, x, y, ?logX, ?logY) : Chart =
-        let axis text log : Axis = { Title = defaultArg text ""; Log = defaultArg log false }
-        { Title = defaultArg title ""; X = axis x logX; Y = axis y logY; Traces = traces }
+        let axis text log : Axis = {
+            Title = defaultArg text ""
+            Log = defaultArg log false
+        }
+
+        {
+            Title = defaultArg title ""
+            X = axis x logX
+            Y = axis y logY
+            Traces = traces
+        }
 
     /// <summary>Lines through points, such as learning curves.</summary>
     /// <remarks>Names that differ only in a last word train, valid, validation or test share a colour; train is solid,
@@ -56,7 +64,9 @@ type Chart = {
     /// <param name="y">Title of the vertical axis, with its unit.</param>
     /// <param name="logX">Logarithmic horizontal axis; false unless told.</param>
     /// <param name="logY">Logarithmic vertical axis; false unless told.</param>
-    static member Line(series: seq<string * #seq<float * float>>, ?title: string, ?x: string, ?y: string, ?logX: bool, ?logY: bool) : Chart =
+    static member Line
+        (series: seq<string * #seq<float * float>>, ?title: string, ?x: string, ?y: string, ?logX: bool, ?logY: bool)
+        : Chart =
         let traces = [ for name, points in series -> Trace.Lines(name, Array.ofSeq points) ]
         Chart.Make(traces, title, x, y, ?logX = logX, ?logY = logY)
 
@@ -69,16 +79,33 @@ type Chart = {
     /// <param name="logY">Logarithmic vertical axis; false unless told.</param>
     /// <param name="diagonal">Adds the line x = y, for comparing two measurements of the same thing; false unless told.</param>
     static member Scatter
-        (series: seq<string * #seq<float * float>>, ?title: string, ?x: string, ?y: string, ?logX: bool, ?logY: bool, ?diagonal: bool) : Chart =
+        (
+            series: seq<string * #seq<float * float>>,
+            ?title: string,
+            ?x: string,
+            ?y: string,
+            ?logX: bool,
+            ?logY: bool,
+            ?diagonal: bool
+        ) : Chart =
         let traces = [ for name, points in series -> Trace.Points(name, Array.ofSeq points) ]
+
         let both = [|
             for trace in traces do
                 match trace with
-                | Trace.Points(_, points) -> for x, y in points do if Double.IsFinite(x + y) then x; y
+                | Trace.Points(_, points) ->
+                    for x, y in points do
+                        if Double.IsFinite(x + y) then
+                            x
+                            y
                 | _ -> ()
         |]
-        let line = [ if defaultArg diagonal false && both.Length > 0 then
-                       Trace.Lines("x = y", [| for v in [ Array.min both; Array.max both ] -> v, v |]) ]
+
+        let line = [
+            if defaultArg diagonal false && both.Length > 0 then
+                Trace.Lines("x = y", [| for v in [ Array.min both; Array.max both ] -> v, v |])
+        ]
+
         Chart.Make(traces @ line, title, x, y, ?logX = logX, ?logY = logY)
 
     /// <summary>Bars in groups, one group for each label and one bar in it for each series, such as ours beside the paper's.</summary>
@@ -91,15 +118,30 @@ type Chart = {
     /// <param name="horizontal">Lets the bars grow to the right, with the labels down the side; false unless told.</param>
     /// <exception cref="T:System.ArgumentException">A series has more or fewer values than there are labels.</exception>
     static member Bars
-        (labels: seq<string>, series: seq<string * #seq<float>>, ?title: string, ?x: string, ?y: string, ?logValues: bool, ?horizontal: bool) : Chart =
-        let labels, horizontal, log = Array.ofSeq labels, defaultArg horizontal false, defaultArg logValues false
+        (
+            labels: seq<string>,
+            series: seq<string * #seq<float>>,
+            ?title: string,
+            ?x: string,
+            ?y: string,
+            ?logValues: bool,
+            ?horizontal: bool
+        ) : Chart =
+        let labels, horizontal, log =
+            Array.ofSeq labels, defaultArg horizontal false, defaultArg logValues false
+
         let traces = [
             for name, values in series do
                 let values = Array.ofSeq values
+
                 if values.Length <> labels.Length then
-                    invalidArg (nameof series) $"Series \"{name}\" has {values.Length} values; there are {labels.Length} labels."
+                    invalidArg
+                        (nameof series)
+                        $"Series \"{name}\" has {values.Length} values; there are {labels.Length} labels."
+
                 Trace.Bars(name, labels, values, horizontal)
         ]
+
         Chart.Make(traces, title, x, y, logX = (log && horizontal), logY = (log && not horizontal))
 
     /// <summary>How often values fall into bins of equal width, which all series share.</summary>
@@ -109,22 +151,46 @@ type Chart = {
     /// <param name="title">Heading.</param>
     /// <param name="x">Title of the horizontal axis, with its unit.</param>
     /// <param name="y">Title of the vertical axis; "count" unless told.</param>
-    static member Histogram(series: seq<string * #seq<float>>, ?bins: int, ?title: string, ?x: string, ?y: string) : Chart =
-        let series = [ for name, values in series -> name, Array.partition Double.IsFinite (Array.ofSeq values) ]
+    static member Histogram
+        (series: seq<string * #seq<float>>, ?bins: int, ?title: string, ?x: string, ?y: string)
+        : Chart =
+        let series = [
+            for name, values in series -> name, Array.partition Double.IsFinite (Array.ofSeq values)
+        ]
+
         let all = series |> Seq.collect (snd >> fst) |> Array.ofSeq
-        let low, high = if all.Length = 0 then 0.0, 1.0 else Array.min all, Array.max all
+
+        let low, high =
+            if all.Length = 0 then
+                0.0, 1.0
+            else
+                Array.min all, Array.max all
+
         let low, high = if low = high then low - 0.5, high + 0.5 else low, high
-        let bins = defaultArg bins (all.Length |> float |> sqrt |> ceil |> int |> max 8 |> min 60) |> max 1
+
+        let bins =
+            defaultArg bins (all.Length |> float |> sqrt |> ceil |> int |> max 8 |> min 60)
+            |> max 1
+
         let edges = [| for i in 0..bins -> low + (high - low) * float i / float bins |]
+
         let traces = [
             for name, (finite, others) in series do
                 let counts = Array.zeroCreate bins
+
                 for v in finite do
                     let bin = min (bins - 1) (int ((v - low) / (high - low) * float bins))
                     counts[bin] <- counts[bin] + 1
-                let name = if others.Length = 0 then name else $"{name} ({others.Length} not finite)"
+
+                let name =
+                    if others.Length = 0 then
+                        name
+                    else
+                        $"{name} ({others.Length} not finite)"
+
                 Trace.Bins(name, edges, counts)
         ]
+
         Chart.Make(traces, title, x, Some(defaultArg y "count"))
 
     /// <summary>A matrix as coloured cells, the first row at the top.</summary>
@@ -136,15 +202,26 @@ type Chart = {
     /// <param name="diverging">A scale of two colours with white at zero, for signed values; false unless told.</param>
     /// <param name="square">Square cells, for images; false unless told, when the cells fill the width.</param>
     static member HeatMap
-        (values: float[,], ?title: string, ?x: string, ?y: string, ?unit: string, ?diverging: bool, ?square: bool) : Chart =
-        let cells = Trace.Cells(values, defaultArg unit "", defaultArg diverging false, defaultArg square false)
+        (values: float[,], ?title: string, ?x: string, ?y: string, ?unit: string, ?diverging: bool, ?square: bool)
+        : Chart =
+        let cells =
+            Trace.Cells(values, defaultArg unit "", defaultArg diverging false, defaultArg square false)
+
         Chart.Make([ cells ], title, x, y)
 
     static member private Pictures(samples: float option[][], height, width, title, columns, low, high, side) : Chart =
-        samples |> Array.iteri (fun i sample ->
+        samples
+        |> Array.iteri (fun i sample ->
             if sample.Length <> height * width then
-                invalidArg (nameof samples) $"Sample {i} has {sample.Length} values; {height} x {width} pixels need {height * width}.")
-        let columns = columns |> Option.defaultWith (fun () -> min samples.Length (max 10 (120 / width))) |> max 1
+                invalidArg
+                    (nameof samples)
+                    $"Sample {i} has {sample.Length} values; {height} x {width} pixels need {height * width}.")
+
+        let columns =
+            columns
+            |> Option.defaultWith (fun () -> min samples.Length (max 10 (120 / width)))
+            |> max 1
+
         let grid = Pictures.grid samples (height, width) columns low high
         let side = side |> Option.defaultWith (fun () -> max 1 (min 6 (900 / grid.Width)))
         let png = Png.Encode(grid.Pixels, height = grid.Height, width = grid.Width)
@@ -162,7 +239,16 @@ type Chart = {
     /// <param name="side">Side of an image pixel in screen pixels; unless told, as large as the page allows, at most 6.</param>
     /// <exception cref="T:System.ArgumentException">A row does not hold height * width values.</exception>
     static member SampleGrid
-        (samples: seq<#seq<float>>, height: int, width: int, ?title: string, ?columns: int, ?low: float, ?high: float, ?side: int) : Chart =
+        (
+            samples: seq<#seq<float>>,
+            height: int,
+            width: int,
+            ?title: string,
+            ?columns: int,
+            ?low: float,
+            ?high: float,
+            ?side: int
+        ) : Chart =
         let samples = [| for sample in samples -> [| for v in sample -> Some v |] |]
         Chart.Pictures(samples, height, width, title, columns, low, high, side)
 
@@ -177,74 +263,23 @@ type Chart = {
     /// <param name="side">Side of an image pixel in screen pixels; unless told, as large as the page allows, at most 6.</param>
     /// <exception cref="T:System.ArgumentException">A sample does not have height * width variables.</exception>
     static member SampleGrid
-        (samples: Evidence, height: int, width: int, ?title: string, ?columns: int, ?low: float, ?high: float, ?side: int) : Chart =
-        let pixel s v = if samples.IsHidden(s, v) then None else Some(float (samples.Row(s)[v]))
-        let samples = Array.init samples.Count (fun s -> Array.init samples.Variables (pixel s))
+        (
+            samples: Evidence,
+            height: int,
+            width: int,
+            ?title: string,
+            ?columns: int,
+            ?low: float,
+            ?high: float,
+            ?side: int
+        ) : Chart =
+        let pixel s v =
+            if samples.IsHidden(s, v) then
+                None
+            else
+                Some(float (samples.Row(s)[v]))
+
+        let samples =
+            Array.init samples.Count (fun s -> Array.init samples.Variables (pixel s))
+
         Chart.Pictures(samples, height, width, title, columns, low, high, side)
-
-/// <summary>Looks at charts without a browser.</summary>
-[<RequireQualifiedAccess>]
-module Chart =
-
-    let private text (v: float) = v.ToString("G7", CultureInfo.InvariantCulture)
-
-    /// <summary>A line of block characters from the least value to the greatest, for console progress.</summary>
-    /// <remarks>One character a value; a space stands for NaN and infinite values, a middle block for values that are all the same.</remarks>
-    /// <param name="values">The values, in order.</param>
-    let sparkline (values: seq<float>) : string =
-        let values = Array.ofSeq values
-        let finite = Array.filter Double.IsFinite values
-        let low, high = if finite.Length = 0 then 0.0, 0.0 else Array.min finite, Array.max finite
-        let block v =
-            if not (Double.IsFinite v) then ' '
-            elif low = high then '▄'
-            else "▁▂▃▄▅▆▇█"[int (Math.Round((v - low) / (high - low) * 7.0))]
-        String(Array.map block values)
-
-    /// <summary>The numbers that a chart draws; empty for pictures.</summary>
-    /// <remarks>Lines, bars and bins have a column for each series; points are listed one by one; cells keep their rows and columns.</remarks>
-    /// <param name="chart">The chart.</param>
-    let data (chart: Chart) : Table =
-        let axisTitle (axis: Axis) fallback = if axis.Title = "" then fallback else axis.Title
-        let column index (pairs: ('k * string)[]) = // one column of a table whose rows are keys
-            pairs |> Array.map (fun (key, cell) -> key, (index, cell))
-        let byKey keyHeaders (keyCells: 'k -> string list) (series: (string * ('k * string)[]) list) =
-            let rows = series |> List.mapi (fun i (_, pairs) -> column i pairs) |> Array.concat |> Array.groupBy fst
-            Table.create (keyHeaders @ List.map fst series) [
-                for key, cells in rows do
-                    let cells = cells |> Array.map snd |> Map.ofArray
-                    keyCells key @ [ for i in 0 .. series.Length - 1 -> cells |> Map.tryFind i |> Option.defaultValue "" ]
-            ]
-        match chart.Traces with
-        | Trace.Lines _ :: _ ->
-            [ for trace in chart.Traces do
-                match trace with
-                | Trace.Lines(name, points) -> name, points |> Array.map (fun (x, y) -> x, text y)
-                | _ -> () ]
-            |> byKey [ axisTitle chart.X "x" ] (fun x -> [ text x ])
-        | Trace.Bars(horizontal = horizontal) :: _ ->
-            [ for trace in chart.Traces do
-                match trace with
-                | Trace.Bars(name, labels, values, _) -> name, Array.zip labels (Array.map text values)
-                | _ -> () ]
-            |> byKey [ axisTitle (if horizontal then chart.Y else chart.X) "label" ] List.singleton
-        | Trace.Bins _ :: _ ->
-            [ for trace in chart.Traces do
-                match trace with
-                | Trace.Bins(name, edges, counts) -> name, Array.zip (Array.pairwise edges) (counts |> Array.map string)
-                | _ -> () ]
-            |> byKey [ "from"; "to" ] (fun (low, high) -> [ text low; text high ])
-        | Trace.Points _ :: _ ->
-            Table.create [ "series"; axisTitle chart.X "x"; axisTitle chart.Y "y" ] [
-                for trace in chart.Traces do
-                    match trace with
-                    | Trace.Points(name, points) -> for x, y in points -> [ name; text x; text y ]
-                    | _ -> ()
-            ]
-        | Trace.Cells(values, _, _, _) :: _ ->
-            let columns = [ 0 .. Array2D.length2 values - 1 ]
-            Table.create ("" :: List.map string columns) [
-                for row in 0 .. Array2D.length1 values - 1 -> string row :: [ for column in columns -> text values[row, column] ]
-            ]
-        | Trace.Picture _ :: _
-        | [] -> Table.create [] List.empty<string list>

@@ -30,31 +30,58 @@ module Report =
 
     let private table (table: Table) =
         let numeric = Table.numericColumns table
+
         let row tag cells =
             List.zip cells numeric
-            |> List.map (fun (cell, right) -> (if right then $"<{tag} class=\"number\">" else $"<{tag}>") + escape cell + $"</{tag}>")
+            |> List.map (fun (cell, right) ->
+                (if right then $"<{tag} class=\"number\">" else $"<{tag}>")
+                + escape cell
+                + $"</{tag}>")
             |> String.concat ""
             |> fun cells -> $"<tr>{cells}</tr>"
-        let head, body = row "th" table.Headers, table.Rows |> List.map (row "td") |> String.concat "\n"
+
+        let head, body =
+            row "th" table.Headers, table.Rows |> List.map (row "td") |> String.concat "\n"
+
         $"<div class=\"table\"><table><thead>{head}</thead><tbody>\n{body}\n</tbody></table></div>"
 
     let private picture (png: byte[]) (width: int) (side: int) =
         $"<img alt=\"grid of images\" width=\"{width * side}\" src=\"data:image/png;base64,{Convert.ToBase64String png}\">"
 
     let private chart (chart: Chart) =
-        let title = if chart.Title = "" then "" else $"<figcaption>{escape chart.Title}</figcaption>"
+        let title =
+            if chart.Title = "" then
+                ""
+            else
+                $"<figcaption>{escape chart.Title}</figcaption>"
+
         let pictures =
             chart.Traces
-            |> List.choose (function Trace.Picture(png, width, side) -> Some(picture png width side) | _ -> None)
+            |> List.choose (function
+                | Trace.Picture(png, width, side) -> Some(picture png width side)
+                | _ -> None)
             |> String.concat "\n"
+
         let plot =
-            if List.forall (fun (trace: Trace) -> trace.IsPicture) chart.Traces then ""
+            if List.forall (fun (trace: Trace) -> trace.IsPicture) chart.Traces then
+                ""
             else
                 let data = Chart.data chart
-                let shown = { data with Rows = List.truncate mostRows data.Rows }
-                let note = if data.Rows.Length > mostRows then $" (first {mostRows} of {data.Rows.Length} rows)" else ""
+
+                let shown = {
+                    data with
+                        Rows = List.truncate mostRows data.Rows
+                }
+
+                let note =
+                    if data.Rows.Length > mostRows then
+                        $" (first {mostRows} of {data.Rows.Length} rows)"
+                    else
+                        ""
+
                 $"<div class=\"plot\"></div><script type=\"application/json\">{Plotly.toJson chart}</script>\n"
                 + $"<details><summary>Data{note}</summary>{table shown}</details>"
+
         $"<figure>{title}{pictures}{plot}</figure>"
 
     let rec private block part =
@@ -68,10 +95,13 @@ module Report =
         | Chart value -> chart value
         | Table value -> table value
         | Columns parts ->
-            let cells = parts |> List.map (fun part -> $"<div>{block part}</div>") |> String.concat "\n"
+            let cells =
+                parts |> List.map (fun part -> $"<div>{block part}</div>") |> String.concat "\n"
+
             $"<div class=\"columns\">{cells}</div>"
 
-    let private style = """
+    let private style =
+        """
 :root { color-scheme: light }
 body { margin: 0 auto; padding: 24px 20px 64px; max-width: 1040px; background: #fff; color: #24292f;
        font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif }
@@ -98,7 +128,8 @@ details table { font-size: 13px }
 
     // Without plotly the data tables are unfolded in place of the charts. Pictures that are too wide for their place shrink
     // by whole pixels, since a fraction would draw some of their pixels larger than others.
-    let private draw = """
+    let private draw =
+        """
 addEventListener("DOMContentLoaded", () => {
   const plots = document.querySelectorAll(".plot")
   if (window.Plotly)
@@ -124,7 +155,9 @@ addEventListener("load", () => {
         |> List.tryPick Plotly.find
         |> function
             | Some path ->
-                let script = File.ReadAllText(path).Replace("</script", "<\\/script", StringComparison.OrdinalIgnoreCase)
+                let script =
+                    File.ReadAllText(path).Replace("</script", "<\\/script", StringComparison.OrdinalIgnoreCase)
+
                 $"<script>{script}</script>"
             | None -> $"<script defer src=\"{Plotly.address}\"></script>"
 
@@ -136,7 +169,13 @@ addEventListener("load", () => {
     /// <param name="blocks">Its parts, from top to bottom.</param>
     let html (title: string) (blocks: seq<Block>) : string =
         let body = blocks |> Seq.map block |> String.concat "\n"
-        let library = if body.Contains "<div class=\"plot\">" then library () else ""
+
+        let library =
+            if body.Contains "<div class=\"plot\">" then
+                library ()
+            else
+                ""
+
         String.concat "\n" [
             "<!doctype html>"
             "<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -163,10 +202,15 @@ addEventListener("load", () => {
     let save (path: string) (page: string) : string =
         let path = Path.GetFullPath path
         let partial = $"{path}.{Guid.NewGuid():N}.part"
-        Path.GetDirectoryName path |> Option.ofObj |> Option.iter (Directory.CreateDirectory >> ignore)
+
+        Path.GetDirectoryName path
+        |> Option.ofObj
+        |> Option.iter (Directory.CreateDirectory >> ignore)
+
         try
             File.WriteAllText(partial, page)
             File.Move(partial, path, overwrite = true)
         finally
             File.Delete partial
+
         path
