@@ -4,7 +4,6 @@ namespace Spn.Tests
 
 open System
 open FsCheck
-open Xunit.Sdk
 
 /// A leaf with its code, or a named list of tests.
 [<NoComparison; NoEquality>]
@@ -46,17 +45,21 @@ module Accuracy =
             && Double.IsFinite b
             && abs (a - b) <= accuracy.absolute + accuracy.relative * max (abs a) (abs b))
 
+/// Thrown by a test that cannot run here; its message is the reason.
+type SkipException(reason: string) =
+    inherit Exception(reason)
+
 /// How a test fails or steps aside.
 [<AutoOpen>]
 module Failure =
     /// Fails the running test.
-    let failtest (message: string) : 'a = raise (XunitException message)
+    let failtest (message: string) : 'a = raise (Xunit.Sdk.XunitException message)
 
     /// Fails the running test with a formatted message.
     let failtestf format = Printf.ksprintf failtest format
 
     /// Skips the running test; the reason appears in the report.
-    let skiptest (reason: string) : 'a = raise (SkipException.ForSkip reason)
+    let skiptest (reason: string) : 'a = raise (SkipException reason)
 
 /// Assertions. The value under test comes first, then what is expected, then a message that says which law it is about.
 [<RequireQualifiedAccess>]

@@ -3,7 +3,8 @@ module Spn.Tests.HarnessTests
 
 open System
 open FsCheck
-open Xunit.Sdk
+
+type private XunitException = Xunit.Sdk.XunitException
 
 let private run test =
     for _, code in Test.leaves test do
