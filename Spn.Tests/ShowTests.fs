@@ -133,7 +133,10 @@ let private charts =
 
         testCase "train and test differ in colour where there are no dashes" (fun () ->
             let chart = Chart.Histogram [ "train", [ 1.0 ]; "test", [ 2.0 ] ]
-            let colour index = string ((trace index chart).GetProperty("marker").GetProperty "color")
+
+            let colour index =
+                string ((trace index chart).GetProperty("marker").GetProperty "color")
+
             Expect.notEqual (colour 0) (colour 1) "each series has its own colour")
 
         testCase "a histogram counts every finite value once" (fun () ->
