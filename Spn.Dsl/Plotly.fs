@@ -200,7 +200,8 @@ module Plotly =
             "plot_bgcolor", Json.Text(if cells.IsSome then "#dfe3e7" else "white") // a missing cell shows the background
             "margin",
             Json.Object [
-                for side, size in [ "l", 64.0; "r", 24.0; "t", 40.0; "b", 56.0 ] -> side, Json.Number size
+                for side, size in [ "l", 64.0; "r", (if labelsDown then 56.0 else 24.0); "t", 40.0; "b", 56.0 ] ->
+                    side, Json.Number size
             ]
             "xaxis",
             axis chart.X labelsAcross [
