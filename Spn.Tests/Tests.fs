@@ -1,4 +1,12 @@
 /// All tests of the repository; each test file adds its list here.
 module Spn.Tests.All
 
-let allTests = testList "" [ HarnessTests.tests; RandomStreamTests.tests; DataTests.tests ]
+let allTests =
+    testList "" [
+        HarnessTests.tests
+        RandomStreamTests.tests
+        DataTests.tests
+        ShowTests.tests
+        EngineTests.tests
+        GoldenTests.tests
+    ]

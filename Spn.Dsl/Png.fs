@@ -1,0 +1,137 @@
+namespace Spn
+
+open System
+open System.Buffers.Binary
+open System.IO
+open System.IO.Compression
+open System.Text
+
+/// <summary>Writes small pictures as PNG files.</summary>
+[<AbstractClass; Sealed>]
+type Png private () =
+
+    static let crcTable =
+        Array.init 256 (fun n ->
+            let mutable c = uint32 n
+
+            for _ in 1..8 do
+                c <- if c &&& 1u = 1u then 0xEDB88320u ^^^ (c >>> 1) else c >>> 1
+
+            c)
+
+    static let crc (bytes: byte[]) =
+        let step c (b: byte) =
+            crcTable[int ((c ^^^ uint32 b) &&& 0xFFu)] ^^^ (c >>> 8)
+
+        ~~~(Array.fold step 0xFFFFFFFFu bytes)
+
+    static let bigEndian (value: uint32) =
+        let bytes = Array.zeroCreate 4
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(), value)
+        bytes
+
+    static let chunk (kind: string) (content: byte[]) =
+        let body = Array.append (Encoding.ASCII.GetBytes kind) content
+        Array.concat [ bigEndian (uint32 content.Length); body; bigEndian (crc body) ]
+
+    static let deflate (bytes: byte[]) =
+        use target = new MemoryStream()
+        using (new ZLibStream(target, CompressionLevel.Optimal)) _.Write(bytes, 0, bytes.Length)
+        target.ToArray()
+
+    /// <summary>The bytes of a PNG file with 8 bits a channel.</summary>
+    /// <param name="pixels">[height, width] for grey or [height, width, 3] for red, green, blue; row by row from the top left, 0 to 255.</param>
+    /// <param name="height">Rows of the picture, at least 1.</param>
+    /// <param name="width">Columns of the picture, at least 1.</param>
+    /// <exception cref="T:System.ArgumentException">The number of bytes is neither height * width nor three times that.</exception>
+    static member Encode(pixels: byte[], height: int, width: int) : byte[] =
+        let colourType =
+            if height < 1 || width < 1 then
+                invalidArg (nameof height) $"A picture of {height} x {width} pixels is empty."
+            elif pixels.Length = height * width then
+                0uy
+            elif pixels.Length = height * width * 3 then
+                2uy
+            else
+                invalidArg
+                    (nameof pixels)
+                    $"{pixels.Length} bytes do not fill {height} x {width} pixels with 1 or 3 channels."
+
+        let stride = pixels.Length / height
+        let filtered = Array.zeroCreate ((stride + 1) * height) // each row starts with filter type 0, which leaves it as it is
+
+        for row in 0 .. height - 1 do
+            Array.blit pixels (row * stride) filtered (row * (stride + 1) + 1) stride
+
+        let header =
+            Array.concat [
+                bigEndian (uint32 width)
+                bigEndian (uint32 height)
+                [| 8uy; colourType; 0uy; 0uy; 0uy |]
+            ]
+
+        Array.concat [
+            [| 0x89uy; 0x50uy; 0x4Euy; 0x47uy; 0x0Duy; 0x0Auy; 0x1Auy; 0x0Auy |]
+            chunk "IHDR" header
+            chunk "IDAT" (deflate filtered)
+            chunk "IEND" [||]
+        ]
+
+/// Pixels [height, width, 3], row by row.
+[<RequireQualifiedAccess>]
+type internal Picture = {
+    Pixels: byte[]
+    Height: int
+    Width: int
+}
+
+module internal Pictures =
+
+    let private hidden = [| 0x7Fuy; 0xB2uy; 0xE5uy |]
+
+    /// Images [sample, height * width] laid out row by row with white lines of one pixel between them.
+    let grid (samples: float option[][]) (height, width) columns low high : Picture =
+        let values =
+            samples
+            |> Seq.collect (Seq.choose id)
+            |> Seq.filter Double.IsFinite
+            |> Array.ofSeq
+
+        let within = values |> Array.forall (fun v -> v >= 0.0 && v <= 1.0)
+
+        let low =
+            low |> Option.defaultWith (fun () -> if within then 0.0 else Array.min values)
+
+        let high =
+            high |> Option.defaultWith (fun () -> if within then 1.0 else Array.max values)
+
+        let colour value =
+            match value with
+            | Some v when Double.IsFinite v ->
+                let grey =
+                    if high > low then
+                        Math.Clamp((v - low) / (high - low), 0.0, 1.0) * 255.0
+                    else
+                        0.0
+
+                Array.create 3 (byte (Math.Round grey))
+            | _ -> hidden
+
+        let rows = max 1 ((samples.Length + columns - 1) / columns)
+        let totalHeight, totalWidth = rows * (height + 1) - 1, columns * (width + 1) - 1
+        let pixels = Array.create (totalHeight * totalWidth * 3) 255uy
+
+        samples
+        |> Array.iteri (fun i sample ->
+            sample
+            |> Array.iteri (fun p value ->
+                let row, column =
+                    i / columns * (height + 1) + p / width, i % columns * (width + 1) + p % width
+
+                Array.blit (colour value) 0 pixels ((row * totalWidth + column) * 3) 3))
+
+        {
+            Pixels = pixels
+            Height = totalHeight
+            Width = totalWidth
+        }
