@@ -48,7 +48,8 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     private LogSpacePass? logSpace;
     private bool logSpaceReady;
     private double[]? byWeights;
-    private double[]? byInputs;
+    private double[]? byParameters;
+    private bool logSpaceUsed;
 
     public SimdSession(Plan plan, int threads)
     {
@@ -104,8 +105,12 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         Array.Clear(inputGradient);
         tablesReady = false;
         logSpaceReady = false;
-        if (byWeights is not null) Array.Clear(byWeights);
-        if (byInputs is not null) Array.Clear(byInputs);
+        if (logSpaceUsed)
+        {
+            Array.Clear(byWeights!);
+            Array.Clear(byParameters!);
+            logSpaceUsed = false;
+        }
     }
 
     public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
@@ -157,7 +162,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         MakeTables(bound);
         ClearTableSlopes(bound);
         int tile = TileLanes(bound, downward: true), tiles = (packed.Stride + tile - 1) / tile;
-        var lost = new List<(int Component, int Row)>();
+        var lost = new List<LostSlope>();
         pool.Run(components.Length * Slices, (item, worker) =>
         {
             int c = item / Slices, slice = item % Slices;
@@ -165,7 +170,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
                 DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), workspaces[worker], lost);
         });
         if (tableSlopesUsed)
-            pool.Run(components.Length, (c, worker) => TablesDownward(bound[c], c, workspaces[worker]));
+            pool.Run(components.Length, (c, worker) => TablesDownward(bound[c], c, workspaces[worker], lost));
         RedoInLogSpace(seeds, lost);
     }
 
@@ -199,10 +204,11 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         AddOtherGradients(gradient);
         for (int i = 0; i < inputParameters; i++)
         {
-            double sum = byInputs is null ? 0 : byInputs[i];
+            double sum = 0;
             for (int slice = 0; slice < Slices; slice++) sum += inputGradient[slice * inputParameters + i];
             gradient[i] = (float)sum;
         }
+        AddLogSpaceGradient(gradient);
     }
 
     public void WeightFlows(Span<float> flows)
@@ -216,6 +222,8 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
             int at = layout.BlockOffset[b];
             for (int i = 0; i < blockRows * columns; i++, at += WeightGroup.Lanes) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
         }
+        if (!logSpaceUsed) return;
+        for (int i = 0; i < flows.Length; i++) flows[i] += (float)(byWeights![i] * LogSpace().Weights[i]);
     }
 
     /// <summary>Bytes of everything but parameters, weights and statistics.</summary>
@@ -320,7 +328,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         return [.. of];
     }
 
-    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, Workspace ws, List<(int, int)> lost)
+    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, Workspace ws, List<LostSlope> lost)
     {
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
@@ -328,7 +336,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
         SeedBoundary(bound, ws, start, lanes);
         OpRunner<L, F, I>.Backward(program, source, ws, lanes);
-        if (DropLost(component, start, lanes, ws, lost))
+        if (DropLost(lanes, ws, lost, lane => new LostSlope(component, -1, start + lane, [])))
         {
             SeedBoundary(bound, ws, start, lanes);
             OpRunner<L, F, I>.Backward(program, source, ws, lanes);
@@ -350,8 +358,15 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
             }
     }
 
-    /// <summary>Marks lanes whose slopes left the float range; they are redone in log space.</summary>
-    private static bool DropLost(int component, int start, int lanes, Workspace ws, List<(int, int)> lost)
+    /// <summary>A slope that left the float range on its way down: from where log space takes over.</summary>
+    /// <param name="Component">The component.</param>
+    /// <param name="Table">The table, or -1 for the component's top.</param>
+    /// <param name="Lane">The row, or the state of the table.</param>
+    /// <param name="Slopes">Slopes of the table's top; for a component they are the root's.</param>
+    private sealed record LostSlope(int Component, int Table, int Lane, float[] Slopes);
+
+    /// <summary>Takes lanes out whose slopes left the float range and says where log space has to take over.</summary>
+    private static bool DropLost(int lanes, Workspace ws, List<LostSlope> lost, Func<int, LostSlope> from)
     {
         bool any = false;
         for (int lane = 0; lane < lanes; lane++)
@@ -359,7 +374,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
             if (ws.Largest[lane] < SimdLimits.LargestSlope) continue;
             any = true;
             ws.Guard[lane] = 0;
-            lock (lost) lost.Add((component, start + lane));
+            lock (lost) lost.Add(from(lane));
         }
         return any;
     }
@@ -420,19 +435,38 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         }
     }
 
-    private void TablesDownward(BoundComponent bound, int component, Workspace ws)
+    private void TablesDownward(BoundComponent bound, int component, Workspace ws, List<LostSlope> lost)
     {
-        foreach (TableShape table in bound.Program.Tables)
+        for (int t = 0; t < bound.Program.Tables.Length; t++)
         {
+            TableShape table = bound.Program.Tables[t];
             RunSource source = RunTable(bound, table, ws, sharedBlocks ? component * Slices : 0);
             float* slopes = ws.Slopes + table.Program.SlotUnits[table.Program.Boundary[0]] * 16;
-            for (int slice = 0; slice < Slices; slice++)
-            {
-                float* from = tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + bound.TableOffset + table.Offset;
-                for (int i = 0; i < table.Channels * 16; i++) slopes[i] = slice == 0 ? from[i] : slopes[i] + from[i];
-            }
+            SumTableSlopes(bound, table, slopes);
             OpRunner<L, F, I>.Backward(table.Program, source, ws, 16);
+            bool any = DropLost(16, ws, lost, state =>
+            {
+                var own = new float[16 * table.Channels];
+                fixed (float* to = own) SumTableSlopes(bound, table, to);
+                return new LostSlope(component, t, state, [.. Enumerable.Range(0, table.Channels).Select(k => own[16 * k + state])]);
+            });
+            if (any)
+            {
+                SumTableSlopes(bound, table, slopes);
+                for (int i = 0; i < table.Channels * 16; i++)
+                    if (ws.Guard[i % 16] == 0) slopes[i] = 0;
+                OpRunner<L, F, I>.Backward(table.Program, source, ws, 16);
+            }
             OpRunner<L, F, I>.Gather(table.Program, source, ws, 16);
+        }
+    }
+
+    private void SumTableSlopes(BoundComponent bound, TableShape table, float* slopes)
+    {
+        for (int slice = 0; slice < Slices; slice++)
+        {
+            float* from = tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + bound.TableOffset + table.Offset;
+            for (int i = 0; i < table.Channels * 16; i++) slopes[i] = slice == 0 ? from[i] : slopes[i] + from[i];
         }
     }
 
@@ -444,13 +478,14 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         return logSpace;
     }
 
-    /// <summary>Rows that lost range going up are redone whole; those that lost it going down, in the components concerned.</summary>
-    private void RedoInLogSpace(ReadOnlySpan<double> seeds, List<(int Component, int Row)> lost)
+    /// <summary>Rows that lost range going up are redone whole; slopes lost going down, from the region where that showed.</summary>
+    private void RedoInLogSpace(ReadOnlySpan<double> seeds, List<LostSlope> lost)
     {
         if (lost.Count == 0 && suspect.AsSpan(0, rowCount).IndexOf((byte)1) < 0) return;
         LogSpacePass pass = LogSpace();
         byWeights ??= new double[plan.Blocks.Total];
-        byInputs ??= new double[plan.ParameterCount];
+        byParameters ??= new double[plan.ParameterCount];
+        logSpaceUsed = true;
         int top = plan.Regions.Root;
         for (int i = 0; i < rowCount; i++)
         {
@@ -462,33 +497,60 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
                 if (seed == 0 || double.IsNegativeInfinity(pass.Values(top)[c])) continue;
                 pass.ClearSlopes();
                 pass.Seed(top, c, -pass.Values(top)[c]);
-                pass.Downward(evidence, rows[i], top, seed, byWeights, byInputs);
+                pass.Downward(evidence, rows[i], top, seed, byWeights, byParameters);
             }
         }
-        foreach ((int component, int row) in lost.Distinct().Order())
+        foreach (LostSlope slope in lost.OrderBy(l => (l.Component, l.Table, l.Lane)))
         {
-            if (row >= rowCount) continue;
-            Component own = components[component];
-            pass.Upward(evidence, rows[row]);
-            foreach (double sign in (ReadOnlySpan<double>)[1, -1])
-            {
-                pass.ClearSlopes();
-                bool any = false;
-                for (int b = 0; b < own.Boundary.Length; b++)
-                    for (int k = 0; k < plan.Regions.Channels(own.Boundary[b]); k++)
-                    {
-                        double slope = sign * root.Slopes[(long)(own.Columns[b] + k) * root.Stride + row];
-                        if (!(slope > 0)) continue;
-                        any = true;
-                        int exponent = root.Exponents[(long)ChildIndex(own.Columns[b]) * root.Stride + row];
-                        pass.Seed(own.Boundary[b], k, Math.Log(slope) - exponent * Math.Log(2));
-                    }
-                if (any) pass.Downward(evidence, rows[row], own.Boundary.Max(), sign, byWeights, byInputs);
-            }
+            if (slope.Table >= 0) RedoTable(pass, slope);
+            else if (slope.Lane < rowCount) RedoComponent(pass, slope);
         }
     }
 
-    /// <summary>Adds all copies, and what log space contributed, into the first copy, in a fixed order.</summary>
+    private void RedoComponent(LogSpacePass pass, LostSlope slope)
+    {
+        Component own = components[slope.Component];
+        pass.Upward(evidence, rows[slope.Lane]);
+        var starts = new List<(int, int, double, int)>();
+        for (int b = 0; b < own.Boundary.Length; b++)
+            for (int k = 0; k < plan.Regions.Channels(own.Boundary[b]); k++)
+                starts.Add((own.Boundary[b], k, root.Slopes[(long)(own.Columns[b] + k) * root.Stride + slope.Lane],
+                    root.Exponents[(long)ChildIndex(own.Columns[b]) * root.Stride + slope.Lane]));
+        Downward(pass, evidence, rows[slope.Lane], starts);
+    }
+
+    private void RedoTable(LogSpacePass pass, LostSlope slope)
+    {
+        Component own = components[slope.Component];
+        BoundComponent bound = Programs(downward: true)[slope.Component];
+        TableShape table = bound.Program.Tables[slope.Table];
+        var values = new float[plan.Variables];
+        for (int i = 0; i < table.Inputs.Length; i++) values[bound.Inputs[table.Inputs[i]].Variable] = slope.Lane >> i & 1;
+        var state = Evidence.From(values, plan.Variables);
+        pass.Upward(state, 0);
+        int exponent = ((int*)(tables.Floats + bound.TableOffset + table.Offset + 16 * table.Channels))[slope.Lane];
+        int region = own.Sums[table.Blocks[^1]];
+        Downward(pass, state, 0, [.. slope.Slopes.Select((s, k) => (region, k, (double)s, exponent))]);
+    }
+
+    /// <summary>A downward pass from given slopes, first the positive ones, then the negative ones.</summary>
+    private void Downward(LogSpacePass pass, Evidence batch, int row, List<(int Region, int Channel, double Slope, int Exponent)> starts)
+    {
+        foreach (double sign in (ReadOnlySpan<double>)[1, -1])
+        {
+            pass.ClearSlopes();
+            int top = -1;
+            foreach ((int region, int channel, double slope, int exponent) in starts)
+            {
+                if (!(sign * slope > 0)) continue;
+                pass.Seed(region, channel, Math.Log(sign * slope) - exponent * Math.Log(2));
+                top = Math.Max(top, region);
+            }
+            if (top >= 0) pass.Downward(batch, row, top, sign, byWeights, byParameters);
+        }
+    }
+
+    /// <summary>Adds all copies into the first, in a fixed order.</summary>
     private void FoldStatistics()
     {
         long floats = layout.Floats;
@@ -503,14 +565,15 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
                     new Span<float>(statistics.Floats + copy * floats + from, to - from).Clear();
                 }
             });
-        if (byWeights is null) return;
-        for (int b = 0; b < plan.Blocks.Count; b++)
-        {
-            (int blockRows, int columns, int offset) = plan.Blocks[b];
-            int at = layout.BlockOffset[b];
-            for (int i = 0; i < blockRows * columns; i++, at += WeightGroup.Lanes) statistics.Floats[at] += (float)byWeights[offset + i];
-        }
-        Array.Clear(byWeights);
+    }
+
+    /// <summary>What log space gathered stays in double precision up to the parameters: its derivatives may exceed the float range where weights are 0.</summary>
+    private void AddLogSpaceGradient(Span<float> gradient)
+    {
+        if (!logSpaceUsed) return;
+        var own = (double[])byParameters!.Clone();
+        LogSpace().PullBack(byWeights!, own);
+        for (int i = 0; i < own.Length; i++) gradient[i] += (float)own[i];
     }
 
     private void AddNetworkGradients(Span<float> gradient)

@@ -1,0 +1,157 @@
+using System.Collections.Concurrent;
+using Spn.Core.Engines;
+using Spn.Core.Engines.Simd;
+using Spn.Core.Lowering;
+using Spn.Core.Plans;
+
+namespace Spn.Core;
+
+/// <summary>A compiled circuit: its description, its plan, its parameters and the sessions that run it.</summary>
+/// <remarks>Queries may come from several threads at once; each takes a session of its own from a pool.</remarks>
+public sealed class Circuit : IDisposable
+{
+    private const int BlockRows = 4096;
+
+    private readonly IEngine engine;
+    private readonly ConcurrentBag<(ISession Session, long Version)> idle = [];
+    private readonly Lock change = new();
+    private float[] parameters;
+    private long version;
+    private volatile bool disposed;
+
+    private Circuit(CircuitSpec spec, Plan plan, IEngine engine, float[] parameters)
+    {
+        Spec = spec;
+        Plan = plan;
+        this.engine = engine;
+        this.parameters = parameters;
+    }
+
+    /// <summary>The description it was compiled from.</summary>
+    public CircuitSpec Spec { get; }
+
+    /// <summary>What engines run.</summary>
+    public Plan Plan { get; }
+
+    /// <summary>The engine that runs it.</summary>
+    public IEngine Engine => engine;
+
+    /// <summary>Number of variables of a sample.</summary>
+    public int Variables => Plan.Variables;
+
+    /// <summary>Number of class roots.</summary>
+    public int Classes => Plan.Classes;
+
+    /// <summary>Number of parameters, entries that no sum uses included.</summary>
+    public int ParameterCount => Plan.ParameterCount;
+
+    /// <summary>The flat parameter vector, in the order of the plan's tensors.</summary>
+    public ReadOnlySpan<float> Parameters => parameters;
+
+    /// <summary>Compiles a description and starts its parameters.</summary>
+    /// <param name="spec">The description.</param>
+    /// <param name="engine">What runs it; null takes <see cref="SimdEngine"/> on all processors.</param>
+    /// <param name="seed">Seed of the starting parameters.</param>
+    /// <exception cref="CircuitException">The description breaks a rule; all findings are listed.</exception>
+    public static Circuit Compile(CircuitSpec spec, IEngine? engine = null, long seed = 1)
+    {
+        Plan plan = Lowerer.Lower(spec);
+        return new Circuit(spec, plan, engine ?? new SimdEngine(), plan.Initialise(seed));
+    }
+
+    /// <summary>Starts the parameters afresh; learned input densities are placed by the samples.</summary>
+    /// <param name="train">Samples to place input densities by.</param>
+    /// <param name="seed">The same seed gives the same parameters.</param>
+    /// <returns>This circuit.</returns>
+    public Circuit Initialise(Evidence train, long seed = 1)
+    {
+        Plan.CheckEvidence(train);
+        SetParameters(Plan.Initialise(seed, train));
+        return this;
+    }
+
+    /// <summary>Replaces the parameters.</summary>
+    /// <param name="values">As many as <see cref="ParameterCount"/>, all finite.</param>
+    /// <exception cref="ArgumentException">The number differs or a value is not finite.</exception>
+    public void SetParameters(ReadOnlySpan<float> values)
+    {
+        if (values.Length != ParameterCount)
+            throw new ArgumentException($"The circuit has {ParameterCount} parameters, {values.Length} were given.", nameof(values));
+        for (int i = 0; i < values.Length; i++)
+            if (!float.IsFinite(values[i])) throw new ArgumentException($"Parameter {i} is {values[i]}.", nameof(values));
+        lock (change)
+        {
+            parameters = values.ToArray();
+            version++;
+        }
+    }
+
+    /// <summary>log p(observed entries) of every sample, in nats; hidden entries are summed out.</summary>
+    /// <param name="evidence">The samples.</param>
+    /// <returns>[sample] for one class, else [sample, class] row by row.</returns>
+    /// <exception cref="EvidenceException">The evidence does not fit.</exception>
+    public double[] LogLikelihood(Evidence evidence)
+    {
+        Plan.CheckEvidence(evidence);
+        var result = new double[evidence.Count * Classes];
+        Use(session =>
+        {
+            int[] rows = [.. Enumerable.Range(0, evidence.Count)];
+            for (int first = 0; first < rows.Length; first += BlockRows)
+            {
+                int count = Math.Min(BlockRows, rows.Length - first);
+                session.Forward(evidence, rows.AsSpan(first, count), result.AsSpan(first * Classes, count * Classes));
+            }
+        });
+        return result;
+    }
+
+    /// <summary>Mean of the log-likelihoods, in nats.</summary>
+    /// <param name="evidence">The samples, at least one.</param>
+    public double AverageLogLikelihood(Evidence evidence) => LogLikelihood(evidence).Average();
+
+    /// <summary>A fresh session of this circuit's engine, for a caller that keeps it: training, benchmarks.</summary>
+    internal ISession NewSession() => engine.Bind(Plan);
+
+    private void Use(Action<ISession> work)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        (float[] current, long wanted) = Snapshot();
+        if (!idle.TryTake(out (ISession Session, long Version) held)) held = (engine.Bind(Plan), -1);
+        try
+        {
+            if (held.Version != wanted) held.Session.SetParameters(current);
+            work(held.Session);
+        }
+        catch
+        {
+            held.Session.Dispose();
+            throw;
+        }
+        idle.Add((held.Session, wanted));
+        if (disposed) DropSessions();
+    }
+
+    private (float[] Parameters, long Version) Snapshot()
+    {
+        lock (change) return (parameters, version);
+    }
+
+    private void DropSessions()
+    {
+        while (idle.TryTake(out (ISession Session, long Version) held)) held.Session.Dispose();
+    }
+
+    /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
+    public string Summary() => CircuitSummary.Of(this);
+
+    /// <inheritdoc/>
+    public override string ToString() => Summary();
+
+    /// <summary>Frees the sessions' memory.</summary>
+    public void Dispose()
+    {
+        disposed = true;
+        DropSessions();
+    }
+}
