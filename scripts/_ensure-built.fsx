@@ -1,5 +1,5 @@
-/// First line of a script: builds Spn when its Release output is missing or older than a source.
-/// A file of its own, since within one loaded file references are resolved before any code runs.
+// First line of a script: builds Spn when its Release output is missing or older than a source.
+// A file of its own, since within one loaded file references are resolved before any code runs.
 open System
 open System.Diagnostics
 open System.IO
@@ -65,7 +65,10 @@ module private EnsureBuilt =
         if running.ExitCode = 0 then
             eprintfn "Built in %.0f s." clock.Elapsed.TotalSeconds
         else
-            eprintfn "%s" (text.Trim())
+            // The compiler's lines come twice, the second time in a summary.
+            for line in text.Split('\n') |> Array.filter _.Contains("error") |> Array.distinct do
+                eprintfn "%s" (line.Trim())
+
             eprintfn "\nSpn does not build, so the script was not started. Correct the errors above and run it again."
             exit 1
 
