@@ -106,15 +106,30 @@ public sealed class RandomStream
     /// <exception cref="ArgumentOutOfRangeException">n is negative, or k is not in 0 to n.</exception>
     public int[] SampleWithoutReplacement(int n, int k)
     {
-        var numbers = Numbers(n);
         ArgumentOutOfRangeException.ThrowIfNegative(k);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(k, n);
+        if (k < n / 16) return SampleFew(n, k);
+        var numbers = Numbers(n);
         for (int i = 0; i < k; i++)
         {
             int j = i + NextInt(n - i);
             (numbers[i], numbers[j]) = (numbers[j], numbers[i]);
         }
         return numbers[..k];
+    }
+
+    /// <summary>The same draws with only the moved numbers kept, so that a small sample of many does not cost a pass over all.</summary>
+    private int[] SampleFew(int n, int k)
+    {
+        var moved = new Dictionary<int, int>(2 * k);
+        var sample = new int[k];
+        for (int i = 0; i < k; i++)
+        {
+            int j = i + NextInt(n - i);
+            sample[i] = moved.GetValueOrDefault(j, j);
+            moved[j] = moved.GetValueOrDefault(i, i);
+        }
+        return sample;
     }
 
     private static int[] Numbers(int n)

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace Spn.Core.Engines.Simd;
+namespace Spn.Core;
 
 /// <summary>Threads that share the items of a loop; short loops follow each other closely, so idle workers spin a while before they sleep.</summary>
 internal sealed class WorkerPool

@@ -1,0 +1,91 @@
+namespace Spn.Core.Training;
+
+/// <summary>Rules that turn a gradient into a step.</summary>
+public enum Optimiser
+{
+    /// <summary>Adam (Kingma and Ba 2015); weight decay is added to the gradient, not decoupled.</summary>
+    Adam,
+
+    /// <summary>Plain stochastic gradient ascent.</summary>
+    Sgd,
+}
+
+/// <summary>What a mini-batch contributes.</summary>
+public enum Objective
+{
+    /// <summary>The sum of the log-likelihoods, so that weight decay weighs less in larger batches (HyperSPN's released code).</summary>
+    Sum,
+
+    /// <summary>The mean of the log-likelihoods.</summary>
+    Mean,
+}
+
+/// <summary>Settings of mini-batch gradient ascent on the log-likelihood.</summary>
+public sealed record GradientOptions
+{
+    /// <summary>The update rule.</summary>
+    public Optimiser Optimiser { get; init; } = Optimiser.Adam;
+
+    /// <summary>Step size.</summary>
+    public double LearningRate { get; init; } = 5e-3;
+
+    /// <summary>Adam's decay of the mean gradient.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Adam's decay of the mean squared gradient.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>Adam's addition to the denominator.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>L2 weight decay on every parameter, coupled.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>What a batch contributes.</summary>
+    public Objective Objective { get; init; } = Objective.Sum;
+
+    /// <summary>Samples a batch; the whole set when it is smaller.</summary>
+    public int BatchSize { get; init; } = 500;
+
+    /// <summary>Number of steps, each on a batch drawn without replacement; unused when <see cref="Epochs"/> is given.</summary>
+    public int Steps { get; init; } = 4000;
+
+    /// <summary>Number of passes over the samples in shuffled order, or null to count steps.</summary>
+    public int? Epochs { get; init; }
+
+    /// <summary>Steps between evaluations on the validation samples; null makes it one pass over the samples.</summary>
+    public int? EvaluationPeriod { get; init; }
+
+    /// <summary>Evaluations without a better validation log-likelihood after which training stops; null never stops early.</summary>
+    public int? Patience { get; init; }
+
+    /// <summary>Seed of the batches.</summary>
+    public long Seed { get; init; } = 1;
+
+    /// <summary>Evaluates equal samples of a batch once, with their number as weight: the same sum, less work.</summary>
+    public bool MergeEqualSamples { get; init; } = true;
+
+    internal void Check()
+    {
+        Positive(LearningRate, nameof(LearningRate));
+        Positive(BatchSize, nameof(BatchSize));
+        if (Epochs is int epochs) Positive(epochs, nameof(Epochs));
+        else Positive(Steps, nameof(Steps));
+        if (EvaluationPeriod is int period) Positive(period, nameof(EvaluationPeriod));
+        if (Patience is int patience) Positive(patience, nameof(Patience));
+        if (!(WeightDecay >= 0)) throw new ArgumentOutOfRangeException(nameof(WeightDecay), WeightDecay, "Weight decay is at least 0.");
+        Fraction(Beta1, nameof(Beta1));
+        Fraction(Beta2, nameof(Beta2));
+        Positive(Epsilon, nameof(Epsilon));
+
+        static void Positive(double value, string name)
+        {
+            if (!(value > 0) || double.IsInfinity(value)) throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0.");
+        }
+
+        static void Fraction(double value, string name)
+        {
+            if (!(value is >= 0 and < 1)) throw new ArgumentOutOfRangeException(name, value, $"{name} must be at least 0 and below 1.");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Numerics;
+
+namespace Spn.Core.Training;
+
+/// <summary>Applies an update rule to the flat parameter vector.</summary>
+internal sealed class Stepper
+{
+    private const int PieceLength = 1 << 14;
+
+    private readonly GradientOptions options;
+    private readonly float[] mean;
+    private readonly float[] square;
+    private int step;
+
+    public Stepper(GradientOptions options, int parameters)
+    {
+        this.options = options;
+        mean = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
+        square = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
+    }
+
+    /// <summary>One step up the gradient.</summary>
+    /// <param name="parameters">Changed in place.</param>
+    /// <param name="gradient">Gradient of the sum of log-likelihoods.</param>
+    /// <param name="scale">Factor of the gradient: 1 for a sum, 1 / samples for a mean.</param>
+    public void Step(float[] parameters, float[] gradient, double scale)
+    {
+        step++;
+        int pieces = (parameters.Length + PieceLength - 1) / PieceLength;
+        WorkerPool.Of(Environment.ProcessorCount).Run(pieces, (piece, _) =>
+        {
+            int from = piece * PieceLength, to = Math.Min(from + PieceLength, parameters.Length);
+            if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, from, to);
+            else Sgd(parameters, gradient, (float)scale, from, to);
+        });
+    }
+
+    private void Sgd(float[] parameters, float[] gradient, float scale, int from, int to)
+    {
+        float rate = (float)options.LearningRate, decay = (float)options.WeightDecay;
+        for (int i = from; i < to; i++) parameters[i] += rate * (scale * gradient[i] - decay * parameters[i]);
+    }
+
+    private void Adam(float[] parameters, float[] gradient, float scale, int from, int to)
+    {
+        float beta1 = (float)options.Beta1, beta2 = (float)options.Beta2, decay = (float)options.WeightDecay;
+        double correction1 = 1 - Math.Pow(options.Beta1, step), correction2 = 1 - Math.Pow(options.Beta2, step);
+        float rate = (float)(options.LearningRate / correction1), root = (float)(1 / Math.Sqrt(correction2)), epsilon = (float)options.Epsilon;
+        int i = from;
+        for (; i + Vector<float>.Count <= to; i += Vector<float>.Count)
+        {
+            Vector<float> p = new(parameters, i), g = scale * new Vector<float>(gradient, i) - decay * p;
+            Vector<float> m = beta1 * new Vector<float>(mean, i) + (1 - beta1) * g, s = beta2 * new Vector<float>(square, i) + (1 - beta2) * g * g;
+            m.CopyTo(mean, i);
+            s.CopyTo(square, i);
+            (p + rate * m / (Vector.SquareRoot(s) * root + new Vector<float>(epsilon))).CopyTo(parameters, i);
+        }
+        for (; i < to; i++)
+        {
+            float g = scale * gradient[i] - decay * parameters[i];
+            mean[i] = beta1 * mean[i] + (1 - beta1) * g;
+            square[i] = beta2 * square[i] + (1 - beta2) * g * g;
+            parameters[i] += rate * mean[i] / (MathF.Sqrt(square[i]) * root + epsilon);
+        }
+    }
+}
