@@ -144,15 +144,15 @@ internal static unsafe class RegionKernel<L, F, I>
     /// <param name="values">First lane of each variable's values, 0 or 1.</param>
     /// <param name="count">Number of variables.</param>
     /// <param name="states">Receives the states.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 16.</param>
+    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
     [MethodImpl(Hot)]
     public static void States(byte** values, int count, byte* states, int lanes)
     {
-        for (int at = 0; at < lanes; at += 16)
+        for (int at = 0; at < lanes; at += 32)
         {
-            Vector128<byte> state = Vector128.Load(values[count - 1] + at);
-            for (int i = count - 2; i >= 0; i--) state = state + state + Vector128.Load(values[i] + at);
-            Vector128.Store(state, states + at);
+            Vector256<byte> state = Vector256.Load(values[count - 1] + at);
+            for (int i = count - 2; i >= 0; i--) state = state + state + Vector256.Load(values[i] + at);
+            Vector256.Store(state, states + at);
         }
     }
 
