@@ -66,8 +66,9 @@ internal static unsafe class OpRunner<L, F, I>
                 break;
             case OpKind.Lookup:
                 TableShape table = program.Tables[op.Place];
-                FindStates(table, source, ws, lanes);
-                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, ws.States, y, e, lanes);
+                byte* states = ws.States + (long)op.Place * lanes;
+                FindStates(table, source, states, lanes);
+                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, lanes);
                 if (op.Checked) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, null, ws.Guard, lanes);
                 break;
             case OpKind.Product:
@@ -142,8 +143,7 @@ internal static unsafe class OpRunner<L, F, I>
                     break;
                 case OpKind.Lookup:
                     TableShape table = program.Tables[op.Place];
-                    FindStates(table, source, ws, lanes);
-                    RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States, source.TableSlopes + table.Offset, lanes);
+                    RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States + (long)op.Place * lanes, source.TableSlopes + table.Offset, lanes);
                     break;
                 case OpKind.SumOfProduct when IsPairOfFives(op):
                     PairKernel<L, F, I>.Gather(source.Statistics + source.Component.Weights[op.Place],
@@ -161,12 +161,12 @@ internal static unsafe class OpRunner<L, F, I>
     /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>
     private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2 };
 
-    private static void FindStates(TableShape table, in RunSource source, Workspace ws, int lanes)
+    private static void FindStates(TableShape table, in RunSource source, byte* states, int lanes)
     {
         byte** values = stackalloc byte*[4];
         for (int i = 0; i < table.Inputs.Length; i++)
             values[i] = source.Codes + (long)source.Component.Inputs[table.Inputs[i]].Variable * source.Stride;
-        RegionKernel<L, F, I>.States(values, table.Inputs.Length, ws.States, lanes);
+        RegionKernel<L, F, I>.States(values, table.Inputs.Length, states, lanes);
     }
 
     private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;

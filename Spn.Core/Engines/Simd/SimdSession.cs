@@ -11,7 +11,8 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     where I : struct
 {
     private const int WeightItems = 64;
-    private const long TileBytes = 768 * 1024;
+    private const long TileBytes = 1024 * 1024;
+    private const int LeastTile = 64;
     private const int ManyComponents = 8;
 
     private readonly Plan plan;
@@ -328,7 +329,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     private static int TileLanes(BoundComponent[] bound, bool downward, int rows)
     {
         long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward));
-        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, 32, 512);
+        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
         int tiles = (rows + most - 1) / most;
         return ((rows + tiles - 1) / tiles + 31) / 32 * 32;
     }
