@@ -241,8 +241,9 @@ let private replacing =
         testCase "a target that cannot be replaced stays" (fun () ->
             inFile "old" [| 1uy |] (fun path ->
                 let folder = string (Path.GetDirectoryName path)
+                let inner = Directory.CreateDirectory(Path.Combine(folder, "inner")).FullName
                 use circuit = Circuit.Compile small
-                Expect.throwsT<ModelFileException> (fun () -> circuit.Save folder) "a folder"
+                Expect.throwsT<ModelFileException> (fun () -> circuit.Save inner) "a folder"
 
                 Expect.throwsT<ModelFileException>
                     (fun () -> circuit.Save(Path.Combine(folder, "none", "m")))
@@ -252,8 +253,7 @@ let private replacing =
                     (fun () -> circuit.Save(Path.Combine(path, "m")))
                     "a file as folder"
 
-                Expect.equal (Directory.GetFileSystemEntries folder) [| path |] "nothing else"
-                Expect.isEmpty (Directory.GetFiles(folder + "/..", ".spn-*.tmp")) "no temporary file"))
+                Expect.equal (Array.sort (Directory.GetFileSystemEntries folder)) [| inner; path |] "nothing else"))
         testCase "metadata that cannot be kept is refused before anything is written" (fun () ->
             inFile "m.safetensors" smallFile.Value (fun path ->
                 use circuit = Circuit.Compile small

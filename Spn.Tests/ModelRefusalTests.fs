@@ -10,12 +10,14 @@ open Spn.Core
 open Spn.Core.Files
 open Spn.Tests.ModelFileTests
 
-/// A layer that no file knows.
-type PrivateLayer(strength: int) =
-    inherit LayerSpec()
-    member _.Strength = strength
-    override _.Name = "private"
-    override _.``<Clone>$``() = PrivateLayer strength
+/// A structure that no file knows.
+type PrivateTrees(variables: int) =
+    inherit StructureSpec()
+    member _.Variables = variables
+    override _.Name = "private trees"
+    override _.VariableCount = variables
+    override _.Build() = BinaryTrees(variables, 1).Build()
+    override _.``<Clone>$``() = PrivateTrees variables
 
 let private changedMetadata key value =
     smallFile.Value
@@ -115,17 +117,28 @@ let private descriptions =
         testCase "regions without a field" (fun () ->
             let spec = CircuitSpec.Over(Generators.diamond)
             fails ((SpecKinds.Default.Write spec).Replace("\"variables\":4,", "")) "variables")
-        testCase "a kind that no file knows is refused on saving, until it has a name" (fun () ->
-            let spec = CircuitSpec.Over(BinaryTrees(2, 1)).With(PrivateLayer 2)
+        testCase "a kind that no file knows is refused on saving" (fun () ->
+            inFile "m.safetensors" smallFile.Value (fun path ->
+                use circuit =
+                    Circuit.Compile(CircuitSpec(PrivateTrees 3, small.Layers, small.Weights))
+
+                let error =
+                    Expect.raises<ModelFileException> (fun () -> circuit.Save path) "unknown"
+
+                Expect.stringContains
+                    error.Reason
+                    "PrivateTrees is no known structure kind; add it to SpecKinds"
+                    "advice"
+
+                Expect.equal (File.ReadAllBytes path) smallFile.Value "the old file"))
+        testCase "a kind joins by one entry" (fun () ->
             let kinds = SpecKinds.BuiltIn()
-
-            let error =
-                Expect.raises<JsonException> (fun () -> kinds.Write spec |> ignore) "unknown"
-
-            Expect.stringContains error.Message "PrivateLayer is no known layer kind; add it to SpecKinds" "advice"
-            kinds.AddLayer<PrivateLayer> "private"
-            Expect.isTrue (kinds.Read(kinds.Write spec) = spec) "round trip"
-            Expect.throwsT<ArgumentException> (fun () -> kinds.AddLayer<SumSpec> "private") "the name is taken")
+            kinds.AddStructure<PrivateTrees> "private"
+            let json = kinds.Write(CircuitSpec.Over(PrivateTrees 7))
+            Expect.stringStarts json """{"structure":{"kind":"private","variables":7},""" "its settings"
+            Expect.equal (kinds.Read json).Structure.VariableCount 7 "round trip"
+            Expect.throwsT<ArgumentException> (fun () -> kinds.AddStructure<BinaryTrees> "private") "the name is taken"
+            Expect.throwsT<ArgumentException> (fun () -> kinds.AddStructure<PrivateTrees> "own") "the type has a name")
     ]
 
 let private gzip (content: byte[]) =
@@ -135,6 +148,9 @@ let private gzip (content: byte[]) =
      pack.Write content)
 
     packed.ToArray()
+
+let private afterItsLength (header: byte[]) =
+    Array.append (BitConverter.GetBytes(header.LongLength)) header
 
 let private foreignFiles =
     let noise = Array.zeroCreate 600_000
@@ -151,11 +167,19 @@ let private foreignFiles =
                 "text", "0,1,0,1,1\n1,0,0,1,0\n"B, "text, starting with \"0,1,0,1,\""
                 "noise", noise, "another kind of file"
                 "zeros", Array.zeroCreate 100, "expected a safetensors header"
-                "a broken header", Array.append (BitConverter.GetBytes 4L) "{\"a\""B, "the header cannot be read"
+                "a broken header", afterItsLength "{\"a\""B, "the header cannot be read"
                 "a header that is no UTF-8",
-                Array.concat [ BitConverter.GetBytes 8L; "{\""B; [| 255uy |]; "\":{}}"B ],
+                afterItsLength (Array.concat [ "{\""B; [| 255uy |]; "\":{}}"B ]),
                 "the header cannot be read"
-                "safetensors without metadata", Array.append (BitConverter.GetBytes 2L) "{}"B, "another program"
+                "safetensors without metadata", afterItsLength "{}"B, "another program"
+                "half a character",
+                afterItsLength """{"__metadata__":{"format":"spn","x":"\ud800"}}"""B,
+                "cannot be read"
+                "a key twice", afterItsLength """{"__metadata__":{"format":"spn","format":"spn"}}"""B, "cannot be read"
+                "metadata of null",
+                afterItsLength """{"__metadata__":{"format":"spn","x":null}}"""B,
+                "null; expected a text"
+                "no version", afterItsLength """{"__metadata__":{"format":"spn"}}"""B, "lack \"spn.version\""
             ] do
             testCase name (fun () ->
                 inFile "given.bin" content (fun path ->

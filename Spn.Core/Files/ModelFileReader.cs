@@ -62,6 +62,7 @@ internal sealed class ModelFileReader(string path, Stream stream)
         return metadata;
     }
 
+    // These two catch any exception: a description from outside may break what constructors, builders and custom rules take for granted.
     private CircuitSpec Description(Dictionary<string, string> metadata)
     {
         string text = Required(metadata, ModelFile.CircuitKey);
@@ -69,7 +70,7 @@ internal sealed class ModelFileReader(string path, Stream stream)
         {
             return SpecKinds.Default.Read(text);
         }
-        catch (JsonException e)
+        catch (Exception e)
         {
             throw Bad($"the circuit description cannot be read: {e.Message}", e);
         }
@@ -83,7 +84,6 @@ internal sealed class ModelFileReader(string path, Stream stream)
         }
         catch (Exception e)
         {
-            // Any exception: a description from outside may break what builders and custom rules take for granted.
             throw Bad($"the circuit description makes no circuit: {e.Message}", e);
         }
     }

@@ -17,10 +17,12 @@ internal sealed class KindConverter<TBase>(string family) : JsonConverter<TBase>
     public void Add(string kind, Type type)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(kind);
-        if (types.GetOrAdd(kind, type) is var other && other != type)
+        if (types.TryGetValue(kind, out Type? other) && other != type)
             throw new ArgumentException($"The {family} kind \"{kind}\" already stands for {other.Name}.", nameof(kind));
-        if (names.GetOrAdd(type, kind) is var known && known != kind)
+        if (names.TryGetValue(type, out string? known) && known != kind)
             throw new ArgumentException($"{type.Name} is already known as {family} kind \"{known}\".", nameof(kind));
+        types[kind] = type;
+        names[type] = kind;
     }
 
     public override TBase Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
