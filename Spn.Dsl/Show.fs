@@ -3,8 +3,12 @@ namespace Spn
 open System
 open System.Diagnostics
 open System.IO
+open System.Globalization
+open Spn.Core
+open Spn.Core.Data
+open Spn.Core.Training
 
-/// <summary>Shows charts and reports in the browser.</summary>
+/// <summary>Shows charts and reports in the browser, and values at the REPL.</summary>
 /// <remarks>Without a display, or with the environment variable BROWSER set to none, the path of the file is printed instead.</remarks>
 [<RequireQualifiedAccess>]
 module Show =
@@ -46,3 +50,49 @@ module Show =
     let chart (chart: Chart) : string =
         Report.html (if chart.Title = "" then "Chart" else chart.Title) [ Report.Chart { chart with Title = "" } ]
         |> report
+
+    let private nats (value: float) =
+        value.ToString("F3", CultureInfo.InvariantCulture)
+
+    let private trainingReport (report: TrainingReport) =
+        let curve select =
+            report.Curve |> Seq.map select |> Chart.sparkline
+
+        let last = Seq.tryLast report.Curve
+        let speed = report.SamplesPerSecond.ToString("N0", CultureInfo.InvariantCulture)
+
+        String.concat "\n" [
+            $"{report.End} after {report.Steps} steps in {Progress.duration report.Elapsed}, {speed} samples/s"
+            match last with
+            | Some point -> $"  train  {nats point.Train}  {curve _.Train}"
+            | None -> ()
+            if report.BestValid.HasValue then
+                let valid = curve (fun point -> point.Valid.GetValueOrDefault Double.NaN)
+                $"  valid  {nats report.BestValid.Value}  {valid}  kept: step {report.BestStep}"
+        ]
+
+    let private dataSet (data: DataSet) =
+        let labels = if isNull data.TrainLabels then "" else ", labelled"
+
+        let image =
+            if data.Height.HasValue && data.Width.HasValue then
+                $", images of {data.Height.Value} x {data.Width.Value}"
+            else
+                ""
+
+        $"{data.Name}: {data.Variables} variables; {data.Train.Count} training, {data.Valid.Count} validation "
+        + $"and {data.Test.Count} test samples{image}{labels}"
+
+    /// <summary>A readable text for a circuit, a description, a training report or a data set; null for anything else.</summary>
+    let text (value: obj) : string | null =
+        match value with
+        | :? Circuit as circuit -> circuit.Summary()
+        | :? CircuitSpec as spec -> string spec
+        | :? TrainingReport as report -> trainingReport report
+        | :? DataSet as data -> dataSet data
+        | _ -> null
+
+    /// <summary>Makes the REPL print circuits, descriptions, training reports and data sets by <c>text</c>.</summary>
+    /// <example><code>Show.registerPrinters fsi.AddPrinter</code></example>
+    /// <param name="addPrinter">The REPL's own function for that.</param>
+    let registerPrinters (addPrinter: (obj -> string | null) -> unit) : unit = addPrinter text

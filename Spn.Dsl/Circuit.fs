@@ -1,0 +1,36 @@
+namespace Spn
+
+open Spn.Core
+open Spn.Core.Engines
+open Spn.Core.Lowering
+
+/// <summary>Describes, checks and compiles circuits.</summary>
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module Circuit =
+
+    /// <summary>Puts layers on a structure; the list is the recipe at each region, bottom up.</summary>
+    /// <param name="layers">An input, then one product and its sums, which repeat up the structure, then the root.</param>
+    /// <param name="structure">The regions.</param>
+    let overRegions (layers: LayerSpec list) (structure: StructureSpec) : CircuitSpec =
+        (CircuitSpec.Over structure, layers) ||> List.fold _.With
+
+    /// <summary>The description with another source of mixture weights.</summary>
+    let withWeights (weights: WeightSpec) (spec: CircuitSpec) : CircuitSpec = spec.WithWeights weights
+
+    /// <summary>Everything that is wrong with a description; empty when it compiles.</summary>
+    let check (spec: CircuitSpec) : CircuitFinding list = Lowerer.Check spec |> List.ofSeq
+
+    /// <summary>Compiles a description for the default engine on all processors.</summary>
+    /// <exception cref="T:Spn.Core.CircuitException">The description breaks a rule; all findings are listed.</exception>
+    let compile (spec: CircuitSpec) : Circuit = Circuit.Compile spec
+
+    /// <summary>Compiles a description for a given engine.</summary>
+    /// <exception cref="T:Spn.Core.CircuitException">The description breaks a rule; all findings are listed.</exception>
+    let compileWith (engine: IEngine) (spec: CircuitSpec) : Circuit = Circuit.Compile(spec, engine)
+
+    /// <summary>Starts the parameters afresh, learned input densities by the samples, and gives the circuit back.</summary>
+    /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
+    let initialise (train: Evidence) (circuit: Circuit) : Circuit = circuit.Initialise train
+
+    /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
+    let summary (circuit: Circuit) : string = circuit.Summary()

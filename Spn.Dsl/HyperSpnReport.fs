@@ -1,0 +1,314 @@
+namespace Spn
+
+open System
+open System.Globalization
+open System.IO
+open Spn.Core.Data
+
+/// <summary>Tables, charts and pages of the experiment's results.</summary>
+[<RequireQualifiedAccess>]
+module HyperSpnReport =
+
+    let private number (format: string) (value: float) =
+        value.ToString(format, CultureInfo.InvariantCulture)
+
+    let private nats = number "0.00"
+
+    let private signed = number "+0.00;-0.00;0.00"
+
+    let private spread (values: float list) =
+        let mean = List.average values
+
+        match values with
+        | []
+        | [ _ ] -> nats mean
+        | _ ->
+            let squares = values |> List.sumBy (fun v -> (v - mean) * (v - mean))
+            $"{nats mean} ± {nats (sqrt (squares / float (values.Length - 1)))}"
+
+    /// <summary>For each seed the result with the best validation log-likelihood among the settings tried.</summary>
+    let chosen (results: TwentyResult list) : TwentyResult list =
+        results
+        |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Model, r.Job.Seed)
+        |> List.map (fun (_, tried) -> List.maxBy _.Valid tried)
+
+    let private names (results: TwentyResult list) =
+        DataCatalogue.Entries
+        |> Seq.filter (fun entry -> results |> List.exists (fun r -> r.Job.DataSet = entry.Name))
+        |> List.ofSeq
+
+    let private those (entry: DataEntry) model (results: TwentyResult list) =
+        results
+        |> List.filter (fun r -> r.Job.DataSet = entry.Name && r.Job.Model = model)
+
+    // How far a row is from the full experiment, in words.
+    let private extent (entry: DataEntry) (results: TwentyResult list) =
+        let own = results |> List.filter (fun r -> r.Job.DataSet = entry.Name)
+        let full = fst (HyperSpnProtocol.steps entry.Name)
+        let steps = own |> List.map _.Job.Steps |> List.distinct
+
+        let tried =
+            own
+            |> List.countBy (fun r -> r.Job.Model, r.Job.Seed)
+            |> List.map snd
+            |> List.distinct
+
+        let notes = [
+            if steps <> [ full ] then
+                let done' = steps |> List.map string |> String.concat "/"
+                $"{done'} of {full} steps"
+            if tried <> [ 3 ] then
+                let done' = tried |> List.map string |> String.concat "/"
+                $"{done'} of 3 settings"
+        ]
+
+        match notes with
+        | [] -> HyperSpnProtocol.label own.Head.Job
+        | _ -> "shortened: " + String.concat ", " notes
+
+    /// <summary>One row a data set: both models beside the paper's numbers, test log-likelihoods in nats.</summary>
+    let table (results: TwentyResult list) : Table =
+        let best = chosen results
+
+        let size entry model =
+            match
+                those entry model best
+                |> List.map _.Parameters
+                |> List.distinct
+                |> List.map (fun size -> size.ToString("N0", CultureInfo.InvariantCulture))
+            with
+            | [] -> "-"
+            | sizes -> String.concat "/" sizes
+
+        let compared entry model =
+            let ours = those entry model best |> List.map _.Test
+            let paper = HyperSpnProtocol.paper model entry.Name
+
+            [
+                if ours.IsEmpty then "-" else spread ours
+                paper |> Option.map nats |> Option.defaultValue "-"
+                match paper with
+                | Some paper when not ours.IsEmpty -> signed (List.average ours - paper)
+                | _ -> "-"
+            ]
+
+        Table.create [
+            "data set"
+            "n"
+            "size H"
+            "size D"
+            "HyperSPN"
+            "paper"
+            "diff."
+            "SPN + decay"
+            "paper"
+            "diff."
+            "seconds"
+            "run"
+        ] [
+            for entry in names results do
+                let own = results |> List.filter (fun r -> r.Job.DataSet = entry.Name)
+
+                [
+                    entry.DisplayName
+                    string entry.Variables
+                    size entry TwentyModel.Hyper
+                    size entry TwentyModel.Decay
+                ]
+                @ compared entry TwentyModel.Hyper
+                @ compared entry TwentyModel.Decay
+                @ [ number "0" (List.sumBy _.Seconds own); extent entry results ]
+        ]
+
+    /// <summary>What the columns of the table mean.</summary>
+    let legend =
+        "Test log-likelihood in nats of the setting with the best validation log-likelihood, mean ± standard deviation where there are "
+        + "several seeds. Paper: Shih, Sadigh and Ermon 2021, Tables 1 and 2; diff.: ours less the paper's, so above 0 is better. "
+        + "Size H and size D: parameters of the HyperSPN and of the SPN with weight decay. Seconds: all trainings of the data set."
+
+    /// <summary>One row a training; a star marks the setting chosen.</summary>
+    let settings (results: TwentyResult list) : Table =
+        let best = chosen results |> List.map _.Job |> Set.ofList
+
+        Table.create [
+            "data set"
+            "model"
+            "setting"
+            "seed"
+            "parameters"
+            "steps"
+            "valid"
+            "test"
+            "seconds"
+            "samples/s"
+            "chosen"
+        ] [
+            for entry in names results do
+                for result in results |> List.filter (fun r -> r.Job.DataSet = entry.Name) do
+                    let job = result.Job
+
+                    [
+                        entry.DisplayName
+                        job.Model.Title
+                        job.Model.Describe job.Setting
+                        string job.Seed
+                        result.Parameters.ToString("N0", CultureInfo.InvariantCulture)
+                        string job.Steps
+                        number "0.000" result.Valid
+                        number "0.000" result.Test
+                        number "0.0" result.Seconds
+                        result.SamplesPerSecond.ToString("N0", CultureInfo.InvariantCulture)
+                        if best.Contains job then "*" else ""
+                    ]
+        ]
+
+    /// <summary>How many of the full runs are as good as the paper says, within 0.05 nats or 0.5%; none when nothing can be compared.</summary>
+    let verdict (results: TwentyResult list) : string option =
+        let best = chosen results
+
+        let compared = [
+            for entry in names results do
+                if not ((extent entry results).StartsWith "shortened") then
+                    for model in [ TwentyModel.Hyper; TwentyModel.Decay ] do
+                        match HyperSpnProtocol.paper model entry.Name, those entry model best with
+                        | Some paper, (_ :: _ as ours) ->
+                            List.averageBy _.Test ours >= paper - max 0.05 (0.005 * abs paper)
+                        | _ -> ()
+        ]
+
+        if compared.IsEmpty then
+            None
+        else
+            let good = compared |> List.filter id |> List.length
+
+            Some
+                $"{good} of {compared.Length} log-likelihoods reach the paper's (better, or within 0.05 nats or 0.5%% of it)."
+
+    let private charts (results: TwentyResult list) = [
+        let best = chosen results
+        let models = [ TwentyModel.Hyper; TwentyModel.Decay ]
+
+        let mean entry model =
+            match those entry model best with
+            | [] -> nan
+            | ours -> ours |> List.averageBy _.Test
+
+        let paper (entry: DataEntry) model =
+            HyperSpnProtocol.paper model entry.Name |> Option.defaultValue nan
+
+        let inPaper =
+            names results |> List.filter (fun e -> Double.IsFinite(paper e models.Head))
+
+        if not inPaper.IsEmpty then
+            Report.Heading "Ours and the paper's"
+
+            Report.Columns [
+                Report.Chart(
+                    Chart.Bars(
+                        [ for entry in inPaper -> entry.DisplayName ],
+                        [
+                            for model in models -> model.Title, [ for e in inPaper -> mean e model - paper e model ]
+                        ],
+                        title = "Difference to the paper; to the right is better",
+                        x = "ours less the paper's (nats)",
+                        horizontal = true
+                    )
+                )
+                Report.Chart(
+                    Chart.Scatter(
+                        [
+                            for model in models -> model.Title, [ for e in inPaper -> paper e model, mean e model ]
+                        ],
+                        title = "Test log-likelihood",
+                        x = "the paper's (nats)",
+                        y = "ours (nats)",
+                        diagonal = true
+                    )
+                )
+            ]
+
+        Report.Heading "Learning curves"
+
+        let first =
+            best
+            |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Model)
+            |> List.map (fun (_, seeds) -> seeds.Head)
+
+        Report.Columns [
+            for entry in names results do
+                let drawn =
+                    first
+                    |> List.filter (fun r -> r.Job.DataSet = entry.Name && not r.Curve.IsEmpty)
+
+                if not drawn.IsEmpty then
+                    Report.Chart(
+                        Chart.Line(
+                            [
+                                for result in drawn do
+                                    let title = result.Job.Model.Title
+                                    $"{title} train", [ for step, train, _ in result.Curve -> float step, train ]
+                                    $"{title} valid", [ for step, _, valid in result.Curve -> float step, valid ]
+                            ],
+                            title =
+                                $"{entry.DisplayName}: "
+                                + (drawn
+                                   |> List.map (fun r -> r.Job.Model.Describe r.Job.Setting)
+                                   |> String.concat ", "),
+                            x = "step",
+                            y = "log-likelihood (nats)"
+                        )
+                    )
+        ]
+    ]
+
+    let private protocol =
+        "Both models have 50 random binary trees and 5 channels and are trained by Adam on the sum of the log-likelihoods of a batch: "
+        + "the HyperSPN at rate 0.005 for h = 5, 10 and 20, the SPN at rate 0.02 with L2 weight decay 0.001, 0.0001 and 0.00001. "
+        + "Batches have 500 samples, or 50 for Reuters-52, 20Newsgroups, BBC and Ad. The parameters kept are those with the best validation log-likelihood."
+
+    /// <summary>The results as an HTML page with learning curves.</summary>
+    /// <param name="command">The command line that makes them.</param>
+    /// <param name="results">The results.</param>
+    let html (command: string) (results: TwentyResult list) : string =
+        Report.html "HyperSPN on binary data sets" [
+            Report.Text protocol
+            Report.Code command
+            Report.Heading "Results"
+            Report.Table(table results)
+            Report.Text legend
+            yield! verdict results |> Option.map Report.Text |> Option.toList
+            yield! charts results
+            Report.Heading "Every training"
+            Report.Text "A star marks the setting with the best validation log-likelihood."
+            Report.Table(settings results)
+        ]
+
+    let private markdownTable (table: Table) =
+        let line cells =
+            cells |> String.concat " | " |> (fun cells -> $"| {cells} |")
+
+        let rule =
+            Table.numericColumns table
+            |> List.map (fun right -> if right then "---:" else "---")
+
+        (line table.Headers :: line rule :: List.map line table.Rows)
+        |> String.concat "\n"
+
+    /// <summary>The results as a page of the documentation.</summary>
+    /// <param name="command">The command line that makes them.</param>
+    /// <param name="results">The results.</param>
+    let markdown (command: string) (results: TwentyResult list) : string =
+        String.concat "\n\n" [
+            "# HyperSPN on binary data sets"
+            protocol
+            $"Made by\n\n```\n{command}\n```"
+            "The same command with `--resume --markdown FILE` writes this page again from the finished rows of the CSV file."
+            "## Results"
+            markdownTable (table results)
+            legend
+            yield! verdict results |> Option.toList
+            "## Every training"
+            "A star marks the setting with the best validation log-likelihood."
+            markdownTable (settings results)
+        ]
+        + "\n"

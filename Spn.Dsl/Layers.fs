@@ -1,0 +1,90 @@
+namespace Spn
+
+open Spn.Core
+
+/// <summary>Which regions a circuit has.</summary>
+[<AbstractClass; Sealed>]
+type Regions =
+    /// <summary>Balanced binary trees over the variables, in another random order in every replica.</summary>
+    /// <remarks>Source: Shih, Sadigh and Ermon 2021, section 3.</remarks>
+    /// <param name="variables">Number of variables, at least 1.</param>
+    /// <param name="replicas">Number of trees, at least 1.</param>
+    /// <param name="seed">Seed of the orders; 1 unless told.</param>
+    static member RandomBinaryTrees(variables: int, replicas: int, ?seed: int64) : StructureSpec =
+        BinaryTrees(variables, replicas, defaultArg seed 1L)
+
+    /// <summary>Regions given one by one, children before parents; those that are no child are the tops.</summary>
+    /// <param name="variables">Number of variables, at least 1.</param>
+    /// <param name="regions">Made by <c>Leaf</c> and <c>Join</c>; a region's index is its place in the list, from 0.</param>
+    static member HandBuilt(variables: int, regions: seq<HandBuiltRegions -> HandBuiltRegions>) : StructureSpec =
+        (HandBuiltRegions(variables), regions) ||> Seq.fold (fun graph add -> add graph) :> StructureSpec
+
+    /// <summary>A region without children.</summary>
+    /// <param name="scope">The variables it speaks of.</param>
+    static member Leaf(scope: seq<int>) : HandBuiltRegions -> HandBuiltRegions = _.Leaf(Array.ofSeq scope)
+
+    /// <summary>A region that partitions split.</summary>
+    /// <param name="partitions">Each a list of indices of earlier regions.</param>
+    static member Join(partitions: seq<#seq<int>>) : HandBuiltRegions -> HandBuiltRegions =
+        _.Join([| for partition in partitions -> Array.ofSeq partition |])
+
+/// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
+[<AbstractClass; Sealed>]
+type Input =
+    /// <summary>One channel a value: 1 when the variable has it, else 0.</summary>
+    /// <param name="states">Number of values, which are 0 to states - 1.</param>
+    static member Indicator(states: int) : LayerSpec = IndicatorInput states
+
+    /// <summary>P(x = 1) = sigmoid(logit) with a learned logit a component.</summary>
+    static member Bernoulli(components: int) : LayerSpec = BernoulliInput components
+
+    /// <summary>P(x = s) = softmax(logits)[s] with learned logits a component.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="states">Number of values, which are 0 to states - 1.</param>
+    static member Categorical(components: int, states: int) : LayerSpec = CategoricalInput(components, states)
+
+    /// <summary>Normal densities.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="means">Fixed means, one a component; learned unless told.</param>
+    /// <param name="variances">Fixed variances, one a component, each above 0; learned unless told.</param>
+    static member Gaussian(components: int, ?means: seq<float>, ?variances: seq<float>) : LayerSpec =
+        let fixedTo values =
+            values |> Option.map ValueList<float> |> Option.toObj
+
+        GaussianInput(components, FixedMeans = fixedTo means, FixedVariances = fixedTo variances)
+
+/// <summary>Mixtures over the channels of regions with the same scope.</summary>
+[<AbstractClass; Sealed>]
+type Sum =
+    /// <summary>Mixtures with weights of their own at every region.</summary>
+    /// <param name="channels">Mixtures a region.</param>
+    /// <param name="weights">Where the weights come from; the circuit's unless told.</param>
+    static member PerRegion(channels: int, ?weights: WeightSpec) : LayerSpec =
+        SumSpec(channels, Weights = Option.toObj weights)
+
+    /// <summary>Mixtures whose weights the regions of a level share.</summary>
+    /// <param name="channels">Mixtures a region.</param>
+    /// <param name="weights">Where the weights come from; the circuit's unless told.</param>
+    static member Shared(channels: int, ?weights: WeightSpec) : LayerSpec =
+        SumSpec(channels, Shared = true, Weights = Option.toObj weights)
+
+    /// <summary>The root: one mixture a class over the tops of all replicas.</summary>
+    /// <param name="classes">Number of class roots; 1 unless told.</param>
+    /// <param name="mixture">Gives every replica a root sum of its own, which the classes mix; false unless told.</param>
+    /// <param name="weights">Where the weights of the replicas' own root sums come from; the circuit's unless told.</param>
+    static member Root(?classes: int, ?mixture: bool, ?weights: WeightSpec) : LayerSpec =
+        RootSpec(defaultArg classes 1, defaultArg mixture false, Weights = Option.toObj weights)
+
+/// <summary>Products of one channel from each child of a partition.</summary>
+[<AbstractClass; Sealed>]
+type Product =
+    /// <summary>Channel by channel; all children have the same number.</summary>
+    static member Hadamard: LayerSpec = HadamardProduct()
+
+    /// <summary>Every combination of one channel a child; the first child's channel varies fastest.</summary>
+    static member Kronecker: LayerSpec = KroneckerProduct()
+
+    /// <summary>A given list of combinations.</summary>
+    /// <param name="channels">One row an output channel: the channel taken from each child.</param>
+    static member Channels(channels: seq<#seq<int>>) : LayerSpec =
+        ChannelTableProduct(ValueList [ for row in channels -> ValueList row ])

@@ -1,0 +1,40 @@
+namespace Spn
+
+open System
+open System.Threading
+open Spn.Core
+open Spn.Core.Training
+
+/// <summary>Trains circuits in place.</summary>
+[<RequireQualifiedAccess>]
+module Train =
+
+    /// <summary>Gradient ascent that tells how it stands and can be cancelled.</summary>
+    /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
+    /// <param name="cancellation">Ends the training; the circuit keeps the best parameters so far.</param>
+    /// <param name="train">Training samples, at least one.</param>
+    /// <param name="valid">Validation samples, by which the parameters to keep are chosen; none keeps the last.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="circuit">The circuit.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, or there are no samples.</exception>
+    let gradientWith
+        (report: TrainingProgress -> unit)
+        (cancellation: CancellationToken)
+        (train: Evidence)
+        (valid: Evidence)
+        (options: GradientOptions)
+        (circuit: Circuit)
+        : TrainingReport =
+        let progress = {
+            new IProgress<TrainingProgress> with
+                member _.Report value = report value
+        }
+
+        let valid = if valid.Count = 0 then null else valid
+        circuit.Fit(train, valid, options, progress = progress, cancellation = cancellation)
+
+    /// <summary>Gradient ascent on the log-likelihood, in the protocol of HyperSPN's released code unless the options say otherwise.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
+    let gradient (train: Evidence) (valid: Evidence) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
+        gradientWith ignore CancellationToken.None train valid options circuit
