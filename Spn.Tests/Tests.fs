@@ -9,6 +9,9 @@ let allTests =
         ShowTests.tests
         EngineTests.tests
         GoldenTests.tests
+        StreamingTests.tests
+        CircuitTests.tests
+        TrainingTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]
