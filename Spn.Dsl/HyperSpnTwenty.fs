@@ -154,11 +154,21 @@ module HyperSpnTwenty =
     let command (options: TwentyOptions) : string =
         let list items = String.concat "," items
 
+        let names = options.DataSets |> List.map _.Name
+
+        // A whole group goes by its own name.
+        let shorten names (word, members: DataEntry list) =
+            let members = members |> List.map _.Name
+
+            if members |> List.forall (fun name -> List.contains name names) then
+                List.except members names @ [ word ]
+            else
+                names
+
         let names =
-            match options.DataSets with
-            | sets when sets = group DataGroup.Twenty -> "all"
-            | sets when sets = group DataGroup.Amazon -> "amazon"
-            | sets -> list [ for entry in sets -> entry.Name ]
+            [ "all", group DataGroup.Twenty; "amazon", group DataGroup.Amazon ]
+            |> List.fold shorten names
+            |> list
 
         String.concat " " [
             $"{Program} --datasets {names}"
@@ -248,7 +258,7 @@ module HyperSpnTwenty =
         output.WriteLine $"Data: {options.Data}"
 
         output.WriteLine
-            $"HyperSPN experiment on {names}: {all.Length} trainings, {all.Length - left.Length} of them done, on {options.Threads} threads"
+            $"HyperSPN experiment on {names}: trainings: {all.Length}, done already: {all.Length - left.Length}, threads: {options.Threads}"
 
         if options.DataSets |> List.exists (fun e -> e.Group = DataGroup.BuiltIn) then
             output.WriteLine
