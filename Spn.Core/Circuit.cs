@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Spn.Core.Engines;
 using Spn.Core.Engines.Simd;
+using Spn.Core.Files;
 using Spn.Core.Lowering;
 using Spn.Core.Plans;
 
@@ -58,6 +59,25 @@ public sealed class Circuit : IDisposable
         Plan plan = Lowerer.Lower(spec);
         return new Circuit(spec, plan, engine ?? new SimdEngine(), plan.Initialise(seed));
     }
+
+    /// <summary>Reads a model that <see cref="Save"/> wrote.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="engine">What runs it; null takes <see cref="SimdEngine"/> on all processors.</param>
+    /// <exception cref="ModelFileException">The file cannot be read, is no model file, is of a newer version, was cut or was changed.</exception>
+    public static Circuit Load(string path, IEngine? engine = null)
+    {
+        ModelFile file = ModelFile.Read(path);
+        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray());
+    }
+
+    /// <summary>Writes description and parameters to one file in safetensors layout; an existing file is replaced in one step.</summary>
+    /// <remarks>See <see cref="ModelFile"/> for the layout; the seed of the starting parameters and the engine are not kept.</remarks>
+    /// <param name="path">The file, usually named *.safetensors.</param>
+    /// <param name="metadata">Pairs to keep with the model, for example the data it was trained on; <see cref="ModelFile.Metadata"/> gives them back.</param>
+    /// <exception cref="ModelFileException">The file cannot be written, or a kind of the description is unknown to <see cref="SpecKinds"/>; an existing file stays as it was.</exception>
+    /// <exception cref="ArgumentException">A metadata key is "format" or starts with "spn.".</exception>
+    public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null) =>
+        new ModelFile(Spec, Plan, Snapshot().Parameters, metadata ?? new Dictionary<string, string>()).Write(path);
 
     /// <summary>Starts the parameters afresh; learned input densities are placed by the samples.</summary>
     /// <param name="train">Samples to place input densities by.</param>

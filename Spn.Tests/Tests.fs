@@ -9,4 +9,6 @@ let allTests =
         ShowTests.tests
         EngineTests.tests
         GoldenTests.tests
+        ModelFileTests.tests
+        ModelRefusalTests.tests
     ]

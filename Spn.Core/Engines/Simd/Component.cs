@@ -48,17 +48,14 @@ internal sealed record Component(int[] Regions, int[] Boundary, int[] Columns, i
     }
 
     /// <summary>Equal for components that one program serves.</summary>
-    public string Signature(Plan plan) => Signature(plan, Regions, Boundary);
-
-    /// <summary>Equal for lists of regions with the same shape.</summary>
-    public static string Signature(Plan plan, IReadOnlyList<int> members, IReadOnlyList<int> tops)
+    public string Signature(Plan plan)
     {
         RegionTable regions = plan.Regions;
-        var local = new Dictionary<int, int>(members.Count);
+        var local = new Dictionary<int, int>(Regions.Length);
         var text = new StringBuilder();
-        for (int i = 0; i < members.Count; i++)
+        for (int i = 0; i < Regions.Length; i++)
         {
-            int r = members[i];
+            int r = Regions[i];
             local[r] = i;
             text.Append((int)regions.Kind(r)).Append(':').Append(regions.Channels(r)).Append(':');
             switch (regions.Kind(r))
@@ -70,7 +67,7 @@ internal sealed record Component(int[] Regions, int[] Boundary, int[] Columns, i
             foreach (int child in regions.Children(r)) text.Append(',').Append(local[child]);
             text.Append(';');
         }
-        foreach (int top in tops) text.Append('^').Append(local[top]);
+        foreach (int top in Boundary) text.Append('^').Append(local[top]);
         return text.ToString();
     }
 }

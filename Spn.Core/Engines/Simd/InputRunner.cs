@@ -30,7 +30,7 @@ internal static unsafe class InputRunner<L, F, I>
     public static void Forward(Op op, in RunSource source, float* y, int* e, int lanes)
     {
         InputFamily family = op.Family!;
-        int place = source.Input(op);
+        int place = op.Place;
         new Span<int>(e, lanes).Clear();
         if (family is IndicatorFamily && family.States <= 256) RegionKernel<L, F, I>.Indicators(source.Values(op), y, op.Channels, lanes);
         else if (HasTable(family)) RegionKernel<L, F, I>.Lookup(source.ValueTables + source.Component.ValueTables[place], op.Channels, source.Values(op), y, e, lanes);
@@ -60,7 +60,7 @@ internal static unsafe class InputRunner<L, F, I>
     public static void Gather(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
     {
         InputFamily family = op.Family!;
-        InputPlace input = source.Component.Inputs[source.Input(op)];
+        InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
         Span<double> gradient = source.InputGradient.Slice(input.Offset, family.ParameterCount);
         float* flows = ws.Scratch;
@@ -94,7 +94,7 @@ internal static unsafe class InputRunner<L, F, I>
         family.States <= 256 ? source.Codes[(long)variable * source.Stride + lane] : source.Reals[(long)variable * source.Stride + lane];
 
     private static byte* HiddenLanes(Op op, in RunSource source) =>
-        source.Hidden == null || source.Table is not null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
+        source.Hidden == null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
 
     /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and returns the power of two taken out.</summary>
     private static int Scaled(ReadOnlySpan<double> logs, float* to, int stride)

@@ -85,10 +85,11 @@ internal sealed class OpProgram
     public int Slots => SlotChannels.Length;
 }
 
-/// <summary>A subtree of at most four binary variables, evaluated once for each of its 16 states.</summary>
-/// <param name="Program">Its steps.</param>
-/// <param name="Blocks">Its weight blocks, by index among the component's.</param>
+/// <summary>A subtree of at most four binary variables of a component, kept as a table of its 16 states.</summary>
+/// <param name="Key">Equal for subtrees of one shape.</param>
+/// <param name="Steps">The shape.</param>
+/// <param name="Sums">Its sums, by index among the component's, in the order of the shape's steps.</param>
 /// <param name="Inputs">Its inputs, by index among the component's; bit i of a state is the value of input i.</param>
 /// <param name="Channels">Channels of its top.</param>
 /// <param name="Offset">First float of its table among the component's: [channel, state], then 16 exponents.</param>
-internal sealed record TableShape(OpProgram Program, int[] Blocks, int[] Inputs, int Channels, int Offset);
+internal sealed record TableShape(string Key, PackStep[] Steps, int[] Sums, int[] Inputs, int Channels, int Offset);

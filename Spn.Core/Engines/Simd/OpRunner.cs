@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spn.Core.Engines.Simd.Kernels;
 using Spn.Core.Plans;
 
@@ -8,14 +9,11 @@ internal unsafe ref struct RunSource
 {
     public BoundComponent Component;
 
-    /// <summary>For a table's program: its blocks and inputs among the component's; null for the component's own program.</summary>
-    public TableShape? Table;
-
     /// <summary>Weights and statistics in the engine's layout.</summary>
     public float* Weights;
     public float* Statistics;
 
-    /// <summary>Evidence of the first lane, [variable, lane], or for a table the values of its inputs in each state.</summary>
+    /// <summary>Evidence of the first lane, [variable, lane].</summary>
     public byte* Codes;
     public float* Reals;
     public byte* Hidden;
@@ -32,11 +30,7 @@ internal unsafe ref struct RunSource
     public ReadOnlySpan<double> Parameters;
     public Span<double> InputGradient;
 
-    public readonly int Block(Op op) => Table is null ? op.Place : Table.Blocks[op.Place];
-
-    public readonly int Input(Op op) => Table is null ? op.Place : Table.Inputs[op.Place];
-
-    public readonly byte* Values(Op op) => Table is null ? Codes + (long)Component.Inputs[op.Place].Variable * Stride : Codes + op.Place * 16;
+    public readonly byte* Values(Op op) => Codes + (long)Component.Inputs[op.Place].Variable * Stride;
 }
 
 /// <summary>Runs the steps of a program on a tile of lanes: upward, downward, statistics.</summary>
@@ -47,12 +41,17 @@ internal static unsafe class OpRunner<L, F, I>
 {
     private const int WeightStride = WeightGroup.Lanes;
 
+    // Work starts at full speed: these loops would otherwise run a good part of a short training unoptimised.
+    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
+
+    [MethodImpl(Hot)]
     public static void Forward(OpProgram program, in RunSource source, Workspace ws, int lanes)
     {
         new Span<float>(ws.Guard, lanes).Fill(float.MaxValue);
         foreach (Op op in program.Ops) Forward(program, op, source, ws, lanes);
     }
 
+    [MethodImpl(Hot)]
     public static void Forward(OpProgram program, Op op, in RunSource source, Workspace ws, int lanes)
     {
         float* y = ws.Units + (long)program.SlotUnits[op.Slot] * lanes;
@@ -67,8 +66,9 @@ internal static unsafe class OpRunner<L, F, I>
                 break;
             case OpKind.Lookup:
                 TableShape table = program.Tables[op.Place];
-                FindStates(table, source, ws, lanes);
-                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, ws.States, y, e, lanes);
+                byte* states = ws.States + (long)op.Place * lanes;
+                FindStates(table, source, states, lanes);
+                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, lanes);
                 if (op.Checked) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, null, ws.Guard, lanes);
                 break;
             case OpKind.Product:
@@ -77,11 +77,16 @@ internal static unsafe class OpRunner<L, F, I>
                 new Span<float>(ws.Scratch, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, scale, ws.Guard, lanes);
                 break;
+            case OpKind.SumOfProduct when IsPairOfFives(op):
+                PairKernel<L, F, I>.Forward(source.Weights + source.Component.Weights[op.Place],
+                    UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes),
+                    ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale, ws.Guard, lanes);
+                break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
                 if (op.Kind == OpKind.SumOfMany) new Span<int>(ws.OtherScratch, lanes).CopyTo(new Span<int>(e, lanes));
                 else SumExponents(op, ws, e, lanes);
-                float* w = source.Weights + source.Component.Weights[source.Block(op)];
+                float* w = source.Weights + source.Component.Weights[op.Place];
                 bool overwrites = x == y;
                 float* target = overwrites ? ws.OtherScratch : y;
                 MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
@@ -92,6 +97,7 @@ internal static unsafe class OpRunner<L, F, I>
     }
 
     /// <summary>Carries the slopes of the boundary down; statistics are left to <see cref="Gather"/>, which may follow a check.</summary>
+    [MethodImpl(Hot)]
     public static void Backward(OpProgram program, in RunSource source, Workspace ws, int lanes)
     {
         new Span<float>(ws.Largest, lanes).Clear();
@@ -107,6 +113,11 @@ internal static unsafe class OpRunner<L, F, I>
                     RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, op.Channels, ws.Largest, lanes);
                     ProductSlopes(program, op, ws, q, lanes);
                     break;
+                case OpKind.SumOfProduct when IsPairOfFives(op) && op.First[0] && op.First[1]:
+                    PairKernel<L, F, I>.Backward(source.Weights + source.Component.Weights[op.Place],
+                        UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), q,
+                        ws.Scales + (long)op.Slot * lanes, SlopesOf(program, ws, op.Sources[0], lanes), SlopesOf(program, ws, op.Sources[1], lanes), ws.Largest, lanes);
+                    break;
                 default:
                     RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, op.Channels, ws.Largest, lanes);
                     SumSlopes(program, op, source, ws, q, lanes);
@@ -116,6 +127,7 @@ internal static unsafe class OpRunner<L, F, I>
     }
 
     /// <summary>Adds the statistics of all sums, input parameters and tables, from the slopes of <see cref="Backward"/>.</summary>
+    [MethodImpl(Hot)]
     public static void Gather(OpProgram program, in RunSource source, Workspace ws, int lanes)
     {
         foreach (Op op in program.Ops)
@@ -131,24 +143,30 @@ internal static unsafe class OpRunner<L, F, I>
                     break;
                 case OpKind.Lookup:
                     TableShape table = program.Tables[op.Place];
-                    FindStates(table, source, ws, lanes);
-                    RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States, source.TableSlopes + table.Offset, lanes);
+                    RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States + (long)op.Place * lanes, source.TableSlopes + table.Offset, lanes);
+                    break;
+                case OpKind.SumOfProduct when IsPairOfFives(op):
+                    PairKernel<L, F, I>.Gather(source.Statistics + source.Component.Weights[op.Place],
+                        UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), q, lanes);
                     break;
                 default:
                     float* x = SumInputs(program, op, ws, lanes);
-                    float* s = source.Statistics + source.Component.Weights[source.Block(op)];
+                    float* s = source.Statistics + source.Component.Weights[op.Place];
                     MatrixKernel<L, F, I>.AddOuter(s, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, q, x, lanes);
                     break;
             }
         }
     }
 
-    private static void FindStates(TableShape table, in RunSource source, Workspace ws, int lanes)
+    /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>
+    private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2 };
+
+    private static void FindStates(TableShape table, in RunSource source, byte* states, int lanes)
     {
         byte** values = stackalloc byte*[4];
         for (int i = 0; i < table.Inputs.Length; i++)
             values[i] = source.Codes + (long)source.Component.Inputs[table.Inputs[i]].Variable * source.Stride;
-        RegionKernel<L, F, I>.States(values, table.Inputs.Length, ws.States, lanes);
+        RegionKernel<L, F, I>.States(values, table.Inputs.Length, states, lanes);
     }
 
     private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;
@@ -156,6 +174,7 @@ internal static unsafe class OpRunner<L, F, I>
     private static float* SlopesOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Slopes + (long)program.SlotUnits[slot] * lanes;
 
     /// <summary>The columns that a sum mixes, [column, lane].</summary>
+    [MethodImpl(Hot)]
     private static float* SumInputs(OpProgram program, Op op, Workspace ws, int lanes)
     {
         float* first = UnitsOf(program, ws, op.Sources[0], lanes);
@@ -244,10 +263,11 @@ internal static unsafe class OpRunner<L, F, I>
         }
     }
 
+    [MethodImpl(Hot)]
     private static void SumSlopes(OpProgram program, Op op, in RunSource source, Workspace ws, float* r, int lanes)
     {
         if (!op.Needed.Contains(true)) return;
-        float* w = source.Weights + source.Component.Weights[source.Block(op)];
+        float* w = source.Weights + source.Component.Weights[op.Place];
         int count = op.Columns * lanes;
         if (op.Sources.Length == 1)
         {

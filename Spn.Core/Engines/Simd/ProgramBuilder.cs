@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
 using Spn.Core.Plans;
 
 namespace Spn.Core.Engines.Simd;
@@ -16,6 +19,7 @@ internal sealed class ProgramBuilder
     private readonly RegionTable regions;
     private readonly WeightBlocks blocks;
     private readonly ProgramOptions options;
+    private readonly int[] programOfBlock;
     private readonly Dictionary<int, int> parents;
     private readonly Dictionary<int, int> placeOfBlock;
     private readonly Dictionary<int, int> placeOfInput;
@@ -23,33 +27,28 @@ internal sealed class ProgramBuilder
     private readonly Dictionary<int, int> slotOf = [];
     private readonly List<Op> ops = [];
     private readonly List<TableShape> tables = [];
-    private readonly Dictionary<string, OpProgram> tablePrograms = [];
     private readonly Dictionary<int, int> binaryScope = [];
 
     /// <param name="plan">The plan.</param>
     /// <param name="component">The component.</param>
     /// <param name="options">Order and memory.</param>
-    public ProgramBuilder(Plan plan, Component component, ProgramOptions options)
-        : this(plan, component.Regions, component.Boundary, component.Sums, component.Inputs, options) { }
-
-    private ProgramBuilder(Plan plan, IReadOnlyList<int> members, IReadOnlyList<int> boundary, IReadOnlyList<int> sums, IReadOnlyList<int> inputs, ProgramOptions options)
+    /// <param name="programOfBlock">For each weight block of the plan the program that makes it.</param>
+    public ProgramBuilder(Plan plan, Component component, ProgramOptions options, int[] programOfBlock)
     {
-        Plan = plan;
+        this.programOfBlock = programOfBlock;
         regions = plan.Regions;
         blocks = plan.Blocks;
         this.options = options;
-        this.boundary = [.. boundary];
-        Members = members;
-        BoundaryList = boundary;
-        parents = members.ToDictionary(r => r, _ => 0);
-        foreach (int r in members)
+        boundary = [.. component.Boundary];
+        Members = component.Regions;
+        BoundaryList = component.Boundary;
+        parents = Members.ToDictionary(r => r, _ => 0);
+        foreach (int r in Members)
             foreach (int child in regions.Children(r)) parents[child]++;
-        foreach (int r in boundary) parents[r]++;
-        placeOfBlock = sums.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
-        placeOfInput = inputs.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
+        foreach (int r in BoundaryList) parents[r]++;
+        placeOfBlock = component.Sums.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
+        placeOfInput = component.Inputs.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
     }
-
-    private Plan Plan { get; }
 
     private IReadOnlyList<int> Members { get; }
 
@@ -155,7 +154,7 @@ internal sealed class ProgramBuilder
             {
                 RegionKind.Input => regions.Input(r).Family.States == 2,
                 RegionKind.Sum => children.Length == 1,
-                _ => true,
+                _ => Inlined(r),
             };
             foreach (int child in children)
             {
@@ -188,23 +187,47 @@ internal sealed class ProgramBuilder
 
     private int AddTable(int top)
     {
-        List<int> below = [];
-        var stack = new Stack<int>([top]);
-        while (stack.Count > 0)
-        {
-            int r = stack.Pop();
-            below.Add(r);
-            foreach (int child in regions.Children(r)) stack.Push(child);
-        }
-        below.Sort();
-        int[] sums = [.. below.Where(r => regions.Kind(r) == RegionKind.Sum)];
-        int[] inputs = [.. below.Where(r => regions.Kind(r) == RegionKind.Input)];
-        string shape = Component.Signature(Plan, below, [top]);
-        if (!tablePrograms.TryGetValue(shape, out OpProgram? program))
-            tablePrograms[shape] = program = new ProgramBuilder(Plan, below, [top], sums, inputs, new ProgramOptions(true, false, false)).Build();
+        List<PackStep> steps = [];
+        List<int> sums = [], inputs = [];
+        var key = new StringBuilder();
+        Visit(top);
         int offset = tables.Count == 0 ? 0 : tables[^1].Offset + 16 * (tables[^1].Channels + 1);
-        tables.Add(new TableShape(program, [.. sums.Select(r => placeOfBlock[r])], [.. inputs.Select(r => placeOfInput[r])], regions.Channels(top), offset));
+        tables.Add(new TableShape(key.ToString(), [.. steps], [.. sums], [.. inputs], regions.Channels(top), offset));
         return tables.Count - 1;
+
+        // Depth first, so that the inputs below a step are neighbours and its states are a run of bits.
+        int Visit(int region)
+        {
+            bool isInput = regions.Kind(region) == RegionKind.Input;
+            int[] sources = isInput ? [] : [.. ReadsInside(region).Select(Visit)];
+            int sum = -1, input = -1, columns = 0;
+            if (isInput)
+            {
+                input = inputs.Count;
+                inputs.Add(placeOfInput[region]);
+            }
+            else
+            {
+                sum = sums.Count;
+                sums.Add(placeOfBlock[region]);
+                columns = blocks[regions.Block(region)].Columns;
+            }
+            int variables = isInput ? 1 : sources.Sum(s => steps[s].Variables);
+            PackStep? last = steps.Count == 0 ? null : steps[^1];
+            steps.Add(new PackStep(sources, sum, input, regions.Channels(region), columns, variables,
+                last is { } l ? l.Offset + l.StateCount * l.Channels : 0, last is { } m ? m.States + m.StateCount : 0));
+            key.Append(CultureInfo.InvariantCulture, $"{string.Join(",", sources)}:{regions.Channels(region)}:{columns}:");
+            if (isInput) key.Append(RuntimeHelpers.GetHashCode(regions.Input(region).Family));
+            else key.Append(programOfBlock[regions.Block(region)]);
+            key.Append(';');
+            return steps.Count - 1;
+        }
+    }
+
+    private int[] ReadsInside(int region)
+    {
+        int child = regions.Children(region)[0];
+        return Inlined(child) ? regions.Children(child).ToArray() : [child];
     }
 
     /// <summary>Marks which step writes a slope first on the way down, and which slopes nothing needs.</summary>

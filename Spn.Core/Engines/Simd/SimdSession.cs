@@ -11,7 +11,8 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     where I : struct
 {
     private const int WeightItems = 64;
-    private const long TileBytes = 768 * 1024;
+    private const long TileBytes = 1024 * 1024;
+    private const int LeastTile = 64;
     private const int ManyComponents = 8;
 
     private readonly Plan plan;
@@ -28,6 +29,11 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     private readonly Dictionary<ProgramOptions, BoundComponent[]> programs = [];
     private readonly int copies;
     private readonly bool sharedBlocks;
+    private readonly bool canTabulate;
+    private readonly int[] programOfBlock;
+    private readonly StateTable[] stateTables;
+    private readonly TablePack[] packs;
+    private readonly NativeBuffer[] packScratch;
     private readonly int inputParameters;
     private readonly double[] inputValues;
     private readonly double[] inputGradient;
@@ -56,7 +62,17 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         this.plan = plan;
         pool = WorkerPool.Of(threads);
         components = Component.Split(plan);
-        layout = new WeightLayout(plan);
+        programOfBlock = new int[plan.Blocks.Count];
+        for (int p = 0; p < plan.Programs.Count; p++)
+            foreach (int block in plan.Programs[p].Blocks) programOfBlock[block] = p;
+        int[] blocks = [.. components.SelectMany(c => c.Sums.Select(plan.Regions.Block).Distinct())];
+        sharedBlocks = blocks.Length != blocks.Distinct().Count();
+        copies = (sharedBlocks ? components.Length : 1) * Slices;
+        canTabulate = !sharedBlocks && components.All(c => c.Sums.Length == c.Sums.Select(plan.Regions.Block).Distinct().Count());
+        stateTables = PlaceStateTables();
+        packs = MakePacks();
+        layout = new WeightLayout(plan, programOfBlock, packs.SelectMany(PackBlocks));
+        foreach (TablePack pack in packs) pack.Groups = [.. PackBlocks(pack).Select(g => layout.BlockOffset[g[0]])];
         makers = new WeightMakers<L, F, I>(plan);
         root = new RootMixture(plan, layout);
         packed = new PackedEvidence(plan);
@@ -65,15 +81,12 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         parameters = new NativeBuffer((long)plan.ParameterCount * sizeof(float));
         weights = new NativeBuffer((long)layout.Floats * sizeof(float));
 
-        int[] blocks = [.. components.SelectMany(c => c.Sums.Select(plan.Regions.Block).Distinct())];
-        sharedBlocks = blocks.Length != blocks.Distinct().Count();
-        copies = (sharedBlocks ? components.Length : 1) * Slices;
-
         inputParameters = plan.Tensors.Where(t => t.Start is ParameterStart.ByInputs).Sum(t => t.Count);
         inputValues = new double[inputParameters];
         inputGradient = new double[inputParameters * Slices];
         valueTableOf = PlaceValueTables(out int floats);
         valueTables = new NativeBuffer((long)floats * sizeof(float));
+        packScratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer((long)packs.Select(TablePacks<L, F, I>.ScratchFloats).DefaultIfEmpty(0).Max() * sizeof(float)))];
 
         weightItems = [.. ShareOutChunks()];
     }
@@ -170,7 +183,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
                 DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), workspaces[worker], lost);
         });
         if (tableSlopesUsed)
-            pool.Run(components.Length, (c, worker) => TablesDownward(bound[c], c, workspaces[worker], lost));
+            pool.Run(packs.Length, (p, worker) => TablesDownward(packs[p], packScratch[worker].Floats, lost));
         RedoInLogSpace(seeds, lost);
     }
 
@@ -232,7 +245,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     public void Dispose()
     {
         foreach (Workspace ws in workspaces) ws.Dispose();
-        foreach (NativeBuffer scratch in weightScratch) scratch.Dispose();
+        foreach (NativeBuffer scratch in (NativeBuffer[])[.. weightScratch, .. packScratch]) scratch.Dispose();
         foreach (NativeBuffer b in new[] { parameters, weights, valueTables, statistics, tables, tableSlopes, networkGradients }) b.Dispose();
         root.Dispose();
         packed.Dispose();
@@ -258,26 +271,65 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
 
     private BoundComponent[] Programs(bool downward)
     {
-        var options = new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: packed.Hidden == null);
+        var options = new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: canTabulate && packed.Hidden == null);
         if (programs.TryGetValue(options, out BoundComponent[]? bound)) return bound;
-        var byShape = new Dictionary<string, OpProgram>();
+        OpProgram[] shapes = Shapes(options);
         bound = new BoundComponent[components.Length];
         int tableFloats = 0;
         for (int c = 0; c < components.Length; c++)
         {
-            string shape = components[c].Signature(plan);
-            if (!byShape.TryGetValue(shape, out OpProgram? program))
-                byShape[shape] = program = new ProgramBuilder(plan, components[c], options).Build();
-            bound[c] = new BoundComponent(plan, components[c], program, layout) { TableOffset = tableFloats, ValueTables = valueTableOf[c] };
+            bound[c] = new BoundComponent(plan, components[c], shapes[c], layout) { TableOffset = tableFloats, ValueTables = valueTableOf[c] };
             tableFloats += bound[c].TableFloats;
         }
         return programs[options] = bound;
     }
 
+    /// <summary>The program of each component; components of one shape share one.</summary>
+    private OpProgram[] Shapes(ProgramOptions options)
+    {
+        var byShape = new Dictionary<string, OpProgram>();
+        var shapes = new OpProgram[components.Length];
+        for (int c = 0; c < shapes.Length; c++)
+        {
+            string shape = components[c].Signature(plan);
+            if (!byShape.TryGetValue(shape, out OpProgram? program))
+                byShape[shape] = program = new ProgramBuilder(plan, components[c], options, programOfBlock).Build();
+            shapes[c] = program;
+        }
+        return shapes;
+    }
+
+    /// <summary>All subtrees that are kept as tables, component by component.</summary>
+    private StateTable[] PlaceStateTables()
+    {
+        if (!canTabulate) return [];
+        OpProgram[] shapes = Shapes(new ProgramOptions(PostOrder: true, ReuseSlots: true, Tabulate: true));
+        List<StateTable> all = [];
+        for (int c = 0, first = 0; c < shapes.Length; c++)
+        {
+            Component own = components[c];
+            foreach (TableShape shape in shapes[c].Tables)
+            {
+                int[] inputs = [.. shape.Inputs.Select(i => own.Inputs[i])];
+                int[] sums = [.. shape.Sums.Select(i => own.Sums[i])];
+                all.Add(new StateTable(c, sums[^1], sums, inputs, [.. inputs.Select(r => plan.Regions.Input(r).Variable)], shape, first + shape.Offset));
+            }
+            first += shapes[c].Tables.Length == 0 ? 0 : shapes[c].Tables[^1].Offset + 16 * (shapes[c].Tables[^1].Channels + 1);
+        }
+        return [.. all];
+    }
+
+    private TablePack[] MakePacks() =>
+        [.. stateTables.GroupBy(t => t.Shape.Key).SelectMany(g => g.Chunk(WeightGroup.Lanes)).Select(members => new TablePack(members[0].Shape.Steps, members))];
+
+    /// <summary>For each sum of a pack's shape the blocks of its members.</summary>
+    private IEnumerable<int[]> PackBlocks(TablePack pack) =>
+        Enumerable.Range(0, pack.Members[0].Sums.Length).Select(i => pack.Members.Select(m => plan.Regions.Block(m.Sums[i])).ToArray());
+
     private static int TileLanes(BoundComponent[] bound, bool downward, int rows)
     {
         long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward));
-        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, 32, 512);
+        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
         int tiles = (rows + most - 1) / most;
         return ((rows + tiles - 1) / tiles + 31) / 32 * 32;
     }
@@ -388,33 +440,16 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
             tables.Dispose();
             tables = new NativeBuffer(floats * sizeof(float));
         }
-        pool.Run(components.Length, (c, worker) =>
-        {
-            Workspace ws = workspaces[worker];
-            for (int t = 0; t < bound[c].Program.Tables.Length; t++)
-            {
-                TableShape table = bound[c].Program.Tables[t];
-                RunTable(bound[c], table, ws);
-                float* to = tables.Floats + bound[c].TableOffset + table.Offset;
-                int slot = table.Program.Boundary[0];
-                new Span<float>(ws.Units + table.Program.SlotUnits[slot] * 16, table.Channels * 16).CopyTo(new Span<float>(to, table.Channels * 16));
-                new Span<int>(ws.Exponents + slot * 16, 16).CopyTo(new Span<int>(to + table.Channels * 16, 16));
-            }
-        });
+        pool.Run(packs.Length, (p, worker) => TablePacks<L, F, I>.Make(packs[p], weights.Floats, valueTable, tables.Floats, packScratch[worker].Floats));
         tablesReady = true;
     }
 
-    /// <summary>Runs a subtree upward on its 16 states as lanes.</summary>
-    private RunSource RunTable(BoundComponent bound, TableShape table, Workspace ws, int copy = 0)
-    {
-        ws.Fit(table.Program, 16, downward: true);
-        RunSource source = Source(bound, 0, copy, 0);
-        source.Table = table;
-        source.Codes = StatePattern;
-        source.Stride = 16;
-        OpRunner<L, F, I>.Forward(table.Program, source, ws, 16);
-        return source;
-    }
+    /// <summary>Address of an input region's value table, or 0 for indicators.</summary>
+    private Func<int, nint> valueTable => field ??= region =>
+        valueTableOfRegion.TryGetValue(region, out int offset) && offset >= 0 ? (nint)(valueTables.Floats + offset) : 0;
+
+    private Dictionary<int, int> valueTableOfRegion => field ??=
+        components.SelectMany((c, i) => c.Inputs.Select((r, k) => (r, valueTableOf[i][k]))).ToDictionary(p => p.r, p => p.Item2);
 
     private void ClearTableSlopes(BoundComponent[] bound)
     {
@@ -435,39 +470,33 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         }
     }
 
-    private void TablesDownward(BoundComponent bound, int component, Workspace ws, List<LostSlope> lost)
+    private void TablesDownward(TablePack pack, float* memory, List<LostSlope> lost)
     {
-        for (int t = 0; t < bound.Program.Tables.Length; t++)
-        {
-            TableShape table = bound.Program.Tables[t];
-            RunSource source = RunTable(bound, table, ws, sharedBlocks ? component * Slices : 0);
-            float* slopes = ws.Slopes + table.Program.SlotUnits[table.Program.Boundary[0]] * 16;
-            SumTableSlopes(bound, table, slopes);
-            OpRunner<L, F, I>.Backward(table.Program, source, ws, 16);
-            bool any = DropLost(16, ws, lost, state =>
+        FoldTableSlopes(pack);
+        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, valueTable, tableSlopes.Floats,
+            (member, state) =>
             {
-                var own = new float[16 * table.Channels];
-                fixed (float* to = own) SumTableSlopes(bound, table, to);
-                return new LostSlope(component, t, state, [.. Enumerable.Range(0, table.Channels).Select(k => own[16 * k + state])]);
-            });
-            if (any)
+                StateTable table = pack.Members[member];
+                float* from = tableSlopes.Floats + table.Offset + state;
+                var own = new float[table.Channels];
+                for (int k = 0; k < own.Length; k++) own[k] = from[16 * k];
+                lock (lost) lost.Add(new LostSlope(table.Component, Array.IndexOf(stateTables, table), state, own));
+            },
+            (region, component, value, flow) =>
             {
-                SumTableSlopes(bound, table, slopes);
-                for (int i = 0; i < table.Channels * 16; i++)
-                    if (ws.Guard[i % 16] == 0) slopes[i] = 0;
-                OpRunner<L, F, I>.Backward(table.Program, source, ws, 16);
-            }
-            OpRunner<L, F, I>.Gather(table.Program, source, ws, 16);
-        }
+                InputPlace input = plan.Regions.Input(region);
+                int count = input.Family.ParameterCount;
+                input.Family.AddGradient(component, value, flow, inputValues.AsSpan(input.Offset, count), inputGradient.AsSpan(input.Offset, count));
+            },
+            memory);
     }
 
-    private void SumTableSlopes(BoundComponent bound, TableShape table, float* slopes)
+    /// <summary>Adds the slopes that all slices gathered into the first, in order.</summary>
+    private void FoldTableSlopes(TablePack pack)
     {
-        for (int slice = 0; slice < Slices; slice++)
-        {
-            float* from = tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + bound.TableOffset + table.Offset;
-            for (int i = 0; i < table.Channels * 16; i++) slopes[i] = slice == 0 ? from[i] : slopes[i] + from[i];
-        }
+        foreach (StateTable table in pack.Members)
+            for (int slice = 1; slice < Slices; slice++)
+                RegionKernel<L, F, I>.Add(tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + table.Offset, tableSlopes.Floats + table.Offset, 16 * table.Channels);
     }
 
     private LogSpacePass LogSpace()
@@ -521,16 +550,13 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
 
     private void RedoTable(LogSpacePass pass, LostSlope slope)
     {
-        Component own = components[slope.Component];
-        BoundComponent bound = Programs(downward: true)[slope.Component];
-        TableShape table = bound.Program.Tables[slope.Table];
+        StateTable table = stateTables[slope.Table];
         var values = new float[plan.Variables];
-        for (int i = 0; i < table.Inputs.Length; i++) values[bound.Inputs[table.Inputs[i]].Variable] = slope.Lane >> i & 1;
+        for (int i = 0; i < table.Variables.Length; i++) values[table.Variables[i]] = slope.Lane >> i & 1;
         var state = Evidence.From(values, plan.Variables);
         pass.Upward(state, 0);
-        int exponent = ((int*)(tables.Floats + bound.TableOffset + table.Offset + 16 * table.Channels))[slope.Lane];
-        int region = own.Sums[table.Blocks[^1]];
-        Downward(pass, state, 0, [.. slope.Slopes.Select((s, k) => (region, k, (double)s, exponent))]);
+        int exponent = ((int*)(tables.Floats + table.Offset + 16 * table.Channels))[slope.Lane];
+        Downward(pass, state, 0, [.. slope.Slopes.Select((s, k) => (table.Top, k, (double)s, exponent))]);
     }
 
     /// <summary>A downward pass from given slopes, first the positive ones, then the negative ones.</summary>
@@ -658,18 +684,5 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
                 InputPlace input = plan.Regions.Input(components[c].Inputs[i]);
                 InputRunner<L, F, I>.MakeTable(input.Family, inputValues.AsSpan(input.Offset, input.Family.ParameterCount), valueTables.Floats + valueTableOf[c][i]);
             }
-    }
-
-    private static byte* StatePattern => (byte*)Pattern.Raw;
-
-    /// <summary>Value of input i in state s: bit i of s, [input, state].</summary>
-    private static NativeBuffer Pattern { get; } = MakePattern();
-
-    private static NativeBuffer MakePattern()
-    {
-        var pattern = new NativeBuffer(64);
-        for (int i = 0; i < 4; i++)
-            for (int s = 0; s < 16; s++) pattern.Raw[i * 16 + s] = (byte)(s >> i & 1);
-        return pattern;
     }
 }

@@ -23,35 +23,38 @@ internal readonly record struct WeightChunk(int First, int Count);
 /// <summary>Where the engine keeps each weight: interleaved by sixteen, so that making weights and softmax need no transposition.</summary>
 internal sealed class WeightLayout
 {
-    public const int ChunkGroups = 16;
+    public const int ChunkGroups = 32;
 
-    public WeightLayout(Plan plan) : this(plan, Enumerable.Range(0, plan.Programs.Count).Select(p => Enumerable.Range(0, plan.Programs[p].Blocks.Count))) { }
-
-    /// <summary>A layout of chosen blocks in a chosen order.</summary>
+    /// <summary>Places all blocks: first groups that are asked for, then the rest in the order of the plan.</summary>
     /// <param name="plan">The plan.</param>
-    /// <param name="order">For each program the indices among its blocks, in the order of use.</param>
-    public WeightLayout(Plan plan, IEnumerable<IEnumerable<int>> order)
+    /// <param name="programOfBlock">For each block the program that makes it.</param>
+    /// <param name="wanted">Blocks that must be the lanes of one group: one program, one shape, at most 16.</param>
+    public WeightLayout(Plan plan, int[] programOfBlock, IEnumerable<int[]> wanted)
     {
         BlockOffset = new int[plan.Blocks.Count];
         Array.Fill(BlockOffset, -1);
+        var place = new int[plan.Blocks.Count];
+        foreach (WeightProgram program in plan.Programs)
+            for (int i = 0; i < program.Blocks.Count; i++) place[program.Blocks[i]] = i;
+
         List<WeightGroup> groups = [];
-        int next = 0, program = 0;
-        foreach (IEnumerable<int> members in order)
-        {
-            IReadOnlyList<int> blocks = plan.Programs[program].Blocks;
-            foreach (var shape in members.GroupBy(m => (plan.Blocks[blocks[m]].Rows, plan.Blocks[blocks[m]].Columns)))
-                foreach (int[] sixteen in shape.Chunk(WeightGroup.Lanes))
-                {
-                    var group = new WeightGroup(program, shape.Key.Rows, shape.Key.Columns, sixteen, next);
-                    for (int lane = 0; lane < sixteen.Length; lane++) BlockOffset[blocks[sixteen[lane]]] = next + lane;
-                    groups.Add(group);
-                    next = checked(next + group.Elements * WeightGroup.Lanes);
-                }
-            program++;
-        }
+        int next = 0;
+        foreach (int[] blocks in wanted.OrderBy(Key)) AddGroup(blocks);
+        foreach (var alike in Enumerable.Range(0, plan.Blocks.Count).Where(b => BlockOffset[b] < 0).GroupBy(b => Key([b])).ToList())
+            foreach (int[] blocks in alike.Chunk(WeightGroup.Lanes)) AddGroup(blocks);
         Groups = [.. groups];
         Floats = next;
         Chunks = [.. MakeChunks()];
+
+        (int, int, int) Key(int[] blocks) => (programOfBlock[blocks[0]], plan.Blocks[blocks[0]].Rows, plan.Blocks[blocks[0]].Columns);
+
+        void AddGroup(int[] blocks)
+        {
+            (int program, int rows, int columns) = Key(blocks);
+            groups.Add(new WeightGroup(program, rows, columns, [.. blocks.Select(b => place[b])], next));
+            for (int lane = 0; lane < blocks.Length; lane++) BlockOffset[blocks[lane]] = next + lane;
+            next = checked(next + rows * columns * WeightGroup.Lanes);
+        }
     }
 
     /// <summary>For each block the place of its first weight; weight e of the block is 16 e further. -1 when it has none.</summary>

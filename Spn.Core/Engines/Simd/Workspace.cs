@@ -28,14 +28,14 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Largest slope, [lane].</summary>
     public float* Largest { get; private set; }
 
-    /// <summary>States of the subtree at hand, [lane].</summary>
+    /// <summary>States of the subtrees kept as tables, [table, lane].</summary>
     public byte* States { get; private set; }
 
     public long Bytes => buffer.Bytes;
 
     /// <summary>Bytes for each lane.</summary>
     public static long LaneBytes(OpProgram program, bool downward) =>
-        sizeof(float) * ((downward ? 2 : 1) * program.Units + (downward ? 2 : 1) * program.Slots + 2L * program.Scratch + 4);
+        sizeof(float) * ((downward ? 2 : 1) * program.Units + (downward ? 2 : 1) * program.Slots + 2L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
 
     /// <summary>Lays the memory out for a program and a number of lanes.</summary>
     public void Fit(OpProgram program, int lanes, bool downward)
@@ -55,7 +55,7 @@ internal sealed unsafe class Workspace : IDisposable
         OtherScratch = Take(program.Scratch);
         Guard = Take(1);
         Largest = Take(1);
-        States = (byte*)Take(1);
+        States = (byte*)Take((program.Tables.Length + 3) / 4);
 
         float* Take(int rows)
         {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -144,15 +145,15 @@ internal static unsafe class RegionKernel<L, F, I>
     /// <param name="values">First lane of each variable's values, 0 or 1.</param>
     /// <param name="count">Number of variables.</param>
     /// <param name="states">Receives the states.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 16.</param>
+    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
     [MethodImpl(Hot)]
     public static void States(byte** values, int count, byte* states, int lanes)
     {
-        for (int at = 0; at < lanes; at += 16)
+        for (int at = 0; at < lanes; at += 32)
         {
-            Vector128<byte> state = Vector128.Load(values[count - 1] + at);
-            for (int i = count - 2; i >= 0; i--) state = state + state + Vector128.Load(values[i] + at);
-            Vector128.Store(state, states + at);
+            Vector256<byte> state = Vector256.Load(values[count - 1] + at);
+            for (int i = count - 2; i >= 0; i--) state = state + state + Vector256.Load(values[i] + at);
+            Vector256.Store(state, states + at);
         }
     }
 
@@ -176,21 +177,49 @@ internal static unsafe class RegionKernel<L, F, I>
     }
 
     /// <summary>Adds each lane's slopes to the slopes of its state.</summary>
+    /// <remarks>Most lanes of sparse data are in state 0: their sum is taken by vectors, only the others go one by one.</remarks>
     /// <param name="q">[channel, lane]</param>
     /// <param name="channels">Number of channels.</param>
     /// <param name="states">State of each lane.</param>
     /// <param name="slopes">[channel, state], added to.</param>
-    /// <param name="lanes">Number of lanes.</param>
-    [MethodImpl(Hot)]
+    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
     public static void Scatter(float* q, int channels, byte* states, float* slopes, int lanes)
     {
         int k = 0;
-        for (; k + 5 <= channels; k += 5)
-        {
-            float* q0 = q + k * lanes, q1 = q0 + lanes, q2 = q1 + lanes, q3 = q2 + lanes, q4 = q3 + lanes, target = slopes + 16 * k;
+        for (; k + 5 <= channels; k += 5) ScatterFive(q + k * lanes, states, slopes + 16 * k, lanes);
+        for (; k < channels; k++)
             for (int at = 0; at < lanes; at++)
+                slopes[16 * k + states[at]] += q[k * lanes + at];
+    }
+
+    [MethodImpl(Hot)]
+    private static void ScatterFive(float* q0, byte* states, float* slopes, int lanes)
+    {
+        float* q1 = q0 + lanes, q2 = q1 + lanes, q3 = q2 + lanes, q4 = q3 + lanes;
+        int n = L.Count;
+        F s0 = default, s1 = default, s2 = default, s3 = default, s4 = default;
+        I zero = L.BroadcastInt(0);
+        for (int at = 0; at < lanes; at += n)
+        {
+            F isZero = L.OneWhereEqual(L.Widen(states + at), zero);
+            s0 = L.Fma(isZero, L.Load(q0 + at), s0);
+            s1 = L.Fma(isZero, L.Load(q1 + at), s1);
+            s2 = L.Fma(isZero, L.Load(q2 + at), s2);
+            s3 = L.Fma(isZero, L.Load(q3 + at), s3);
+            s4 = L.Fma(isZero, L.Load(q4 + at), s4);
+        }
+        slopes[0] += L.Sum(s0);
+        slopes[16] += L.Sum(s1);
+        slopes[32] += L.Sum(s2);
+        slopes[48] += L.Sum(s3);
+        slopes[64] += L.Sum(s4);
+        for (int first = 0; first < lanes; first += 32)
+        {
+            uint others = ~Vector256.Equals(Vector256.Load(states + first), Vector256<byte>.Zero).ExtractMostSignificantBits();
+            for (; others != 0; others &= others - 1)
             {
-                float* own = target + states[at];
+                int at = first + BitOperations.TrailingZeroCount(others);
+                float* own = slopes + states[at];
                 own[0] += q0[at];
                 own[16] += q1[at];
                 own[32] += q2[at];
@@ -198,9 +227,6 @@ internal static unsafe class RegionKernel<L, F, I>
                 own[64] += q4[at];
             }
         }
-        for (; k < channels; k++)
-            for (int at = 0; at < lanes; at++)
-                slopes[16 * k + states[at]] += q[k * lanes + at];
     }
 }
 

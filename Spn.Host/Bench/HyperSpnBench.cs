@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using Spn.Core;
+using Spn.Core.Data;
+using Spn.Core.Engines;
+using Spn.Core.Engines.Simd;
+using Spn.Core.Training;
+
+namespace Spn.Host.Bench;
+
+/// <summary>Timings of a HyperSPN (50 replicas, 5 channels, h = 20) on one data set.</summary>
+internal sealed class HyperSpnBench : IDisposable
+{
+    private const double FmaPerSectorOfNetwork = 1000;
+
+    private readonly Evidence train;
+    private readonly Circuit circuit;
+    private readonly ISession session;
+    private readonly float[] parameters;
+    private readonly float[] gradient;
+    private readonly double[] logLikelihoods;
+    private readonly Stepper stepper;
+    private readonly MergedBatch? merged;
+    private int step;
+
+    public HyperSpnBench(Evidence train, int threads)
+    {
+        this.train = train;
+        circuit = Circuit.Compile(HyperSpn.Released(train.Variables), new SimdEngine(threads));
+        session = circuit.NewSession();
+        parameters = circuit.Parameters.ToArray();
+        gradient = new float[parameters.Length];
+        logLikelihoods = new double[Math.Max(train.Count, 500)];
+        stepper = new Stepper(new GradientOptions(), parameters.Length);
+        merged = MergedBatch.For(train);
+    }
+
+    public int Rows => train.Count;
+
+    /// <summary>Multiply-adds of one upward pass of one sample, every sector computed.</summary>
+    public double ForwardFma => circuit.Plan.Blocks.Total - 50 - 10.0 * train.Variables * 50;
+
+    /// <summary>Multiply-adds of one training sample: an upward pass, twice that downward, and its part of the network's three passes.</summary>
+    public double TrainFma(int batch) => 3 * (ForwardFma + FmaPerSectorOfNetwork * (circuit.Plan.Blocks.Count - 1) / batch);
+
+    /// <summary>One training step on random samples: weights, upward, downward, gradient, Adam.</summary>
+    public void Step(int batch, bool merge)
+    {
+        ReadOnlySpan<int> rows = new RandomStream(1, "bench", step++).SampleWithoutReplacement(train.Count, Math.Min(batch, train.Count));
+        ReadOnlySpan<double> counts = [];
+        if (merge && merged is not null) rows = merged.Merge(rows, out counts);
+        session.SetParameters(parameters);
+        session.Forward(train, rows, logLikelihoods);
+        session.Backward(Routing.Soft, counts);
+        session.Gradient(gradient);
+        stepper.Step(parameters, gradient, 1);
+    }
+
+    /// <summary>Log-likelihoods of all training rows, weights made afresh.</summary>
+    public void LogLikelihoods()
+    {
+        session.SetParameters(parameters);
+        int[] rows = [.. Enumerable.Range(0, train.Count)];
+        for (int first = 0; first < rows.Length; first += 4096)
+            session.Forward(train, rows.AsSpan(first, Math.Min(4096, rows.Length - first)), logLikelihoods.AsSpan(first));
+    }
+
+    /// <summary>Median seconds of a call, after warming up.</summary>
+    public static double Median(Action work, double seconds)
+    {
+        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < 0.4;) work();
+        List<double> times = [];
+        for (var total = Stopwatch.StartNew(); total.Elapsed.TotalSeconds < seconds || times.Count < 5;)
+        {
+            var clock = Stopwatch.StartNew();
+            work();
+            times.Add(clock.Elapsed.TotalSeconds);
+        }
+        times.Sort();
+        return times[times.Count / 2];
+    }
+
+    public void Dispose()
+    {
+        session.Dispose();
+        circuit.Dispose();
+    }
+}
