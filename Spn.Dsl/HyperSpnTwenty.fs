@@ -86,7 +86,7 @@ module HyperSpnTwenty =
     /// <exception cref="T:System.IO.IOException">Data are missing.</exception>
     let parse (arguments: string[]) : TwentyOptions =
         let given = CommandLine.Parse<TwentyArguments>(Program, arguments)
-        let data = DataFolder.Find(given.TryGetResult Data |> Option.toObj)
+        let data = DataFolder.Find(given.TryGetResult TwentyArguments.Data |> Option.toObj)
 
         let present entry =
             DataCatalogue.IsPresent(entry, data.Path)
@@ -95,23 +95,25 @@ module HyperSpnTwenty =
         let usual = if present nltcs then "nltcs" else "digits"
 
         let options = {
-            DataSets = given.GetResult(Datasets, usual) |> dataSets
+            DataSets = given.GetResult(TwentyArguments.Datasets, usual) |> dataSets
             Models =
-                given.GetResult(Models, "hyper,decay")
+                given.GetResult(TwentyArguments.Models, "hyper,decay")
                 |> words
                 |> List.map model
                 |> List.distinct
-            Quick = given.Contains Quick
-            Steps = given.TryGetResult Steps |> Option.map (atLeastOne "--steps")
-            Seeds = given.GetResult(Seeds, "1") |> seeds
-            Threads = given.GetResult(Threads, Environment.ProcessorCount) |> atLeastOne "--threads"
+            Quick = given.Contains TwentyArguments.Quick
+            Steps = given.TryGetResult TwentyArguments.Steps |> Option.map (atLeastOne "--steps")
+            Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> seeds
+            Threads =
+                given.GetResult(TwentyArguments.Threads, Environment.ProcessorCount)
+                |> atLeastOne "--threads"
             Data = data
             Out =
-                given.TryGetResult Out
+                given.TryGetResult TwentyArguments.Out
                 |> Option.orElse (Option.ofObj (Environment.GetEnvironmentVariable "SPN_OUT"))
                 |> Option.defaultValue "out"
-            Resume = given.Contains Resume
-            Markdown = given.TryGetResult Markdown
+            Resume = given.Contains TwentyArguments.Resume
+            Markdown = given.TryGetResult TwentyArguments.Markdown
         }
 
         if options.DataSets.IsEmpty || options.Models.IsEmpty || options.Seeds.IsEmpty then
