@@ -92,6 +92,9 @@ type SpnCommand =
 
         value
 
+    static member private Perhaps name (value: int option) =
+        value |> Option.map (SpnCommand.AtLeast 1 name) |> Option.toNullable
+
     static member private OfFit(given: ParseResults<FitArguments>) =
         let model = given.GetResult(FitArguments.Model, FitModel.Hyper)
 
@@ -108,11 +111,11 @@ type SpnCommand =
             Channels = given.GetResult(FitArguments.Channels, 5) |> SpnCommand.AtLeast 1 "--channels"
             Replicas = given.GetResult(FitArguments.Replicas, 50) |> SpnCommand.AtLeast 1 "--replicas"
             Steps = given.GetResult(FitArguments.Steps, 4000) |> SpnCommand.AtLeast 1 "--steps"
-            Epochs = given.TryGetResult FitArguments.Epochs |> Option.toNullable
+            Epochs = given.TryGetResult FitArguments.Epochs |> SpnCommand.Perhaps "--epochs"
             Batch = given.GetResult(FitArguments.Batch, 500) |> SpnCommand.AtLeast 1 "--batch"
             LearningRate = given.GetResult(FitArguments.LearningRate, (if model.IsHyper then 5e-3 else 2e-2))
             Decay = given.GetResult(FitArguments.Decay, (if model.IsDecay then 1e-4 else 0.0))
-            Patience = given.TryGetResult FitArguments.Patience |> Option.toNullable
+            Patience = given.TryGetResult FitArguments.Patience |> SpnCommand.Perhaps "--patience"
             Seed = given.GetResult(FitArguments.Seed, 1L)
             Threads = given.GetResult(FitArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
             Out = given.GetResult(FitArguments.Out, "model.safetensors")
