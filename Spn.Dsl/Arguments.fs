@@ -1,12 +1,9 @@
 namespace Spn
 
-open System
-open System.IO
-open System.Threading
 open Argu
-open Spn.Core
 
 /// <summary>Options of <c>scripts/hyperspn-twenty.fsx</c>.</summary>
+[<RequireQualifiedAccess>]
 type TwentyArguments =
     /// <summary>Which data sets.</summary>
     | Datasets of names: string
@@ -44,51 +41,166 @@ type TwentyArguments =
             | Resume -> "keep the rows of an earlier run and do only what is missing"
             | Markdown _ -> "write the results as a Markdown page as well"
 
-/// <summary>What command lines have in common.</summary>
-[<AbstractClass; Sealed>]
-type CommandLine =
+/// <summary>Models that <c>spn fit</c> knows.</summary>
+[<RequireQualifiedAccess>]
+type FitModel =
+    /// <summary>A HyperSPN.</summary>
+    | Hyper
+    /// <summary>The same structure with free weights and weight decay.</summary>
+    | Decay
+    /// <summary>The same structure with free weights.</summary>
+    | Spn
 
-    static member private FirstLine(text: string) =
-        text.Split('\n') |> Array.head |> _.TrimEnd('\r')
+/// <summary>Options of <c>spn fit</c>.</summary>
+[<RequireQualifiedAccess>]
+type FitArguments =
+    /// <summary>A data set of the catalogue.</summary>
+    | [<CustomCommandLine "--data-set">] DataSet of name: string
+    /// <summary>A table of numbers.</summary>
+    | Csv of file: string
+    /// <summary>A table without names of columns.</summary>
+    | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>The data folder.</summary>
+    | Data of folder: string
+    /// <summary>Which model.</summary>
+    | Model of FitModel
+    /// <summary>Width of the last hidden layer.</summary>
+    | H of width: int
+    /// <summary>Channels of a region.</summary>
+    | Channels of count: int
+    /// <summary>Number of trees.</summary>
+    | Replicas of count: int
+    /// <summary>Gradient steps.</summary>
+    | Steps of count: int
+    /// <summary>Passes over the samples.</summary>
+    | Epochs of count: int
+    /// <summary>Samples a batch.</summary>
+    | Batch of samples: int
+    /// <summary>Step size.</summary>
+    | [<CustomCommandLine "--lr">] LearningRate of rate: float
+    /// <summary>L2 weight decay.</summary>
+    | Decay of factor: float
+    /// <summary>Evaluations without progress before it stops.</summary>
+    | Patience of evaluations: int
+    /// <summary>Seed.</summary>
+    | Seed of number: int64
+    /// <summary>Number of threads.</summary>
+    | Threads of count: int
+    /// <summary>The model file.</summary>
+    | Out of file: string
 
-    /// <summary>Parses options; the plain word help counts as --help, which fsi would take for itself.</summary>
-    /// <exception cref="T:Argu.ArguParseException">The options are wrong, or help was asked for.</exception>
-    static member Parse<'arguments when 'arguments :> IArgParserTemplate>
-        (program: string, arguments: string[])
-        : ParseResults<'arguments> =
-        let parser = ArgumentParser.Create<'arguments>(programName = program)
+    interface IArgParserTemplate with
+        member option.Usage =
+            match option with
+            | DataSet _ -> "data set by name; 'spn data list' shows them"
+            | Csv _ ->
+                "table of numbers, one sample a line; a tenth of it, chosen by the seed, becomes validation samples"
+            | NoHeader -> "the first line of the table holds values, not names"
+            | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
+            | Model _ -> "HyperSPN, SPN with weight decay, or plain SPN (default: hyper)"
+            | H _ -> "width of the hyper-network's last hidden layer (default: 20)"
+            | Channels _ -> "channels of a region (default: 5)"
+            | Replicas _ -> "random trees (default: 50)"
+            | Steps _ -> "gradient steps (default: 4000)"
+            | Epochs _ -> "passes over the samples, instead of steps"
+            | Batch _ -> "samples a batch (default: 500)"
+            | LearningRate _ -> "step size of Adam (default: 0.005 for hyper, else 0.02)"
+            | Decay _ -> "L2 weight decay (default: 0.0001 for decay, else 0)"
+            | Patience _ ->
+                "stop after this many evaluations without a better validation log-likelihood (default: never)"
+            | Seed _ -> "seed of structure, parameters and batches (default: 1)"
+            | Threads _ -> "threads (default: one a processor)"
+            | Out _ -> "file of the model (default: model.safetensors)"
 
-        let arguments =
-            arguments |> Array.map (fun word -> if word = "help" then "--help" else word)
+/// <summary>Splits of a data set.</summary>
+[<RequireQualifiedAccess>]
+type DataSplit =
+    /// <summary>Training samples.</summary>
+    | Train
+    /// <summary>Validation samples.</summary>
+    | Valid
+    /// <summary>Test samples.</summary>
+    | Test
 
-        parser.ParseCommandLine(arguments, raiseOnUsage = true)
+/// <summary>Options of <c>spn score</c>.</summary>
+[<RequireQualifiedAccess>]
+type ScoreArguments =
+    /// <summary>The model file.</summary>
+    | [<MainCommand; ExactlyOnce>] File of model: string
+    /// <summary>A data set of the catalogue.</summary>
+    | [<CustomCommandLine "--data-set">] DataSet of name: string
+    /// <summary>A table of numbers.</summary>
+    | Csv of file: string
+    /// <summary>A table without names of columns.</summary>
+    | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>The data folder.</summary>
+    | Data of folder: string
+    /// <summary>Which part of the data set.</summary>
+    | Split of DataSplit
+    /// <summary>One number a sample.</summary>
+    | [<CustomCommandLine "--per-row">] PerRow
+    /// <summary>Number of threads.</summary>
+    | Threads of count: int
 
-    /// <summary>Runs a program and turns what goes wrong into a message of a line or two and an exit code.</summary>
-    /// <returns>What the work returns; 0 after help, 1 after a failure, 2 after wrong use, 130 after a cancellation.</returns>
-    /// <param name="output">Where help is written.</param>
-    /// <param name="error">Where errors are written.</param>
-    /// <param name="work">The program.</param>
-    static member Guard(output: TextWriter, error: TextWriter, work: Func<int>) : int =
-        let tell (message: string) code =
-            error.WriteLine message
-            code
+    interface IArgParserTemplate with
+        member option.Usage =
+            match option with
+            | File _ -> "model file that 'spn fit' wrote"
+            | DataSet _ -> "data set by name; 'spn data list' shows them"
+            | Csv _ -> "table of numbers, one sample a line; empty cells are summed out"
+            | NoHeader -> "the first line of the table holds values, not names"
+            | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
+            | Split _ -> "part of the data set (default: test)"
+            | PerRow -> "print the log-likelihood of every sample, one a line, instead of the average"
+            | Threads _ -> "threads (default: one a processor)"
 
-        try
-            work.Invoke()
-        with
-        | :? ArguParseException as e when e.ErrorCode = ErrorCode.HelpText ->
-            output.WriteLine(e.Message.TrimEnd())
-            0
-        | :? ArguParseException as e -> tell $"{CommandLine.FirstLine e.Message} (--help lists the options)" 2
-        | :? ArgumentException as e ->
-            // The base class appends the name of a parameter, which the user never saw.
-            let message =
-                CommandLine.FirstLine(e.Message).Replace($" (Parameter '{e.ParamName}')", "")
+/// <summary>Options of <c>spn info</c>.</summary>
+[<RequireQualifiedAccess>]
+type InfoArguments =
+    /// <summary>The model file.</summary>
+    | [<MainCommand; ExactlyOnce>] File of model: string
 
-            tell $"ERROR: {message}" 2
-        | :? OperationCanceledException -> tell "Stopped." 130
-        | :? CircuitException
-        | :? EvidenceException
-        | :? Data.DataFormatException
-        | :? UnauthorizedAccessException
-        | :? IOException as e -> tell $"ERROR: {e.Message}" 1
+    interface IArgParserTemplate with
+        member _.Usage = "model file that 'spn fit' wrote"
+
+/// <summary>Options of <c>spn data list</c>.</summary>
+[<RequireQualifiedAccess>]
+type DataListArguments =
+    /// <summary>The data folder.</summary>
+    | Data of folder: string
+
+    interface IArgParserTemplate with
+        member _.Usage =
+            "data folder (default: the variable SPN_DATA, else data/ of the repository)"
+
+/// <summary>Commands of <c>spn data</c>.</summary>
+[<RequireQualifiedAccess>]
+type DataArguments =
+    /// <summary>Lists the catalogue.</summary>
+    | [<CliPrefix(CliPrefix.None)>] List of ParseResults<DataListArguments>
+
+    interface IArgParserTemplate with
+        member _.Usage = "known data sets, and which of them are there"
+
+/// <summary>Commands of <c>spn</c>.</summary>
+[<RequireQualifiedAccess>]
+type SpnArguments =
+    /// <summary>Trains a model.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Fit of ParseResults<FitArguments>
+    /// <summary>Evaluates a model.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Score of ParseResults<ScoreArguments>
+    /// <summary>Describes a model.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Info of ParseResults<InfoArguments>
+    /// <summary>Looks at data.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Data of ParseResults<DataArguments>
+    /// <summary>Prints the version.</summary>
+    | Version
+
+    interface IArgParserTemplate with
+        member command.Usage =
+            match command with
+            | Fit _ -> "train a model and save it"
+            | Score _ -> "log-likelihood of samples under a model"
+            | Info _ -> "what a model file holds"
+            | Data _ -> "data sets"
+            | Version -> "print the version"

@@ -34,3 +34,13 @@ module Circuit =
 
     /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
     let summary (circuit: Circuit) : string = circuit.Summary()
+
+    /// <summary>Writes description and parameters to a file in safetensors layout, and gives the circuit back.</summary>
+    /// <exception cref="T:Spn.Core.Files.ModelFileException">The file cannot be written.</exception>
+    let save (path: string) (circuit: Circuit) : Circuit =
+        circuit.Save path
+        circuit
+
+    /// <summary>Reads a circuit that <c>save</c> wrote, for the default engine.</summary>
+    /// <exception cref="T:Spn.Core.Files.ModelFileException">The file cannot be read or is no model file.</exception>
+    let load (path: string) : Circuit = Circuit.Load path

@@ -47,19 +47,18 @@ module HyperSpnReport =
         let full = fst (HyperSpnProtocol.steps entry.Name)
         let steps = own |> List.map _.Job.Steps |> List.distinct
 
-        let tried =
+        let fewest =
             own
             |> List.countBy (fun r -> r.Job.Model, r.Job.Seed)
             |> List.map snd
-            |> List.distinct
+            |> List.min
 
         let notes = [
             if steps <> [ full ] then
                 let done' = steps |> List.map string |> String.concat "/"
-                $"{done'} of {full} steps"
-            if tried <> [ 3 ] then
-                let done' = tried |> List.map string |> String.concat "/"
-                $"{done'} of 3 settings"
+                $"{done'}/{full} steps"
+            if fewest < 3 then
+                $"{fewest}/3 settings"
         ]
 
         match notes with
@@ -120,11 +119,14 @@ module HyperSpnReport =
                 @ [ number "0" (List.sumBy _.Seconds own); extent entry results ]
         ]
 
-    /// <summary>What the columns of the table mean.</summary>
+    /// <summary>What the columns of the table mean, in lines.</summary>
     let legend =
-        "Test log-likelihood in nats of the setting with the best validation log-likelihood, mean ± standard deviation where there are "
-        + "several seeds. Paper: Shih, Sadigh and Ermon 2021, Tables 1 and 2; diff.: ours less the paper's, so above 0 is better. "
-        + "Size H and size D: parameters of the HyperSPN and of the SPN with weight decay. Seconds: all trainings of the data set."
+        String.concat "\n" [
+            "Test log-likelihood in nats of the setting with the best validation log-likelihood, mean ± standard deviation"
+            "where there are several seeds. Paper: Shih, Sadigh and Ermon 2021, Tables 1 and 2; diff.: ours less the paper's,"
+            "so above 0 is better. Size H, size D: parameters of the HyperSPN and of the SPN with weight decay. Seconds: all"
+            "trainings of the data set."
+        ]
 
     /// <summary>One row a training; a star marks the setting chosen.</summary>
     let settings (results: TwentyResult list) : Table =
@@ -207,7 +209,8 @@ module HyperSpnReport =
                     Chart.Bars(
                         [ for entry in inPaper -> entry.DisplayName ],
                         [
-                            for model in models -> model.Title, [ for e in inPaper -> mean e model - paper e model ]
+                            for model in models ->
+                                model.Title, [ for e in inPaper -> Math.Round(mean e model - paper e model, 2) ]
                         ],
                         title = "Difference to the paper; to the right is better",
                         x = "ours less the paper's (nats)",

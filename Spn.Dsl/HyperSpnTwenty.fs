@@ -86,7 +86,7 @@ module HyperSpnTwenty =
     /// <exception cref="T:System.IO.IOException">Data are missing.</exception>
     let parse (arguments: string[]) : TwentyOptions =
         let given = CommandLine.Parse<TwentyArguments>(Program, arguments)
-        let data = DataFolder.Find(given.TryGetResult Data |> Option.toObj)
+        let data = DataFolder.Find(given.TryGetResult TwentyArguments.Data |> Option.toObj)
 
         let present entry =
             DataCatalogue.IsPresent(entry, data.Path)
@@ -95,23 +95,25 @@ module HyperSpnTwenty =
         let usual = if present nltcs then "nltcs" else "digits"
 
         let options = {
-            DataSets = given.GetResult(Datasets, usual) |> dataSets
+            DataSets = given.GetResult(TwentyArguments.Datasets, usual) |> dataSets
             Models =
-                given.GetResult(Models, "hyper,decay")
+                given.GetResult(TwentyArguments.Models, "hyper,decay")
                 |> words
                 |> List.map model
                 |> List.distinct
-            Quick = given.Contains Quick
-            Steps = given.TryGetResult Steps |> Option.map (atLeastOne "--steps")
-            Seeds = given.GetResult(Seeds, "1") |> seeds
-            Threads = given.GetResult(Threads, Environment.ProcessorCount) |> atLeastOne "--threads"
+            Quick = given.Contains TwentyArguments.Quick
+            Steps = given.TryGetResult TwentyArguments.Steps |> Option.map (atLeastOne "--steps")
+            Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> seeds
+            Threads =
+                given.GetResult(TwentyArguments.Threads, Environment.ProcessorCount)
+                |> atLeastOne "--threads"
             Data = data
             Out =
-                given.TryGetResult Out
+                given.TryGetResult TwentyArguments.Out
                 |> Option.orElse (Option.ofObj (Environment.GetEnvironmentVariable "SPN_OUT"))
                 |> Option.defaultValue "out"
-            Resume = given.Contains Resume
-            Markdown = given.TryGetResult Markdown
+            Resume = given.Contains TwentyArguments.Resume
+            Markdown = given.TryGetResult TwentyArguments.Markdown
         }
 
         if options.DataSets.IsEmpty || options.Models.IsEmpty || options.Seeds.IsEmpty then
@@ -154,11 +156,21 @@ module HyperSpnTwenty =
     let command (options: TwentyOptions) : string =
         let list items = String.concat "," items
 
+        let names = options.DataSets |> List.map _.Name
+
+        // A whole group goes by its own name.
+        let shorten names (word, members: DataEntry list) =
+            let members = members |> List.map _.Name
+
+            if members |> List.forall (fun name -> List.contains name names) then
+                List.except members names @ [ word ]
+            else
+                names
+
         let names =
-            match options.DataSets with
-            | sets when sets = group DataGroup.Twenty -> "all"
-            | sets when sets = group DataGroup.Amazon -> "amazon"
-            | sets -> list [ for entry in sets -> entry.Name ]
+            [ "all", group DataGroup.Twenty; "amazon", group DataGroup.Amazon ]
+            |> List.fold shorten names
+            |> list
 
         String.concat " " [
             $"{Program} --datasets {names}"
@@ -248,7 +260,7 @@ module HyperSpnTwenty =
         output.WriteLine $"Data: {options.Data}"
 
         output.WriteLine
-            $"HyperSPN experiment on {names}: {all.Length} trainings, {all.Length - left.Length} of them done, on {options.Threads} threads"
+            $"HyperSPN experiment on {names}: trainings: {all.Length}, done already: {all.Length - left.Length}, threads: {options.Threads}"
 
         if options.DataSets |> List.exists (fun e -> e.Group = DataGroup.BuiltIn) then
             output.WriteLine

@@ -84,7 +84,7 @@ module Show =
         + $"and {data.Test.Count} test samples{image}{labels}"
 
     /// <summary>A readable text for a circuit, a description, a training report or a data set; null for anything else.</summary>
-    let text (value: obj) : string | null =
+    let text (value: objnull) : string | null =
         match value with
         | :? Circuit as circuit -> circuit.Summary()
         | :? CircuitSpec as spec -> string spec
@@ -95,4 +95,4 @@ module Show =
     /// <summary>Makes the REPL print circuits, descriptions, training reports and data sets by <c>text</c>.</summary>
     /// <example><code>Show.registerPrinters fsi.AddPrinter</code></example>
     /// <param name="addPrinter">The REPL's own function for that.</param>
-    let registerPrinters (addPrinter: (obj -> string | null) -> unit) : unit = addPrinter text
+    let registerPrinters (addPrinter: (objnull -> string | null) -> unit) : unit = addPrinter text

@@ -7,6 +7,9 @@ let allTests =
         RandomStreamTests.tests
         DataTests.tests
         ShowTests.tests
+        InteropTests.tests
+        TwentyTests.tests
+        HostTests.tests
         EngineTests.tests
         GoldenTests.tests
         StreamingTests.tests

@@ -1,0 +1,57 @@
+namespace Spn
+
+open System
+open System.IO
+open Argu
+open Spn.Core
+
+/// <summary>What command lines have in common.</summary>
+[<AbstractClass; Sealed>]
+type CommandLine =
+
+    static member private FirstLine(text: string) =
+        text.Split('\n') |> Array.head |> _.TrimEnd('\r')
+
+    /// <summary>Parses options; a plain word help in front counts as --help, which fsi would take for itself.</summary>
+    /// <exception cref="T:Argu.ArguParseException">The options are wrong, or help was asked for.</exception>
+    static member Parse<'arguments when 'arguments :> IArgParserTemplate>
+        (program: string, arguments: string[])
+        : ParseResults<'arguments> =
+        let parser = ArgumentParser.Create<'arguments>(programName = program)
+
+        let arguments =
+            arguments
+            |> Array.mapi (fun i word -> if i = 0 && word = "help" then "--help" else word)
+
+        parser.ParseCommandLine(arguments, raiseOnUsage = true)
+
+    /// <summary>Runs a program and turns what goes wrong into a message of a line or two and an exit code.</summary>
+    /// <returns>What the work returns; 0 after help, 1 after a failure, 2 after wrong use, 130 after a cancellation.</returns>
+    /// <param name="output">Where help is written.</param>
+    /// <param name="error">Where errors are written.</param>
+    /// <param name="work">The program.</param>
+    static member Guard(output: TextWriter, error: TextWriter, work: Func<int>) : int =
+        let tell (message: string) code =
+            error.WriteLine message
+            code
+
+        try
+            work.Invoke()
+        with
+        | :? ArguParseException as e when e.ErrorCode = ErrorCode.HelpText ->
+            output.WriteLine(e.Message.TrimEnd())
+            0
+        | :? ArguParseException as e -> tell $"{CommandLine.FirstLine e.Message} (--help lists the options)" 2
+        | :? ArgumentException as e ->
+            // The base class appends the name of a parameter, which the user never saw.
+            let message =
+                CommandLine.FirstLine(e.Message).Replace($" (Parameter '{e.ParamName}')", "")
+
+            tell $"ERROR: {message}" 2
+        | :? OperationCanceledException -> tell "Stopped." 130
+        | :? CircuitException
+        | :? EvidenceException
+        | :? Data.DataFormatException
+        | :? Files.ModelFileException
+        | :? UnauthorizedAccessException
+        | :? IOException as e -> tell $"ERROR: {e.Message}" 1

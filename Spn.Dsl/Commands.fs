@@ -1,0 +1,151 @@
+namespace Spn
+
+open System
+open Argu
+
+/// <summary>Where a command takes samples from: a data set by name, or a CSV file.</summary>
+type SampleSource = {
+    /// <summary>Name of a data set, or null.</summary>
+    DataSet: string | null
+    /// <summary>Path of a CSV file, or null.</summary>
+    Csv: string | null
+    /// <summary>Whether the first line of the file names the columns.</summary>
+    HasHeader: bool
+    /// <summary>Data folder, or null to look for one.</summary>
+    Folder: string | null
+}
+
+/// <summary>What <c>spn fit</c> is to do.</summary>
+type FitSettings = {
+    /// <summary>The samples.</summary>
+    Source: SampleSource
+    /// <summary>Which model.</summary>
+    Model: FitModel
+    /// <summary>Width of the hyper-network's last hidden layer.</summary>
+    H: int
+    /// <summary>Channels of a region.</summary>
+    Channels: int
+    /// <summary>Number of trees.</summary>
+    Replicas: int
+    /// <summary>Gradient steps, unused when there are epochs.</summary>
+    Steps: int
+    /// <summary>Passes over the samples, or null.</summary>
+    Epochs: Nullable<int>
+    /// <summary>Samples a batch.</summary>
+    Batch: int
+    /// <summary>Step size.</summary>
+    LearningRate: float
+    /// <summary>L2 weight decay.</summary>
+    Decay: float
+    /// <summary>Evaluations without progress before it stops, or null.</summary>
+    Patience: Nullable<int>
+    /// <summary>Seed of structure, parameters and batches.</summary>
+    Seed: int64
+    /// <summary>Number of threads, 0 for one a processor.</summary>
+    Threads: int
+    /// <summary>File of the model.</summary>
+    Out: string
+}
+
+/// <summary>What <c>spn score</c> is to do.</summary>
+type ScoreSettings = {
+    /// <summary>File of the model.</summary>
+    File: string
+    /// <summary>The samples.</summary>
+    Source: SampleSource
+    /// <summary>Which part of a data set.</summary>
+    Split: DataSplit
+    /// <summary>One number a sample instead of the average.</summary>
+    PerRow: bool
+    /// <summary>Number of threads, 0 for one a processor.</summary>
+    Threads: int
+}
+
+/// <summary>A command line of <c>spn</c>, understood.</summary>
+[<RequireQualifiedAccess>]
+type SpnCommand =
+    /// <summary>Trains a model.</summary>
+    | Fit of settings: FitSettings
+    /// <summary>Evaluates a model.</summary>
+    | Score of settings: ScoreSettings
+    /// <summary>Describes a model.</summary>
+    | Info of file: string
+    /// <summary>Lists data sets; the folder may be null.</summary>
+    | DataList of folder: (string | null)
+    /// <summary>Prints the version.</summary>
+    | Version
+
+    static member private Source(dataSet, csv, noHeader, folder) =
+        match dataSet, csv with
+        | Some _, Some _
+        | None, None -> invalidArg "source" "Name the samples by either --data-set or --csv."
+        | _ -> {
+            DataSet = Option.toObj dataSet
+            Csv = Option.toObj csv
+            HasHeader = not noHeader
+            Folder = Option.toObj folder
+          }
+
+    static member private AtLeast (least: int) name (value: int) =
+        if value < least then
+            invalidArg name $"{name} is {value}; it must be at least {least}."
+
+        value
+
+    static member private Perhaps name (value: int option) =
+        value |> Option.map (SpnCommand.AtLeast 1 name) |> Option.toNullable
+
+    static member private OfFit(given: ParseResults<FitArguments>) =
+        let model = given.GetResult(FitArguments.Model, FitModel.Hyper)
+
+        {
+            Source =
+                SpnCommand.Source(
+                    given.TryGetResult FitArguments.DataSet,
+                    given.TryGetResult FitArguments.Csv,
+                    given.Contains FitArguments.NoHeader,
+                    given.TryGetResult FitArguments.Data
+                )
+            Model = model
+            H = given.GetResult(FitArguments.H, 20) |> SpnCommand.AtLeast 1 "--h"
+            Channels = given.GetResult(FitArguments.Channels, 5) |> SpnCommand.AtLeast 1 "--channels"
+            Replicas = given.GetResult(FitArguments.Replicas, 50) |> SpnCommand.AtLeast 1 "--replicas"
+            Steps = given.GetResult(FitArguments.Steps, 4000) |> SpnCommand.AtLeast 1 "--steps"
+            Epochs = given.TryGetResult FitArguments.Epochs |> SpnCommand.Perhaps "--epochs"
+            Batch = given.GetResult(FitArguments.Batch, 500) |> SpnCommand.AtLeast 1 "--batch"
+            LearningRate = given.GetResult(FitArguments.LearningRate, (if model.IsHyper then 5e-3 else 2e-2))
+            Decay = given.GetResult(FitArguments.Decay, (if model.IsDecay then 1e-4 else 0.0))
+            Patience = given.TryGetResult FitArguments.Patience |> SpnCommand.Perhaps "--patience"
+            Seed = given.GetResult(FitArguments.Seed, 1L)
+            Threads = given.GetResult(FitArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
+            Out = given.GetResult(FitArguments.Out, "model.safetensors")
+        }
+
+    static member private OfScore(given: ParseResults<ScoreArguments>) = {
+        File = given.GetResult ScoreArguments.File
+        Source =
+            SpnCommand.Source(
+                given.TryGetResult ScoreArguments.DataSet,
+                given.TryGetResult ScoreArguments.Csv,
+                given.Contains ScoreArguments.NoHeader,
+                given.TryGetResult ScoreArguments.Data
+            )
+        Split = given.GetResult(ScoreArguments.Split, DataSplit.Test)
+        PerRow = given.Contains ScoreArguments.PerRow
+        Threads = given.GetResult(ScoreArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
+    }
+
+    /// <summary>Understands a command line.</summary>
+    /// <exception cref="T:Argu.ArguParseException">It is wrong, or help was asked for.</exception>
+    /// <exception cref="T:System.ArgumentException">A value is out of range, or there is no command.</exception>
+    static member Parse(arguments: string[]) : SpnCommand =
+        match CommandLine.Parse<SpnArguments>("spn", arguments).GetAllResults() with
+        | SpnArguments.Fit given :: _ -> Fit(SpnCommand.OfFit given)
+        | SpnArguments.Score given :: _ -> Score(SpnCommand.OfScore given)
+        | SpnArguments.Info given :: _ -> Info(given.GetResult InfoArguments.File)
+        | SpnArguments.Data given :: _ ->
+            match given.TryGetResult DataArguments.List with
+            | Some given -> DataList(given.TryGetResult DataListArguments.Data |> Option.toObj)
+            | None -> invalidArg "command" "Say what to do with data: spn data list."
+        | SpnArguments.Version :: _ -> Version
+        | [] -> invalidArg "command" "Name a command: fit, score, info or data (spn --help)."

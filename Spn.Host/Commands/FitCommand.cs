@@ -1,0 +1,96 @@
+using System.Globalization;
+using Spn.Core;
+using Spn.Core.Data;
+using Spn.Core.Engines.Simd;
+using Spn.Core.Training;
+
+namespace Spn.Host.Commands;
+
+/// <summary>spn fit: trains a model and saves it.</summary>
+internal static class FitCommand
+{
+    private const int MostStates = 256;
+
+    public static void Run(FitSettings settings, TextWriter output, ProgressLine progress, CancellationToken cancellation)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(settings.Out))!;
+        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"The folder {folder} of the model file does not exist.");
+        DataSet data = Samples.Load(settings.Source, settings.Seed);
+        using Circuit circuit = Circuit.Compile(Describe(settings, data), new SimdEngine(settings.Threads)).Initialise(data.Train, settings.Seed);
+        output.WriteLine($"{Show.text(data)}\n{circuit.Spec}\n{circuit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
+
+        TrainingReport report = circuit.Fit(data.Train, data.Valid.Count == 0 ? null : data.Valid, Options(settings),
+            progress: new Line(progress), cancellation: cancellation);
+        progress.Clear();
+        output.WriteLine(Show.text(report));
+        circuit.Save(settings.Out, Metadata(settings, data, report));
+        if (data.Test.Count > 0)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  test   {circuit.AverageLogLikelihood(data.Test):F3}"));
+        output.WriteLine($"Saved {settings.Out}");
+    }
+
+    private static CircuitSpec Describe(FitSettings settings, DataSet data)
+    {
+        int n = data.Variables, k = settings.Channels, replicas = settings.Replicas;
+        int? states = States(data);
+        CircuitSpec spec = settings.Model.IsHyper
+            ? HyperSpn.Released(n, settings.H, k, replicas, settings.Seed)
+            : HyperSpn.Baseline(n, k, replicas, settings.Seed);
+        if (states == 2 && !settings.Model.IsSpn) return spec;
+
+        // The released layout of the parameters exists for binary variables only.
+        InputSpec input = states is int count ? new IndicatorInput(count) : new GaussianInput(k);
+        WeightSpec weights = settings.Model.IsHyper ? WeightSpec.Hyper(k, [20, settings.H]) : WeightSpec.Free();
+        return (spec with { Layers = [input, .. spec.Layers.Skip(1)] }).WithWeights(weights);
+    }
+
+    /// <summary>One more than the greatest value, at least 2, when all values are codes; else null.</summary>
+    private static int? States(DataSet data)
+    {
+        int states = 2;
+        foreach (Evidence part in (Evidence[])[data.Train, data.Valid])
+            for (int i = 0; i < part.Count; i++)
+            {
+                ReadOnlySpan<float> row = part.Row(i);
+                for (int v = 0; v < row.Length; v++)
+                {
+                    if (part.IsHidden(i, v)) continue;
+                    if (!(row[v] is >= 0 and < MostStates && row[v] == MathF.Floor(row[v]))) return null;
+                    states = Math.Max(states, (int)row[v] + 1);
+                }
+            }
+        return states;
+    }
+
+    private static GradientOptions Options(FitSettings settings) => new()
+    {
+        LearningRate = settings.LearningRate,
+        WeightDecay = settings.Decay,
+        BatchSize = settings.Batch,
+        Steps = settings.Steps,
+        Epochs = settings.Epochs,
+        EvaluationPeriod = settings.Epochs is null ? Math.Clamp(settings.Steps / 10, 1, 200) : null,
+        Patience = settings.Patience,
+        Seed = settings.Seed,
+    };
+
+    private static Dictionary<string, string> Metadata(FitSettings settings, DataSet data, TrainingReport report)
+    {
+        var pairs = new Dictionary<string, string>
+        {
+            ["data"] = data.Name,
+            ["training_samples"] = data.Train.Count.ToString(CultureInfo.InvariantCulture),
+            ["steps"] = report.Steps.ToString(CultureInfo.InvariantCulture),
+            ["kept_step"] = report.BestStep.ToString(CultureInfo.InvariantCulture),
+            ["seed"] = settings.Seed.ToString(CultureInfo.InvariantCulture),
+            ["end"] = report.End.ToString(),
+        };
+        if (report.BestValid is double valid) pairs["valid_log_likelihood"] = valid.ToString("F6", CultureInfo.InvariantCulture);
+        return pairs;
+    }
+
+    private sealed class Line(ProgressLine line) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => line.Show(Progress.text(value));
+    }
+}

@@ -1,0 +1,247 @@
+/// The HyperSPN experiment: protocol, options, results file, resuming, pages.
+module Spn.Tests.TwentyTests
+
+open System
+open System.IO
+open System.Threading
+open Spn
+open Spn.Core
+open Spn.Core.Data
+open Spn.Core.Lowering
+
+let private inFolder work =
+    let folder = Directory.CreateTempSubdirectory "spn-test-"
+
+    try
+        work folder.FullName
+    finally
+        folder.Delete true
+
+/// Options of a tiny experiment on the built-in digits.
+let private options folder (more: string list) =
+    [ "--datasets"; "digits"; "--steps"; "3"; "--out"; folder ] @ more
+    |> Array.ofList
+    |> HyperSpnTwenty.parse
+
+let private run options =
+    use output = new StringWriter()
+
+    let results =
+        HyperSpnTwenty.run options output (ProgressLine(output, 0)) CancellationToken.None
+
+    results, string output
+
+let private csv folder =
+    Path.Combine(folder, "hyperspn-twenty.csv")
+
+let private lines (path: string) = File.ReadAllLines path |> List.ofArray
+
+let private job dataSet model setting : TwentyJob = {
+    DataSet = dataSet
+    Model = model
+    Setting = setting
+    Seed = 1L
+    Steps = fst (HyperSpnProtocol.steps dataSet)
+}
+
+let private protocol =
+    testList "protocol" [
+        testCase "parameter counts are those of the paper" (fun () ->
+            for n in [ 16; 100; 135 ] do
+                let count job =
+                    Lowerer.Lower(HyperSpnProtocol.spec n job).ParameterCount
+
+                Expect.equal (count (job "nltcs" TwentyModel.Decay 1e-3)) (2500 * n + 50) "SPN: 2500 n + 50"
+
+                for h in [ 5; 10; 20 ] do
+                    Expect.equal
+                        (count (job "nltcs" TwentyModel.Hyper (float h)))
+                        (500 * n + 195 + 46 * h)
+                        "HyperSPN: 500 n + 195 + 46 h")
+
+        testCase "every data set of the papers has two published numbers" (fun () ->
+            for entry in DataCatalogue.Entries do
+                for model in [ TwentyModel.Hyper; TwentyModel.Decay ] do
+                    Expect.equal
+                        (HyperSpnProtocol.paper model entry.Name).IsSome
+                        (entry.Group <> DataGroup.BuiltIn)
+                        entry.Name
+
+            Expect.equal (HyperSpnProtocol.paper TwentyModel.Hyper "ad") (Some -28.58) "Ad, HyperSPN"
+            Expect.equal (HyperSpnProtocol.paper TwentyModel.Decay "ad") (Some -54.82) "Ad, SPN with decay")
+
+        testCase "training settings are those of the released code" (fun () ->
+            let hyper = HyperSpnProtocol.options (job "plants" TwentyModel.Hyper 10.0)
+            Expect.equal (hyper.LearningRate, hyper.WeightDecay, hyper.BatchSize) (5e-3, 0.0, 500) "HyperSPN on plants"
+            Expect.equal (hyper.Steps, hyper.EvaluationPeriod) (20000, Nullable 1000) "long run"
+            let decay = HyperSpnProtocol.options (job "bbc" TwentyModel.Decay 1e-4)
+            Expect.equal (decay.LearningRate, decay.WeightDecay, decay.BatchSize) (2e-2, 1e-4, 50) "SPN on bbc"
+            Expect.equal (decay.Steps, decay.EvaluationPeriod) (4000, Nullable 200) "usual run"
+            Expect.equal hyper.Objective Training.Objective.Sum "the loss is a sum"
+
+            Expect.equal
+                (HyperSpnProtocol.steps "amzn_bath", HyperSpnProtocol.steps "amzn_moms")
+                ((1000, 10), (4000, 50))
+                "registries")
+    ]
+
+let private arguments =
+    testList "options" [
+        testCase "the digits stand in where there are no data" (fun () ->
+            inFolder (fun folder ->
+                let parsed = HyperSpnTwenty.parse [| "--data"; folder |]
+                Expect.equal [ for entry in parsed.DataSets -> entry.Name ] [ "digits" ] "built in"
+                Expect.hasLength (HyperSpnTwenty.jobs parsed) 6 "three settings of two models"))
+
+        testCase "seeds are a number or a list" (fun () ->
+            let seeds text =
+                (options "out" [ "--seeds"; text ]).Seeds
+
+            Expect.equal (seeds "3") [ 1L; 2L; 3L ] "a number"
+            Expect.equal (seeds "4,9") [ 4L; 9L ] "a list"
+            Expect.equal (seeds "7,") [ 7L ] "a list of one")
+
+        testCase "the command says the same as the options" (fun () ->
+            let parsed =
+                options "out" [ "--models"; "hyper"; "--quick"; "--seeds"; "7,"; "--resume" ]
+
+            let again =
+                (HyperSpnTwenty.command parsed).Substring(HyperSpnTwenty.Program.Length + 1).Split ' '
+                |> HyperSpnTwenty.parse
+
+            Expect.equal (HyperSpnTwenty.jobs again) (HyperSpnTwenty.jobs parsed) "the same trainings")
+
+        testCase "a wrong name is refused with the nearest ones before anything runs" (fun () ->
+            let wrong arguments (part: string) =
+                let error =
+                    Expect.raises<ArgumentException>
+                        (fun () -> arguments |> Array.ofList |> HyperSpnTwenty.parse |> ignore)
+                        "it is refused"
+
+                Expect.stringContains error.Message part "the message helps"
+
+            wrong [ "--datasets"; "nltc" ] "nltcs"
+            wrong [ "--datasets"; "digits"; "--models"; "hypr" ] "hyper and decay"
+            wrong [ "--datasets"; "digits"; "--seeds"; "x" ] "\"x\" is no seed"
+            wrong [ "--datasets"; "digits"; "--steps"; "0" ] "at least 1")
+
+        testCase "missing data are named" (fun () ->
+            inFolder (fun folder ->
+                let error =
+                    Expect.raises<FileNotFoundException>
+                        (fun () ->
+                            HyperSpnTwenty.parse [| "--datasets"; "nltcs,digits,ad"; "--data"; folder |]
+                            |> ignore)
+                        "there are no files"
+
+                Expect.stringContains error.Message "nltcs, ad" "both are named"))
+    ]
+
+let private running =
+    testList "run" [
+        testCase "a run writes rows, curves, report and page, and a resumed one only reads them" (fun () ->
+            inFolder (fun folder ->
+                let page = Path.Combine(folder, "page.md")
+                let results, text = run (options folder [])
+                Expect.hasLength results 6 "three settings of two models"
+                Expect.stringContains text "shortened: 3/1000 steps" "the table marks a short run"
+                let rows = lines (csv folder)
+                Expect.hasLength rows 7 "a header and six rows"
+                Expect.stringStarts rows[1] "digits,hyper,5,1,32425,3,-" "a row names its training"
+                Expect.stringContains rows[6] ",-," "no number of the paper"
+                Expect.isTrue (rows[6].EndsWith ",shortened") "the last column marks a short run"
+
+                let html = File.ReadAllText(Path.Combine(folder, "hyperspn-twenty.html"))
+                Expect.stringContains html "HyperSPN valid" "the report has learning curves"
+
+                let again, text = run (options folder [ "--resume"; "--markdown"; page ])
+                Expect.equal (lines (csv folder)) rows "no row is added"
+                Expect.stringContains text "done already: 6" "it says so"
+                Expect.equal (again |> List.map _.Job) (results |> List.map _.Job) "the same trainings"
+                Expect.hasLength again[0].Curve results[0].Curve.Length "the curves are read too"
+                Expect.floatClose Accuracy.low again[0].Test results[0].Test "the numbers are read"
+
+                let page = File.ReadAllText page
+                Expect.stringContains page "--datasets digits --steps 3" "the page says how it was made"
+                Expect.isFalse (page.Contains folder) "and names no folder of this machine"
+                Expect.stringContains page "| Digits | HyperSPN | h = 20 |" "every setting is listed"))
+
+        testCase "the best setting is chosen by validation, for each seed" (fun () ->
+            let result model setting seed valid test : TwentyResult = {
+                Job = {
+                    job "nltcs" model setting with
+                        Seed = seed
+                }
+                Parameters = 1
+                Valid = valid
+                Test = test
+                Seconds = 1.0
+                SamplesPerSecond = 1.0
+                Curve = []
+            }
+
+            let results = [
+                for seed, shift in [ 1L, 0.0; 2L, 0.1 ] do
+                    for setting, valid in [ 5.0, -6.3; 10.0, -6.0; 20.0, -6.1 ] do
+                        result TwentyModel.Hyper setting seed (valid + shift) (-6.0 + shift)
+            ]
+
+            Expect.equal
+                [ for best in HyperSpnReport.chosen results -> best.Job.Setting, best.Job.Seed ]
+                [ 10.0, 1L; 10.0, 2L ]
+                "h = 10 both times"
+
+            let row = (HyperSpnReport.table results).Rows |> List.exactlyOne
+            Expect.contains row "-5.95 ± 0.07" "mean and deviation over seeds"
+            Expect.contains row "+0.06" "difference to the paper's -6.01"
+            Expect.contains row "released" "a full run is no shortened one"
+            Expect.stringContains (HyperSpnReport.verdict results).Value "1 of 1" "as good as the paper")
+
+        testCase "a run without --resume moves an earlier file aside" (fun () ->
+            inFolder (fun folder ->
+                let options = options folder [ "--models"; "decay"; "--quick" ]
+                run options |> ignore
+                let before = lines (csv folder)
+                let _, text = run options
+                Expect.stringContains text "hyperspn-twenty.1.csv" "it says where"
+                Expect.equal (lines (Path.Combine(folder, "hyperspn-twenty.1.csv"))) before "nothing is lost"))
+
+        testCase "an interrupted run keeps its rows and a resumed one does the rest" (fun () ->
+            inFolder (fun folder ->
+                use source = new CancellationTokenSource()
+
+                use output = {
+                    new StringWriter() with
+                        override writer.WriteLine(text: string) =
+                            base.WriteLine text
+
+                            if text.Contains "samples/s" then
+                                source.Cancel()
+                }
+
+                let results =
+                    HyperSpnTwenty.run (options folder []) output (ProgressLine(output, 0)) source.Token
+
+                Expect.hasLength results 1 "one training was finished"
+                Expect.stringContains (string output) "Stopped after 1 of 6" "it says so"
+                let first = lines (csv folder)
+                File.AppendAllText(csv folder, "digits,hyper,10,1,32") // what a crash may leave
+                let results, _ = run (options folder [ "--resume" ])
+                Expect.hasLength results 6 "all are done"
+                Expect.equal (lines (csv folder) |> List.truncate 2) first "the first row stays"
+                Expect.hasLength (lines (csv folder)) 7 "the cut row is gone"))
+
+        testCase "a malformed row is refused by its line" (fun () ->
+            inFolder (fun folder ->
+                run (options folder [ "--models"; "decay"; "--quick" ]) |> ignore
+                File.AppendAllText(csv folder, "digits,decay,much\n")
+
+                let error =
+                    Expect.raises<DataFormatException>
+                        (fun () -> run (options folder [ "--resume" ]) |> ignore)
+                        "it is no row"
+
+                Expect.equal error.Line (Nullable 3) "the third line"))
+    ]
+
+let tests = testList "hyperspn-twenty" [ protocol; arguments; running ]
