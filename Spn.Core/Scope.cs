@@ -20,8 +20,16 @@ public sealed class Scope : IReadOnlyList<int>, IEquatable<Scope>
         return new Scope(sorted);
     }
 
+    /// <summary>The scope of one variable.</summary>
+    public static Scope Single(int variable) => variable >= 0
+        ? new Scope([variable])
+        : throw new ArgumentOutOfRangeException(nameof(variable), variable, "A variable index is at least 0.");
+
     /// <summary>The scope {0, ..., count - 1}.</summary>
     public static Scope Full(int count) => new(Enumerable.Range(0, count).ToArray());
+
+    /// <summary>The variables in ascending order.</summary>
+    public ReadOnlySpan<int> Variables => variables;
 
     /// <summary>Number of variables.</summary>
     public int Count => variables.Length;
@@ -58,7 +66,23 @@ public sealed class Scope : IReadOnlyList<int>, IEquatable<Scope>
     }
 
     /// <summary>The union of several scopes.</summary>
-    public static Scope Union(IEnumerable<Scope> scopes) => Of(scopes.SelectMany(s => s.variables));
+    public static Scope Union(params IReadOnlyList<Scope> scopes)
+    {
+        int total = 0;
+        foreach (Scope scope in scopes) total += scope.Count;
+        var all = new int[total];
+        int filled = 0;
+        foreach (Scope scope in scopes)
+        {
+            scope.variables.CopyTo(all, filled);
+            filled += scope.Count;
+        }
+        Array.Sort(all);
+        int kept = 0;
+        for (int i = 0; i < all.Length; i++)
+            if (i == 0 || all[i] != all[i - 1]) all[kept++] = all[i];
+        return new Scope(kept == all.Length ? all : all[..kept]);
+    }
 
     /// <inheritdoc/>
     public bool Equals(Scope? other) => other is not null && variables.AsSpan().SequenceEqual(other.variables);

@@ -18,7 +18,7 @@ internal sealed class BuildRegions
     private readonly Recipe recipe;
     private readonly RegionGraph graph;
     private readonly InputFamily family;
-    private readonly Dictionary<string, ChannelTable> tables = [];
+    private readonly List<(ProductSpec Product, int[] Channels, ChannelTable Table)> tables = [];
     private readonly Dictionary<(int Layer, int Replica, int Place, int Columns), int> blockOf = [];
 
     public BuildRegions(CircuitSpec spec, LoweringRules rules)
@@ -28,12 +28,14 @@ internal sealed class BuildRegions
         recipe = Recipe.Read(spec);
         graph = spec.Structure.Build();
         family = rules.Lower(recipe.Input);
+        // A leaf becomes an input and a sum, any other region a product and a sum.
+        Regions = new RegionTable(2 * graph.Regions.Count + 1);
         SectorPlaces = graph.SectorPlaces;
         Replicas = graph.Tops.Count;
         Build();
     }
 
-    public RegionTable Regions { get; } = new();
+    public RegionTable Regions { get; private set; } = new();
 
     public WeightBlocks Blocks { get; } = new();
 
@@ -93,7 +95,7 @@ internal sealed class BuildRegions
             if (variable >= graph.Variables)
                 throw new CircuitException(spec.Structure.Name, "no such variable",
                     $"A region names variable {variable}, there are {graph.Variables}.", $"Name variables 0 to {graph.Variables - 1}.");
-            factors[i] = Regions.AddInput(new InputPlace(family, variable, InputParameters), Scope.Of(variable), layer);
+            factors[i] = Regions.AddInput(new InputPlace(family, variable, InputParameters), factors.Length == 1 ? region.Scope : Scope.Of(variable), layer);
             InputParameters += family.ParameterCount;
         }
         return factors.Length == 1
@@ -106,7 +108,8 @@ internal sealed class BuildRegions
         if (recipe.Product is null)
             throw new CircuitException(Describe(recipe.Input), "no product", "The structure joins regions, the layers hold no product.",
                 "Add Product.Hadamard or Product.Kronecker after the input.");
-        int[] children = [.. partition.Select(c => output[c])];
+        var children = new int[partition.Length];
+        for (int i = 0; i < children.Length; i++) children[i] = output[partition[i]];
         try
         {
             return Regions.AddProduct(Table(recipe.Product, children), children, region.Scope, recipe.Place(recipe.Product));
@@ -119,22 +122,28 @@ internal sealed class BuildRegions
 
     private ChannelTable Table(ProductSpec product, int[] children)
     {
-        int[] channels = [.. children.Select(Regions.Channels)];
-        string key = $"{product.GetType().Name}:{string.Join(",", channels)}";
-        if (!tables.TryGetValue(key, out ChannelTable? table)) tables[key] = table = rules.Lower(product, channels);
-        return table;
+        var channels = new int[children.Length];
+        for (int i = 0; i < channels.Length; i++) channels[i] = Regions.Channels(children[i]);
+        foreach ((ProductSpec known, int[] of, ChannelTable table) in tables)
+            if (known.Equals(product) && of.AsSpan().SequenceEqual(channels)) return table;
+        ChannelTable made = rules.Lower(product, channels);
+        tables.Add((product, channels, made));
+        return made;
     }
 
     private int Mix(LayerSpec layer, int outputs, bool shared, RegionGraph.Region region, int[] bodies)
     {
         WeightSpec source = layer.Weights ?? spec.Weights;
-        int columns = bodies.Sum(Regions.Channels);
+        int columns = 0;
+        foreach (int body in bodies) columns += Regions.Channels(body);
         int place = recipe.Place(layer);
-        int replica = source is TiedWeights ? -1 : region.Replica;
+        bool tied = source is TiedWeights;
+        int replica = tied ? -1 : region.Replica;
         (int, int, int, int) key = shared ? (place, replica, -1 - region.Level, columns) : (place, replica, region.Sector, columns);
-        if (!blockOf.TryGetValue(key, out int block))
+        if (!(shared || tied) || !blockOf.TryGetValue(key, out int block))
         {
-            blockOf[key] = block = Blocks.Add(outputs, columns);
+            block = Blocks.Add(outputs, columns);
+            if (shared || tied) blockOf[key] = block;
             Sites.Add(new BlockSite(block, source, region.Replica, region.Sector));
         }
         return Regions.AddSum(outputs, block, bodies, region.Scope, place);

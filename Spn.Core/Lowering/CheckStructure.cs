@@ -8,6 +8,7 @@ internal static class CheckStructure
     public static IReadOnlyList<CircuitFinding> Find(RegionTable regions, int variables, IReadOnlyList<LayerSpec> layers)
     {
         List<CircuitFinding> findings = [];
+        var seenIn = new int[variables];
         for (int r = 0; r < regions.Count; r++)
         {
             ReadOnlySpan<int> children = regions.Children(r);
@@ -15,7 +16,7 @@ internal static class CheckStructure
                 findings.Add(Finding(r, "not decomposable", shared, "Join regions with disjoint scopes."));
             if (regions.Kind(r) == RegionKind.Sum && NotSmooth(regions, children) is { } unequal)
                 findings.Add(Finding(r, "not smooth", unequal, "Mix only regions with the same scope."));
-            if (regions.Kind(r) == RegionKind.Product && Scope.Union(children.ToArray().Select(regions.Scope)).DiffersFrom(regions.Scope(r)) is int lost)
+            if (regions.Kind(r) == RegionKind.Product && NotCovered(regions, r, seenIn) is int lost)
                 findings.Add(Finding(r, "scope not covered", $"Region {regions.Scope(r)} and the union of its children differ in variable {lost}.",
                     "Make each partition cover its region exactly."));
         }
@@ -34,6 +35,24 @@ internal static class CheckStructure
             for (int b = a + 1; b < children.Length; b++)
                 if (regions.Scope(children[a]).SharedWith(regions.Scope(children[b])) is int variable)
                     return $"Children {regions.Scope(children[a])} and {regions.Scope(children[b])} both contain variable {variable}.";
+        return null;
+    }
+
+    /// <summary>A variable that is in the region or in a child but not in both, or null.</summary>
+    /// <param name="regions">All regions.</param>
+    /// <param name="region">The region.</param>
+    /// <param name="seenIn">For each variable one more than the last region in whose children it was seen.</param>
+    private static int? NotCovered(RegionTable regions, int region, int[] seenIn)
+    {
+        Scope own = regions.Scope(region);
+        foreach (int child in regions.Children(region))
+            foreach (int variable in regions.Scope(child).Variables)
+            {
+                seenIn[variable] = region + 1;
+                if (!own.Contains(variable)) return variable;
+            }
+        foreach (int variable in own.Variables)
+            if (seenIn[variable] != region + 1) return variable;
         return null;
     }
 

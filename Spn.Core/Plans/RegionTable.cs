@@ -62,15 +62,28 @@ public readonly record struct InputPlace(InputFamily Family, int Variable, int O
 /// <remarks>Kept as parallel arrays: wide circuits have hundreds of thousands of regions.</remarks>
 public sealed class RegionTable
 {
-    private readonly List<RegionKind> kinds = [];
-    private readonly List<int> channels = [];
-    private readonly List<int> firstChild = [0];
-    private readonly List<int> children = [];
-    private readonly List<Scope> scopes = [];
-    private readonly List<int> payload = [];
-    private readonly List<byte> layers = [];
+    private readonly List<RegionKind> kinds;
+    private readonly List<int> channels;
+    private readonly List<int> firstChild;
+    private readonly List<int> children;
+    private readonly List<Scope> scopes;
+    private readonly List<int> payload;
+    private readonly List<byte> layers;
     private readonly List<InputPlace> inputs = [];
     private readonly List<ChannelTable> tables = [];
+
+    /// <summary>An empty table.</summary>
+    /// <param name="expected">Number of regions to make room for; more may be added.</param>
+    public RegionTable(int expected = 16)
+    {
+        kinds = new(expected);
+        channels = new(expected);
+        scopes = new(expected);
+        payload = new(expected);
+        layers = new(expected);
+        children = new(expected);
+        firstChild = new(expected + 1) { 0 };
+    }
 
     /// <summary>Number of regions.</summary>
     public int Count => kinds.Count;

@@ -42,6 +42,20 @@ internal sealed class HyperSpnBench : IDisposable
     /// <summary>Multiply-adds of one training sample: an upward pass, twice that downward, and its part of the network's three passes.</summary>
     public double TrainFma(int batch) => 3 * (ForwardFma + FmaPerSectorOfNetwork * (circuit.Plan.Blocks.Count - 1) / batch);
 
+    /// <summary>One pass over the samples in batches.</summary>
+    public void Epoch(int batch)
+    {
+        for (int i = 0; i < (train.Count + batch - 1) / batch; i++) Step(batch, merge: false);
+    }
+
+    /// <summary>Bytes that an evaluation in little memory needs beside parameters and evidence.</summary>
+    public long WorkspaceBytes(EvaluationSchedule schedule)
+    {
+        using var evaluator = new StreamingEvaluator(circuit, schedule);
+        evaluator.LogLikelihood(train.Rows([.. Enumerable.Range(0, Math.Min(64, train.Count))]));
+        return evaluator.WorkspaceBytes;
+    }
+
     /// <summary>One training step on random samples: weights, upward, downward, gradient, Adam.</summary>
     public void Step(int batch, bool merge)
     {
@@ -65,12 +79,13 @@ internal sealed class HyperSpnBench : IDisposable
     }
 
     /// <summary>Median seconds of a call, after warming up.</summary>
-    public static double Median(Action work, double seconds)
+    public static double Median(Action work, double seconds, CancellationToken cancellation)
     {
-        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < 0.4;) work();
+        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < 0.5;) work();
         List<double> times = [];
         for (var total = Stopwatch.StartNew(); total.Elapsed.TotalSeconds < seconds || times.Count < 5;)
         {
+            cancellation.ThrowIfCancellationRequested();
             var clock = Stopwatch.StartNew();
             work();
             times.Add(clock.Elapsed.TotalSeconds);

@@ -45,12 +45,14 @@ public sealed record BinaryTrees(int Variables, int Replicas, long Seed = 1) : S
         }
 
         var graph = new RegionGraph(Variables) { SectorPlaces = Math.Max(2 * Variables, firstSector[0] + Variables) };
+        Scope[] singles = [.. Enumerable.Range(0, Variables).Select(Scope.Single)];
+        int[][] none = [];
         for (int replica = 0; replica < Replicas; replica++)
         {
             int[] order = Order(replica);
             var below = new int[Variables];
             for (int place = 0; place < Variables; place++)
-                below[place] = graph.Add(new(Scope.Of(order[place]), [], replica, 0, firstSector[0] + place));
+                below[place] = graph.Add(new(singles[order[place]], none, replica, 0, firstSector[0] + place));
             for (int level = 1; level < levels; level++)
             {
                 var here = new int[widths[level]];
@@ -58,8 +60,10 @@ public sealed record BinaryTrees(int Variables, int Replicas, long Seed = 1) : S
                 {
                     int end = place == here.Length - 1 ? below.Length : 2 * place + 2;
                     int[] children = below[(2 * place)..end];
-                    Scope scope = Scope.Union(children.Select(c => graph.Regions[c].Scope));
-                    here[place] = graph.Add(new(scope, [children], replica, level, firstSector[level] + place));
+                    var parts = new Scope[children.Length];
+                    for (int i = 0; i < parts.Length; i++) parts[i] = graph.Regions[children[i]].Scope;
+                    int[][] partitions = [children];
+                    here[place] = graph.Add(new(Scope.Union(parts), partitions, replica, level, firstSector[level] + place));
                 }
                 below = here;
             }

@@ -1,4 +1,3 @@
-using System.Text;
 using Spn.Core.Plans;
 
 namespace Spn.Core.Engines.Simd;
@@ -47,27 +46,44 @@ internal sealed record Component(int[] Regions, int[] Boundary, int[] Columns, i
         }
     }
 
-    /// <summary>Equal for components that one program serves.</summary>
-    public string Signature(Plan plan)
+    /// <summary>For each component the first one of the same shape; one program serves them all.</summary>
+    public static int[] FirstOfShape(Plan plan, Component[] components, int[] programOfBlock)
+    {
+        var local = new int[plan.Regions.Count];
+        foreach (Component component in components)
+            for (int i = 0; i < component.Regions.Length; i++) local[component.Regions[i]] = i;
+        var first = new int[components.Length];
+        for (int c = 0; c < components.Length; c++)
+        {
+            first[c] = c;
+            for (int other = 0; other < c && first[c] == c; other++)
+                if (first[other] == other && Alike(plan, components[other], components[c], local, programOfBlock)) first[c] = other;
+        }
+        return first;
+    }
+
+    private static bool Alike(Plan plan, Component a, Component b, int[] local, int[] programOfBlock)
     {
         RegionTable regions = plan.Regions;
-        var local = new Dictionary<int, int>(Regions.Length);
-        var text = new StringBuilder();
-        for (int i = 0; i < Regions.Length; i++)
+        if (a.Regions.Length != b.Regions.Length || a.Boundary.Length != b.Boundary.Length) return false;
+        for (int i = 0; i < a.Boundary.Length; i++)
+            if (local[a.Boundary[i]] != local[b.Boundary[i]]) return false;
+        for (int i = 0; i < a.Regions.Length; i++)
         {
-            int r = Regions[i];
-            local[r] = i;
-            text.Append((int)regions.Kind(r)).Append(':').Append(regions.Channels(r)).Append(':');
-            switch (regions.Kind(r))
+            int x = a.Regions[i], y = b.Regions[i];
+            if (regions.Kind(x) != regions.Kind(y) || regions.Channels(x) != regions.Channels(y)) return false;
+            bool same = regions.Kind(x) switch
             {
-                case RegionKind.Input: text.Append(System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(regions.Input(r).Family)); break;
-                case RegionKind.Product: text.Append(System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(regions.Table(r))); break;
-                default: text.Append(plan.Blocks[regions.Block(r)].Columns); break;
-            }
-            foreach (int child in regions.Children(r)) text.Append(',').Append(local[child]);
-            text.Append(';');
+                RegionKind.Input => ReferenceEquals(regions.Input(x).Family, regions.Input(y).Family),
+                RegionKind.Product => ReferenceEquals(regions.Table(x), regions.Table(y)),
+                _ => plan.Blocks[regions.Block(x)].Columns == plan.Blocks[regions.Block(y)].Columns
+                     && programOfBlock[regions.Block(x)] == programOfBlock[regions.Block(y)],
+            };
+            ReadOnlySpan<int> from = regions.Children(x), to = regions.Children(y);
+            if (!same || from.Length != to.Length) return false;
+            for (int k = 0; k < from.Length; k++)
+                if (local[from[k]] != local[to[k]]) return false;
         }
-        foreach (int top in Boundary) text.Append('^').Append(local[top]);
-        return text.ToString();
+        return true;
     }
 }

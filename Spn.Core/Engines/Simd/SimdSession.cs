@@ -31,6 +31,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     private readonly bool sharedBlocks;
     private readonly bool canTabulate;
     private readonly int[] programOfBlock;
+    private readonly int[] firstOfShape;
     private readonly StateTable[] stateTables;
     private readonly TablePack[] packs;
     private readonly NativeBuffer[] packScratch;
@@ -65,6 +66,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         programOfBlock = new int[plan.Blocks.Count];
         for (int p = 0; p < plan.Programs.Count; p++)
             foreach (int block in plan.Programs[p].Blocks) programOfBlock[block] = p;
+        firstOfShape = Component.FirstOfShape(plan, components, programOfBlock);
         int[] blocks = [.. components.SelectMany(c => c.Sums.Select(plan.Regions.Block).Distinct())];
         sharedBlocks = blocks.Length != blocks.Distinct().Count();
         copies = (sharedBlocks ? components.Length : 1) * Slices;
@@ -291,15 +293,9 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     /// <summary>The program of each component; components of one shape share one.</summary>
     private OpProgram[] Shapes(ProgramOptions options)
     {
-        var byShape = new Dictionary<string, OpProgram>();
         var shapes = new OpProgram[components.Length];
         for (int c = 0; c < shapes.Length; c++)
-        {
-            string shape = components[c].Signature(plan);
-            if (!byShape.TryGetValue(shape, out OpProgram? program))
-                byShape[shape] = program = new ProgramBuilder(plan, components[c], options, programOfBlock).Build();
-            shapes[c] = program;
-        }
+            shapes[c] = firstOfShape[c] < c ? shapes[firstOfShape[c]] : new ProgramBuilder(plan, components[c], options, programOfBlock).Build();
         return shapes;
     }
 

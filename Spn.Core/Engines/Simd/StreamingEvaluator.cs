@@ -126,14 +126,16 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
 
         int rootBlock = plan.Regions.Block(plan.Regions.Root), rootFloats = plan.Blocks[rootBlock].Rows * plan.Blocks[rootBlock].Columns * WeightGroup.Lanes;
         var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, rootFloats);
-        var shapes = new Dictionary<string, OpProgram>();
-        streams = [.. Component.Split(plan).Select(component =>
+        Component[] components = Component.Split(plan);
+        int[] firstOfShape = Component.FirstOfShape(plan, components, programOfBlock);
+        streams = new Stream[components.Length];
+        for (int c = 0; c < streams.Length; c++)
         {
-            string shape = component.Signature(plan);
-            if (!shapes.TryGetValue(shape, out OpProgram? program))
-                shapes[shape] = program = new ProgramBuilder(plan, component, new ProgramOptions(postOrder, ReuseSlots: true, Tabulate: false), programOfBlock).Build();
-            return places.Bind(component, program);
-        })];
+            OpProgram program = firstOfShape[c] < c
+                ? streams[firstOfShape[c]].Bound.Program
+                : new ProgramBuilder(plan, components[c], new ProgramOptions(postOrder, ReuseSlots: true, Tabulate: false), programOfBlock).Build();
+            streams[c] = places.Bind(components[c], program);
+        }
         LiveRegions = streams.Max(s => s.Bound.Program.LiveRegions);
         weights = new NativeBuffer((long)places.Floats * sizeof(float));
         root = new RootMixture(plan, 0);

@@ -39,18 +39,18 @@ internal sealed class WeightLayout
 
         List<WeightGroup> groups = [];
         int next = 0;
-        foreach (int[] blocks in wanted.OrderBy(Key)) AddGroup(blocks);
-        foreach (var alike in Enumerable.Range(0, plan.Blocks.Count).Where(b => BlockOffset[b] < 0).GroupBy(b => Key([b])).ToList())
+        foreach (int[] blocks in wanted.OrderBy(g => Key(g[0]))) AddGroup(blocks);
+        foreach (var alike in Enumerable.Range(0, plan.Blocks.Count).Where(b => BlockOffset[b] < 0).GroupBy(Key).ToList())
             foreach (int[] blocks in alike.Chunk(WeightGroup.Lanes)) AddGroup(blocks);
         Groups = [.. groups];
         Floats = next;
         Chunks = [.. MakeChunks()];
 
-        (int, int, int) Key(int[] blocks) => (programOfBlock[blocks[0]], plan.Blocks[blocks[0]].Rows, plan.Blocks[blocks[0]].Columns);
+        (int, int, int) Key(int block) => (programOfBlock[block], plan.Blocks[block].Rows, plan.Blocks[block].Columns);
 
         void AddGroup(int[] blocks)
         {
-            (int program, int rows, int columns) = Key(blocks);
+            (int program, int rows, int columns) = Key(blocks[0]);
             groups.Add(new WeightGroup(program, rows, columns, [.. blocks.Select(b => place[b])], next));
             for (int lane = 0; lane < blocks.Length; lane++) BlockOffset[blocks[lane]] = next + lane;
             next = checked(next + rows * columns * WeightGroup.Lanes);
