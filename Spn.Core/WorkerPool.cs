@@ -80,6 +80,7 @@ internal sealed class WorkerPool
     private void Serve(int worker)
     {
         int seen = 0;
+        using FlushToZero flush = FlushToZero.Here();
         while (true)
         {
             for (int spins = 0; generation == seen && spins < 4000; spins++) Thread.SpinWait(8);

@@ -12,6 +12,9 @@ let allTests =
         HostTests.tests
         EngineTests.tests
         GoldenTests.tests
+        StreamingTests.tests
+        CircuitTests.tests
+        TrainingTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]

@@ -6,13 +6,17 @@ namespace Spn.Core.Engines.Simd;
 internal sealed class BoundComponent
 {
     public BoundComponent(Plan plan, Component component, OpProgram program, WeightLayout layout)
+        : this(plan, component, program, [.. component.Sums.Select(r => layout.BlockOffset[plan.Regions.Block(r)])]) { }
+
+    public BoundComponent(Plan plan, Component component, OpProgram program, int[] weights)
     {
         Program = program;
         Source = component;
-        Weights = [.. component.Sums.Select(r => layout.BlockOffset[plan.Regions.Block(r)])];
+        Weights = weights;
+        ValueTables = new int[component.Inputs.Length];
         Blocks = [.. component.Sums.Select(plan.Regions.Block)];
         Inputs = [.. component.Inputs.Select(plan.Regions.Input)];
-        TableFloats = program.Tables.Length == 0 ? 0 : program.Tables[^1].Offset + 16 * (program.Tables[^1].Channels + 1);
+        TableFloats = program.Tables.Length == 0 ? 0 : program.Tables[^1].End;
     }
 
     public Component Source { get; }
@@ -34,5 +38,5 @@ internal sealed class BoundComponent
     public int TableOffset { get; set; }
 
     /// <summary>For each input the first float of its value table, or -1.</summary>
-    public int[] ValueTables { get; set; } = [];
+    public int[] ValueTables { get; set; }
 }

@@ -33,7 +33,7 @@ internal static unsafe class InputRunner<L, F, I>
         int place = op.Place;
         new Span<int>(e, lanes).Clear();
         if (family is IndicatorFamily && family.States <= 256) RegionKernel<L, F, I>.Indicators(source.Values(op), y, op.Channels, lanes);
-        else if (HasTable(family)) RegionKernel<L, F, I>.Lookup(source.ValueTables + source.Component.ValueTables[place], op.Channels, source.Values(op), y, e, lanes);
+        else if (HasTable(family)) RegionKernel<L, F, I>.Lookup(source.ValueTables + source.Component.ValueTables[place], op.Channels, source.Values(op), y, e, null, lanes);
         else
         {
             InputPlace input = source.Component.Inputs[place];

@@ -51,9 +51,6 @@ internal sealed class Op
     public ChannelTable? Table { get; init; }
 
     public InputFamily? Family { get; init; }
-
-    /// <summary>The largest channel must be checked here, since nothing above does.</summary>
-    public bool Checked { get; set; }
 }
 
 /// <summary>The steps of one shape of sub-circuit, in order; which weights and variables they use is bound per component.</summary>
@@ -79,6 +76,9 @@ internal sealed class OpProgram
     /// <summary>Subtrees kept as tables.</summary>
     public required TableShape[] Tables { get; init; }
 
+    /// <summary>Longest way from an input to the top.</summary>
+    public required int Depth { get; init; }
+
     /// <summary>Largest number of regions alive at a time.</summary>
     public required int LiveRegions { get; init; }
 
@@ -91,5 +91,9 @@ internal sealed class OpProgram
 /// <param name="Sums">Its sums, by index among the component's, in the order of the shape's steps.</param>
 /// <param name="Inputs">Its inputs, by index among the component's; bit i of a state is the value of input i.</param>
 /// <param name="Channels">Channels of its top.</param>
-/// <param name="Offset">First float of its table among the component's: [channel, state], then 16 exponents.</param>
-internal sealed record TableShape(string Key, PackStep[] Steps, int[] Sums, int[] Inputs, int Channels, int Offset);
+/// <param name="Offset">First float of its table among the component's: [channel, state], then 16 exponents, then 16 error exponents.</param>
+internal sealed record TableShape(string Key, PackStep[] Steps, int[] Sums, int[] Inputs, int Channels, int Offset)
+{
+    /// <summary>First float after its table.</summary>
+    public int End => Offset + 16 * (Channels + 2);
+}

@@ -41,13 +41,15 @@ internal static unsafe class OpRunner<L, F, I>
 {
     private const int WeightStride = WeightGroup.Lanes;
 
+    /// <summary>Up to this depth the bound on errors may grow all the way; deeper programs look where it can be reset.</summary>
+    private const int MostDepthUnsettled = 16;
+
     // Work starts at full speed: these loops would otherwise run a good part of a short training unoptimised.
     private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
 
     [MethodImpl(Hot)]
     public static void Forward(OpProgram program, in RunSource source, Workspace ws, int lanes)
     {
-        new Span<float>(ws.Guard, lanes).Fill(float.MaxValue);
         foreach (Op op in program.Ops) Forward(program, op, source, ws, lanes);
     }
 
@@ -57,41 +59,53 @@ internal static unsafe class OpRunner<L, F, I>
         float* y = ws.Units + (long)program.SlotUnits[op.Slot] * lanes;
         int* e = ws.Exponents + (long)op.Slot * lanes;
         float* scale = ws.Scales == null ? null : ws.Scales + (long)op.Slot * lanes;
+        int* error = ErrorsOf(ws, op.Slot, lanes);
         switch (op.Kind)
         {
             case OpKind.Input:
                 InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
-                // Exponents of inputs are already normalised; only a density of 0 everywhere can fall below the guard.
-                if (op.Family!.ParameterCount > 0) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, null, ws.Guard, lanes);
+                if (error == null) break;
+                new Span<int>(error, lanes).Fill(SimdLimits.Lost);
+                // Units of inputs are already normalised; a density of 0 everywhere raises the error.
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
             case OpKind.Lookup:
                 TableShape table = program.Tables[op.Place];
                 byte* states = ws.States + (long)op.Place * lanes;
                 FindStates(table, source, states, lanes);
-                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, lanes);
-                if (op.Checked) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, null, ws.Guard, lanes);
+                RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, error, lanes);
                 break;
             case OpKind.Product:
                 SumExponents(op, ws, e, lanes);
+                MaxErrors(op, ws, error, lanes);
                 for (int o = 0; o < op.Channels; o++) ProductOf(program, op, o, except: -1, ws, ws.Scratch + (long)o * lanes, lanes);
                 new Span<float>(ws.Scratch, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
-                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, scale, ws.Guard, lanes);
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
-            case OpKind.SumOfProduct when IsPairOfFives(op):
+            case OpKind.SumOfProduct when IsPairOfFives(op) && (error == null || program.Depth <= MostDepthUnsettled):
                 PairKernel<L, F, I>.Forward(source.Weights + source.Component.Weights[op.Place],
                     UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes),
-                    ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale, ws.Guard, lanes);
+                    ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale,
+                    ErrorsOf(ws, op.Sources[0], lanes), ErrorsOf(ws, op.Sources[1], lanes), error, lanes);
                 break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
-                if (op.Kind == OpKind.SumOfMany) new Span<int>(ws.OtherScratch, lanes).CopyTo(new Span<int>(e, lanes));
-                else SumExponents(op, ws, e, lanes);
+                if (op.Kind == OpKind.SumOfMany)
+                {
+                    AlignErrors(op, ws, error, lanes);
+                    new Span<int>(ws.OtherScratch, lanes).CopyTo(new Span<int>(e, lanes));
+                }
+                else
+                {
+                    MaxErrors(op, ws, error, lanes);
+                    SumExponents(op, ws, e, lanes);
+                }
                 float* w = source.Weights + source.Component.Weights[op.Place];
                 bool overwrites = x == y;
                 float* target = overwrites ? ws.OtherScratch : y;
                 MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
                 if (overwrites) new Span<float>(target, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
-                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, scale, ws.Guard, lanes);
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
         }
     }
@@ -231,6 +245,29 @@ internal static unsafe class OpRunner<L, F, I>
             RegionKernel<L, F, I>.AddExponents(started ? e : first, ws.Exponents + (long)op.Sources[t] * lanes, e, lanes);
             started = true;
         }
+    }
+
+    private static int* ErrorsOf(Workspace ws, int slot, int lanes) => ws.Errors == null ? null : ws.Errors + (long)slot * lanes;
+
+    /// <summary>The largest error of the sources; error may be the place of one of them.</summary>
+    private static void MaxErrors(Op op, Workspace ws, int* error, int lanes)
+    {
+        if (error == null) return;
+        int* from = ErrorsOf(ws, op.Sources[0], lanes);
+        if (Array.IndexOf(op.Sources, op.Slot) is var own && own > 0) from = error;
+        if (from != error) new Span<int>(from, lanes).CopyTo(new Span<int>(error, lanes));
+        foreach (int s in op.Sources)
+            if (ErrorsOf(ws, s, lanes) is var other && other != error) RegionKernel<L, F, I>.MaxExponents(error, other, error, lanes);
+    }
+
+    /// <summary>The largest error of regions that are brought to the exponent in the spare scratch.</summary>
+    private static void AlignErrors(Op op, Workspace ws, int* error, int lanes)
+    {
+        if (error == null) return;
+        int* highest = (int*)ws.OtherScratch, sum = (int*)ws.OtherScratch + 2 * lanes;
+        for (int t = 0; t < op.Sources.Length; t++)
+            RegionKernel<L, F, I>.AlignErrors(ErrorsOf(ws, op.Sources[t], lanes), ws.Exponents + (long)op.Sources[t] * lanes, highest, sum, t == 0, lanes);
+        new Span<int>(sum, lanes).CopyTo(new Span<int>(error, lanes));
     }
 
     /// <summary>One channel of a product, with one source left out when asked.</summary>

@@ -115,7 +115,7 @@ internal sealed class ProgramBuilder
         int channels = regions.Channels(region);
         if (IsTable(region))
         {
-            ops.Add(new Op { Kind = OpKind.Lookup, Slot = slot, Channels = channels, Place = AddTable(region), Checked = boundary.Contains(region) });
+            ops.Add(new Op { Kind = OpKind.Lookup, Slot = slot, Channels = channels, Place = AddTable(region) });
             return;
         }
         int[] children = regions.Children(region).ToArray();
@@ -191,7 +191,7 @@ internal sealed class ProgramBuilder
         List<int> sums = [], inputs = [];
         var key = new StringBuilder();
         Visit(top);
-        int offset = tables.Count == 0 ? 0 : tables[^1].Offset + 16 * (tables[^1].Channels + 1);
+        int offset = tables.Count == 0 ? 0 : tables[^1].End;
         tables.Add(new TableShape(key.ToString(), [.. steps], [.. sums], [.. inputs], regions.Channels(top), offset));
         return tables.Count - 1;
 
@@ -276,7 +276,7 @@ internal sealed class ProgramBuilder
                     if (lastRead[s] == i)
                     {
                         Free(s);
-                        alive--;
+                        if (ops[s].Kind != OpKind.Input) alive--;
                     }
             bool recycled = free.TryGetValue(op.Channels, out Stack<int>? places) && places.Count > 0;
             if (recycled) home[i] = places!.Pop();
@@ -289,11 +289,13 @@ internal sealed class ProgramBuilder
             }
             if (op.Kind != OpKind.Input) most = Math.Max(most, ++alive);
         }
-        int scratch = Math.Max(2, ops.Max(o => Math.Max(o.Columns, o.Channels)));
+        var depth = new int[ops.Count];
+        for (int i = 0; i < ops.Count; i++) depth[i] = 1 + ops[i].Sources.Select(s => depth[s]).DefaultIfEmpty(0).Max();
+        int scratch = Math.Max(3, ops.Max(o => Math.Max(o.Columns, o.Channels)));
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
-            Place = o.Place, Columns = o.Columns, Table = o.Table, Family = o.Family, Checked = o.Checked,
+            Place = o.Place, Columns = o.Columns, Table = o.Table, Family = o.Family,
         })];
         return new OpProgram
         {
@@ -304,6 +306,7 @@ internal sealed class ProgramBuilder
             Scratch = scratch,
             Boundary = [.. boundarySlots.Select(s => home[s])],
             Tables = [.. tables],
+            Depth = depth.DefaultIfEmpty(0).Max(),
             LiveRegions = most,
         };
 

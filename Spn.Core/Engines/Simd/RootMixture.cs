@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Spn.Core.Engines.Simd.Kernels;
 using Spn.Core.Plans;
 
 namespace Spn.Core.Engines.Simd;
@@ -9,7 +10,6 @@ internal sealed unsafe class RootMixture : IDisposable
 {
     private const int ChunkRows = 64;
     private const double LogOfTwo = 0.69314718055994531;
-    private const double LeastSum = 1e-30;
 
     private readonly int[] channels;
     private readonly int columns;
@@ -18,16 +18,20 @@ internal sealed unsafe class RootMixture : IDisposable
     private NativeBuffer buffer = new(0);
     private double[] partial = [];
 
-    public RootMixture(Plan plan, WeightLayout layout)
+    /// <param name="plan">The plan.</param>
+    /// <param name="weightOffset">First weight of the root's block in the engine's layout.</param>
+    public RootMixture(Plan plan, int weightOffset)
     {
         RegionTable regions = plan.Regions;
         channels = [.. regions.Children(regions.Root).ToArray().Select(regions.Channels)];
         columns = channels.Sum();
         classes = plan.Classes;
-        weightOffset = layout.BlockOffset[regions.Block(regions.Root)];
+        this.weightOffset = weightOffset;
+        ChildOfColumn = [.. channels.SelectMany((k, t) => Enumerable.Repeat(t, k))];
     }
 
-    public int Children => channels.Length;
+    /// <summary>For each column the child it belongs to.</summary>
+    public int[] ChildOfColumn { get; }
 
     public int Stride { get; private set; }
 
@@ -40,16 +44,40 @@ internal sealed unsafe class RootMixture : IDisposable
     /// <summary>Exponents of the tops, [child, row].</summary>
     public int* Exponents { get; private set; }
 
+    /// <summary>Error exponents of the tops, [child, row].</summary>
+    private int* Errors { get; set; }
+
     private int* Highest { get; set; }
+
+    /// <summary>Error exponent of the root relative to the highest exponent, [row].</summary>
+    private int* Worst { get; set; }
 
     private double* Sums { get; set; }
 
     public long Bytes => buffer.Bytes;
 
+    /// <summary>Takes over the tops of a component from the workspace, with what they may have lost.</summary>
+    public void Keep(BoundComponent bound, Workspace ws, int start, int lanes)
+    {
+        OpProgram program = bound.Program;
+        for (int b = 0; b < program.Boundary.Length; b++)
+        {
+            int slot = program.Boundary[b], column = bound.Source.Columns[b];
+            for (int k = 0; k < program.SlotChannels[slot]; k++)
+                new Span<float>(ws.Units + (long)(program.SlotUnits[slot] + k) * lanes, lanes)
+                    .CopyTo(new Span<float>(Units + (long)(column + k) * Stride + start, lanes));
+            new Span<int>(ws.Exponents + (long)slot * lanes, lanes)
+                .CopyTo(new Span<int>(Exponents + (long)ChildOfColumn[column] * Stride + start, lanes));
+            new Span<int>(ws.Errors + (long)slot * lanes, lanes)
+                .CopyTo(new Span<int>(Errors + (long)ChildOfColumn[column] * Stride + start, lanes));
+        }
+    }
+
+    /// <summary>Makes room for a number of rows.</summary>
     public void Fit(int rows)
     {
         Stride = (rows + 31) / 32 * 32;
-        long floats = (long)Stride * (2 * columns + channels.Length + 1 + 2 * classes);
+        long floats = (long)Stride * (2 * columns + 2 * channels.Length + 2 + 2 * classes);
         if (buffer.Bytes < floats * sizeof(float))
         {
             buffer.Dispose();
@@ -59,7 +87,9 @@ internal sealed unsafe class RootMixture : IDisposable
         Units = buffer.Floats + (long)Stride * 2 * classes;
         Slopes = Units + (long)Stride * columns;
         Exponents = (int*)(Slopes + (long)Stride * columns);
-        Highest = Exponents + (long)Stride * channels.Length;
+        Errors = Exponents + (long)Stride * channels.Length;
+        Highest = Errors + (long)Stride * channels.Length;
+        Worst = Highest + Stride;
     }
 
     /// <summary>Log-likelihoods of all rows; rows whose sum may have lost digits are marked.</summary>
@@ -75,7 +105,7 @@ internal sealed unsafe class RootMixture : IDisposable
             {
                 double sum = Sums[(long)c * Stride + row];
                 logLikelihoods[row * classes + c] = Math.Log(sum) + Highest[row] * LogOfTwo;
-                if (!(sum > LeastSum)) suspect[row] = 1;
+                if (!(Math.ScaleB(1, Worst[row]) <= SimdLimits.Tolerated * sum)) suspect[row] = 1;
             }
     }
 
@@ -123,6 +153,10 @@ internal sealed unsafe class RootMixture : IDisposable
         var highest = Vector256.Load(Exponents + row);
         for (int t = 1; t < channels.Length; t++) highest = Vector256.Max(highest, Vector256.Load(Exponents + (long)t * Stride + row));
         Vector256.Store(highest, Highest + row);
+        var worst = Vector256.Create(SimdLimits.Lost);
+        for (int t = 0; t < channels.Length; t++)
+            worst = Vector256.Max(worst, Vector256.Load(Errors + (long)t * Stride + row) + Vector256.Max(Vector256.Load(Exponents + (long)t * Stride + row) - highest, Vector256.Create(-1000)));
+        Vector256.Store(worst, Worst + row);
         for (int c = 0; c < classes; c++)
         {
             Vector256<double> low = default, high = default;

@@ -74,7 +74,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         layout = new WeightLayout(plan, programOfBlock, packs.SelectMany(PackBlocks));
         foreach (TablePack pack in packs) pack.Groups = [.. PackBlocks(pack).Select(g => layout.BlockOffset[g[0]])];
         makers = new WeightMakers<L, F, I>(plan);
-        root = new RootMixture(plan, layout);
+        root = new RootMixture(plan, layout.BlockOffset[plan.Regions.Block(plan.Regions.Root)]);
         packed = new PackedEvidence(plan);
         workspaces = [.. Enumerable.Range(0, threads).Select(_ => new Workspace())];
         weightScratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer((long)makers.ScratchFloats * WeightLayout.ChunkGroups * sizeof(float)))];
@@ -96,6 +96,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
 
     public void SetParameters(ReadOnlySpan<float> values)
     {
+        using FlushToZero flush = FlushToZero.Here();
         values.CopyTo(new Span<float>(parameters.Floats, plan.ParameterCount));
         for (int i = 0; i < inputParameters; i++) inputValues[i] = values[i];
         long floats = layout.Floats;
@@ -128,6 +129,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
 
     public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
     {
+        using FlushToZero flush = FlushToZero.Here();
         evidence = batch;
         rows = samples.ToArray();
         rowCount = rows.Length;
@@ -147,7 +149,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
             ws.Fit(bound[c].Program, lanes, downward: false);
             RunSource source = Source(bound[c], start, copy: 0, slice: 0);
             OpRunner<L, F, I>.Forward(bound[c].Program, source, ws, lanes);
-            KeepBoundary(bound[c], ws, start, lanes);
+            root.Keep(bound[c], ws, start, lanes);
         });
         root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect);
         for (int i = 0; i < rowCount; i++)
@@ -161,6 +163,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
     {
+        using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
         if (routing != Routing.Soft) throw new ArgumentOutOfRangeException(nameof(routing), routing, "This engine knows soft routing.");
         long floats = layout.Floats;
@@ -189,6 +192,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
 
     public void Gradient(Span<float> gradient)
     {
+        using FlushToZero flush = FlushToZero.Here();
         gradient.Clear();
         if (statistics.Bytes <= 64) return;
         FoldStatistics();
@@ -314,7 +318,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
                 int[] sums = [.. shape.Sums.Select(i => own.Sums[i])];
                 all.Add(new StateTable(c, sums[^1], sums, inputs, [.. inputs.Select(r => plan.Regions.Input(r).Variable)], shape, first + shape.Offset));
             }
-            first += shapes[c].Tables.Length == 0 ? 0 : shapes[c].Tables[^1].Offset + 16 * (shapes[c].Tables[^1].Channels + 1);
+            first += shapes[c].Tables.Length == 0 ? 0 : shapes[c].Tables[^1].End;
         }
         return [.. all];
     }
@@ -352,40 +356,13 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
     };
 
-    private void KeepBoundary(BoundComponent bound, Workspace ws, int start, int lanes)
-    {
-        OpProgram program = bound.Program;
-        for (int b = 0; b < program.Boundary.Length; b++)
-        {
-            int slot = program.Boundary[b], channels = program.SlotChannels[slot];
-            for (int k = 0; k < channels; k++)
-                new Span<float>(ws.Units + (long)(program.SlotUnits[slot] + k) * lanes, lanes)
-                    .CopyTo(new Span<float>(root.Units + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes));
-            new Span<int>(ws.Exponents + (long)slot * lanes, lanes)
-                .CopyTo(new Span<int>(root.Exponents + (long)ChildIndex(bound.Source.Columns[b]) * root.Stride + start, lanes));
-        }
-        for (int lane = 0; lane < lanes; lane++)
-            if (!(ws.Guard[lane] > SimdLimits.Guard)) suspect[start + lane] = 1;
-    }
-
-    private int[] childOfColumn => field ??= ChildOfColumn();
-
-    private int ChildIndex(int column) => childOfColumn[column];
-
-    private int[] ChildOfColumn()
-    {
-        List<int> of = [];
-        ReadOnlySpan<int> children = plan.Regions.Children(plan.Regions.Root);
-        for (int t = 0; t < children.Length; t++) of.AddRange(Enumerable.Repeat(t, plan.Regions.Channels(children[t])));
-        return [.. of];
-    }
-
     private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, Workspace ws, List<LostSlope> lost)
     {
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
         RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice);
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
+        new Span<float>(ws.Counts, lanes).Fill(1);
         SeedBoundary(bound, ws, start, lanes);
         OpRunner<L, F, I>.Backward(program, source, ws, lanes);
         if (DropLost(lanes, ws, lost, lane => new LostSlope(component, -1, start + lane, [])))
@@ -404,9 +381,8 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
             {
                 var to = new Span<float>(ws.Slopes + (long)(program.SlotUnits[program.Boundary[b]] + k) * lanes, lanes);
                 new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
-                // Guard doubles as the mark of a lane whose slopes left the range: 0 takes the lane out.
                 for (int lane = 0; lane < lanes; lane++)
-                    if (ws.Guard[lane] == 0) to[lane] = 0;
+                    if (ws.Counts[lane] == 0) to[lane] = 0;
             }
     }
 
@@ -425,7 +401,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         {
             if (ws.Largest[lane] < SimdLimits.LargestSlope) continue;
             any = true;
-            ws.Guard[lane] = 0;
+            ws.Counts[lane] = 0;
             lock (lost) lost.Add(from(lane));
         }
         return any;
@@ -544,7 +520,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
         for (int b = 0; b < own.Boundary.Length; b++)
             for (int k = 0; k < plan.Regions.Channels(own.Boundary[b]); k++)
                 starts.Add((own.Boundary[b], k, root.Slopes[(long)(own.Columns[b] + k) * root.Stride + slope.Lane],
-                    root.Exponents[(long)ChildIndex(own.Columns[b]) * root.Stride + slope.Lane]));
+                    root.Exponents[(long)root.ChildOfColumn[own.Columns[b]] * root.Stride + slope.Lane]));
         Downward(pass, evidence, rows[slope.Lane], starts);
     }
 

@@ -4,7 +4,7 @@ using Spn.Core.Plans;
 
 namespace Spn.Core.Engines.Simd;
 
-/// <summary>A subtree that is kept as a table: [channel, state], then 16 exponents.</summary>
+/// <summary>A subtree that is kept as a table: [channel, state], then 16 exponents, then 16 error exponents.</summary>
 /// <param name="Component">The component it belongs to, by index.</param>
 /// <param name="Top">Its highest region.</param>
 /// <param name="Sums">Its sums, in the order of its shape's steps.</param>
@@ -55,7 +55,7 @@ internal sealed unsafe class TablePacks<L, F, I>
         PackStep last = pack.Steps[^1];
         int units = last.Offset + last.StateCount * last.Channels, states = last.States + last.StateCount;
         int columns = pack.Steps.Max(s => s.Columns * s.StateCount);
-        return Lanes * (2 * units + 2 * states + columns + pack.Steps.Max(s => s.Columns) + 1);
+        return Lanes * (2 * units + 3 * states + columns + pack.Steps.Max(s => s.Columns) + 1);
     }
 
     private readonly ref struct Scratch
@@ -64,6 +64,7 @@ internal sealed unsafe class TablePacks<L, F, I>
         public readonly float* Slopes;
         public readonly float* Scales;
         public readonly int* Exponents;
+        public readonly int* Errors;
         public readonly float* Products;
         public readonly float* Below;
         public readonly float* Largest;
@@ -76,7 +77,8 @@ internal sealed unsafe class TablePacks<L, F, I>
             Slopes = Values + units;
             Scales = Slopes + units;
             Exponents = (int*)(Scales + states);
-            Products = Scales + 2 * states;
+            Errors = Exponents + states;
+            Products = Scales + 3 * states;
             Below = Products + pack.Steps.Max(s => s.Columns * s.StateCount) * Lanes;
             Largest = Below + pack.Steps.Max(s => s.Columns) * Lanes;
         }
@@ -95,14 +97,15 @@ internal sealed unsafe class TablePacks<L, F, I>
         Upward(pack, weights, inputs, scratch);
         PackStep top = pack.Steps[^1];
         float* values = scratch.Values + top.Offset * Lanes;
-        float* exponents = (float*)scratch.Exponents + top.States * Lanes;
+        int* exponents = scratch.Exponents + top.States * Lanes, errors = scratch.Errors + top.States * Lanes;
         for (int m = 0; m < pack.Members.Length; m++)
         {
             float* to = tables + pack.Members[m].Offset;
             for (int s = 0; s < top.StateCount; s++)
             {
                 for (int k = 0; k < top.Channels; k++) to[k * 16 + s] = values[(s * top.Channels + k) * Lanes + m];
-                to[top.Channels * 16 + s] = exponents[s * Lanes + m];
+                ((int*)to)[top.Channels * 16 + s] = exponents[s * Lanes + m];
+                ((int*)to)[(top.Channels + 1) * 16 + s] = errors[s * Lanes + m];
             }
         }
     }
@@ -152,6 +155,7 @@ internal sealed unsafe class TablePacks<L, F, I>
             if (step.Sum < 0)
             {
                 FillInput(pack, step, inputs, y, e);
+                new Span<int>(scratch.Errors + step.States * Lanes, 2 * Lanes).Fill(SimdLimits.Lost);
                 continue;
             }
             float* w = weights + pack.Groups[step.Sum];
@@ -159,8 +163,9 @@ internal sealed unsafe class TablePacks<L, F, I>
             {
                 float* p = Product(pack, step, s, scratch, scratch.Below);
                 int* own = e + s * Lanes;
-                AddExponents(pack, step, s, scratch, own);
-                PackKernel<L, F, I>.Sum(w, p, y + s * step.Channels * Lanes, scratch.Scales + (step.States + s) * Lanes, own, step.Channels, step.Columns);
+                int* error = scratch.Errors + (step.States + s) * Lanes;
+                AddExponents(pack, step, s, scratch, own, error);
+                PackKernel<L, F, I>.Sum(w, p, y + s * step.Channels * Lanes, scratch.Scales + (step.States + s) * Lanes, own, error, step.Channels, step.Columns);
             }
         }
     }
@@ -277,13 +282,16 @@ internal sealed unsafe class TablePacks<L, F, I>
         return product;
     }
 
-    private static void AddExponents(TablePack pack, PackStep step, int state, in Scratch scratch, int* to)
+    private static void AddExponents(TablePack pack, PackStep step, int state, in Scratch scratch, int* to, int* error)
     {
         new Span<int>(to, Lanes).Clear();
+        new Span<int>(error, Lanes).Fill(SimdLimits.Lost);
         foreach (int t in step.Sources)
         {
             ref readonly PackStep source = ref pack.Steps[t];
-            RegionKernel<L, F, I>.AddExponents(to, scratch.Exponents + (source.States + (state & (source.StateCount - 1))) * Lanes, to, Lanes);
+            int from = (source.States + (state & (source.StateCount - 1))) * Lanes;
+            RegionKernel<L, F, I>.AddExponents(to, scratch.Exponents + from, to, Lanes);
+            RegionKernel<L, F, I>.MaxExponents(error, scratch.Errors + from, error, Lanes);
             state >>= source.Variables;
         }
     }

@@ -14,6 +14,9 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Exponents, [slot, lane].</summary>
     public int* Exponents { get; private set; }
 
+    /// <summary>Error exponents, [slot, lane], on an upward pass that is not followed by a downward one; else null.</summary>
+    public int* Errors { get; private set; }
+
     /// <summary>Factors of the last renormalisation, [slot, lane].</summary>
     public float* Scales { get; private set; }
 
@@ -22,8 +25,8 @@ internal sealed unsafe class Workspace : IDisposable
 
     public float* OtherScratch { get; private set; }
 
-    /// <summary>Smallest maximum of a region, [lane].</summary>
-    public float* Guard { get; private set; }
+    /// <summary>1 where a lane takes part in a downward pass, 0 where its slopes left the range, [lane].</summary>
+    public float* Counts { get; private set; }
 
     /// <summary>Largest slope, [lane].</summary>
     public float* Largest { get; private set; }
@@ -35,7 +38,7 @@ internal sealed unsafe class Workspace : IDisposable
 
     /// <summary>Bytes for each lane.</summary>
     public static long LaneBytes(OpProgram program, bool downward) =>
-        sizeof(float) * ((downward ? 2 : 1) * program.Units + (downward ? 2 : 1) * program.Slots + 2L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
+        sizeof(float) * ((downward ? 2 : 1) * program.Units + 2 * program.Slots + 2L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
 
     /// <summary>Lays the memory out for a program and a number of lanes.</summary>
     public void Fit(OpProgram program, int lanes, bool downward)
@@ -51,9 +54,10 @@ internal sealed unsafe class Workspace : IDisposable
         Slopes = downward ? Take(program.Units) : null;
         Exponents = (int*)Take(program.Slots);
         Scales = downward ? Take(program.Slots) : null;
+        Errors = downward ? null : (int*)Take(program.Slots);
         Scratch = Take(program.Scratch);
         OtherScratch = Take(program.Scratch);
-        Guard = Take(1);
+        Counts = Take(1);
         Largest = Take(1);
         States = (byte*)Take((program.Tables.Length + 3) / 4);
 

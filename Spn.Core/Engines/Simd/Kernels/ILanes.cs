@@ -29,6 +29,7 @@ internal unsafe interface ILanes<F, I>
     static abstract I BroadcastInt(int value);
     static abstract I AddInt(I a, I b);
     static abstract I SubtractInt(I a, I b);
+    static abstract I MultiplyInt(I a, I b);
     static abstract I MaxInt(I a, I b);
     static abstract I And(I a, I b);
     static abstract I ShiftLeft23(I value);
@@ -73,6 +74,7 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>, Vector256<int>
     [MethodImpl(Inline)] public static Vector256<int> BroadcastInt(int value) => Vector256.Create(value);
     [MethodImpl(Inline)] public static Vector256<int> AddInt(Vector256<int> a, Vector256<int> b) => a + b;
     [MethodImpl(Inline)] public static Vector256<int> SubtractInt(Vector256<int> a, Vector256<int> b) => a - b;
+    [MethodImpl(Inline)] public static Vector256<int> MultiplyInt(Vector256<int> a, Vector256<int> b) => a * b;
     [MethodImpl(Inline)] public static Vector256<int> MaxInt(Vector256<int> a, Vector256<int> b) => Vector256.Max(a, b);
     [MethodImpl(Inline)] public static Vector256<int> And(Vector256<int> a, Vector256<int> b) => a & b;
     [MethodImpl(Inline)] public static Vector256<int> ShiftLeft23(Vector256<int> value) => value << 23;
@@ -134,6 +136,7 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>, Vector512<int
     [MethodImpl(Inline)] public static Vector512<int> BroadcastInt(int value) => Vector512.Create(value);
     [MethodImpl(Inline)] public static Vector512<int> AddInt(Vector512<int> a, Vector512<int> b) => a + b;
     [MethodImpl(Inline)] public static Vector512<int> SubtractInt(Vector512<int> a, Vector512<int> b) => a - b;
+    [MethodImpl(Inline)] public static Vector512<int> MultiplyInt(Vector512<int> a, Vector512<int> b) => a * b;
     [MethodImpl(Inline)] public static Vector512<int> MaxInt(Vector512<int> a, Vector512<int> b) => Vector512.Max(a, b);
     [MethodImpl(Inline)] public static Vector512<int> And(Vector512<int> a, Vector512<int> b) => a & b;
     [MethodImpl(Inline)] public static Vector512<int> ShiftLeft23(Vector512<int> value) => value << 23;

@@ -26,19 +26,19 @@ internal static unsafe class PackKernel<L, F, I>
         for (int at = 0; at < channels * Lanes; at += L.Count) L.Store(q + at, L.Fma(L.Load(d + at), L.Load(x + at), L.Load(q + at)));
     }
 
-    /// <summary>y_i = sum_j w_ij p_j, scaled so that the largest lies in [1, 2); below the guard all become 0.</summary>
+    /// <summary>y_i = sum_j w_ij p_j, scaled so that the largest lies in [1, 2).</summary>
     /// <param name="w">Weights, [row, column, 16].</param>
     /// <param name="p">[column, 16]</param>
     /// <param name="y">Receives [row, 16].</param>
     /// <param name="scale">Receives the factors, [16].</param>
     /// <param name="e">Exponents, [16], added to.</param>
+    /// <param name="error">Error exponents, [16], raised as the sum is scaled up.</param>
     /// <param name="rows">Rows of a block.</param>
     /// <param name="columns">Columns of a block.</param>
     [MethodImpl(Hot)]
-    public static void Sum(float* w, float* p, float* y, float* scale, int* e, int rows, int columns)
+    public static void Sum(float* w, float* p, float* y, float* scale, int* e, int* error, int rows, int columns)
     {
         I mask = L.BroadcastInt(0x7f800000), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127);
-        F floor = L.Broadcast(SimdLimits.Guard);
         for (int lane = 0; lane < Lanes; lane += L.Count)
         {
             F max = default;
@@ -52,10 +52,12 @@ internal static unsafe class PackKernel<L, F, I>
                 max = L.Max(max, sum);
             }
             I bits = L.And(L.AsInt(max), mask);
-            F factor = L.WherePositive(L.Subtract(max, floor), L.AsFloat(L.SubtractInt(twice, bits)));
+            F factor = L.AsFloat(L.SubtractInt(twice, bits));
             for (int o = lane; o < rows * Lanes; o += Lanes) L.Store(y + o, L.Multiply(L.Load(y + o), factor));
             L.Store(scale + lane, factor);
-            L.StoreInt(e + lane, L.AddInt(L.LoadInt(e + lane), L.SubtractInt(L.ShiftRight23(bits), bias)));
+            I shift = L.SubtractInt(L.ShiftRight23(bits), bias);
+            L.StoreInt(e + lane, L.AddInt(L.LoadInt(e + lane), shift));
+            L.StoreInt(error + lane, L.SubtractInt(L.LoadInt(error + lane), shift));
         }
     }
 

@@ -23,14 +23,16 @@ internal static unsafe class PairKernel<L, F, I>
     /// <param name="y">Receives the units; may be a or b.</param>
     /// <param name="e">Receives the exponents; may be ea or eb.</param>
     /// <param name="scale">Receives the factors, or null.</param>
-    /// <param name="guard">Smallest maximum seen, in place.</param>
+    /// <param name="errorA">Error exponents of one region, or null.</param>
+    /// <param name="errorB">Error exponents of the other, or null.</param>
+    /// <param name="error">Receives the error exponents, or null; may be one of the two.</param>
     /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(Hot)]
-    public static void Forward(float* w, float* a, float* b, int* ea, int* eb, float* y, int* e, float* scale, float* guard, int lanes)
+    public static void Forward(
+        float* w, float* a, float* b, int* ea, int* eb, float* y, int* e, float* scale, int* errorA, int* errorB, int* error, int lanes)
     {
         int n = L.Count, two = 2 * lanes, three = 3 * lanes, four = 4 * lanes;
         I mask = L.BroadcastInt(0x7f800000), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127);
-        F floor = L.Broadcast(SimdLimits.Guard);
         for (int at = 0; at < lanes; at += n)
         {
             float* x = a + at, z = b + at;
@@ -64,16 +66,16 @@ internal static unsafe class PairKernel<L, F, I>
             s4 = L.Fma(L.Broadcast(w[384]), p4, s4);
             F max = L.Max(L.Max(L.Max(s0, s1), L.Max(s2, s3)), s4);
             I bits = L.And(L.AsInt(max), mask);
-            F factor = L.WherePositive(L.Subtract(max, floor), L.AsFloat(L.SubtractInt(twice, bits)));
+            F factor = L.AsFloat(L.SubtractInt(twice, bits));
             float* to = y + at;
             L.Store(to, L.Multiply(s0, factor));
             L.Store(to + lanes, L.Multiply(s1, factor));
             L.Store(to + two, L.Multiply(s2, factor));
             L.Store(to + three, L.Multiply(s3, factor));
             L.Store(to + four, L.Multiply(s4, factor));
-            I exponent = L.AddInt(L.LoadInt(ea + at), L.LoadInt(eb + at));
-            L.StoreInt(e + at, L.AddInt(exponent, L.SubtractInt(L.ShiftRight23(bits), bias)));
-            L.Store(guard + at, L.Min(L.Load(guard + at), max));
+            I shift = L.SubtractInt(L.ShiftRight23(bits), bias);
+            L.StoreInt(e + at, L.AddInt(L.AddInt(L.LoadInt(ea + at), L.LoadInt(eb + at)), shift));
+            if (error != null) L.StoreInt(error + at, L.SubtractInt(L.MaxInt(L.LoadInt(errorA + at), L.LoadInt(errorB + at)), shift));
             if (scale != null) L.Store(scale + at, factor);
         }
     }

@@ -80,32 +80,56 @@ internal static unsafe class RegionKernel<L, F, I>
         }
     }
 
+    /// <summary>y = max over sources of (error + exponent - highest exponent), for regions that are brought to one exponent.</summary>
+    [MethodImpl(Hot)]
+    public static void AlignErrors(int* error, int* e, int* highest, int* y, bool first, int lanes)
+    {
+        int n = L.Count;
+        for (int at = 0; at < lanes; at += n)
+        {
+            I own = L.AddInt(L.LoadInt(error + at), L.MaxInt(L.SubtractInt(L.LoadInt(e + at), L.LoadInt(highest + at)), L.BroadcastInt(-1000)));
+            L.StoreInt(y + at, first ? own : L.MaxInt(L.LoadInt(y + at), own));
+        }
+    }
+
     /// <summary>
-    /// Scales a region so that its largest channel lies in [1, 2), adds the power of two to the exponents, and lowers the
-    /// guard to the largest channel before scaling. A region below 2^-100 may have lost channels: it becomes 0.
+    /// Scales a region so that its largest channel lies in [1, 2), adds the power of two to the exponents and takes it from the
+    /// errors: what was lost below the float range weighs more beside a smaller largest channel.
     /// </summary>
+    /// <remarks>Where every channel stands far above the error, the error is a small relative one of each and stops growing.</remarks>
     /// <param name="y">Units, [channel, lane], in place.</param>
     /// <param name="channels">Number of channels.</param>
     /// <param name="e">Exponents, in place.</param>
+    /// <param name="error">Error exponents, in place, or null.</param>
     /// <param name="scale">Receives the factor, or null.</param>
-    /// <param name="guard">Smallest maximum seen, in place.</param>
     /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(Hot)]
-    public static void Renormalise(float* y, int channels, int* e, float* scale, float* guard, int lanes)
+    public static void Renormalise(float* y, int channels, int* e, int* error, float* scale, int lanes)
     {
         int n = L.Count, end = channels * lanes;
         I mask = L.BroadcastInt(ExponentBits), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127);
-        F floor = L.Broadcast(SimdLimits.Guard);
+        F small = L.Broadcast(SimdLimits.Visible);
         for (int at = 0; at < lanes; at += n)
         {
-            F max = L.Load(y + at);
-            for (int o = at + lanes; o < end; o += lanes) max = L.Max(max, L.Load(y + o));
+            F max = L.Load(y + at), min = max;
+            for (int o = at + lanes; o < end; o += lanes)
+            {
+                F unit = L.Load(y + o);
+                max = L.Max(max, unit);
+                min = L.Min(min, unit);
+            }
             I bits = L.And(L.AsInt(max), mask);
-            F factor = L.WherePositive(L.Subtract(max, floor), L.AsFloat(L.SubtractInt(twice, bits)));
+            F factor = L.AsFloat(L.SubtractInt(twice, bits));
             for (int o = at; o < end; o += lanes) L.Store(y + o, L.Multiply(L.Load(y + o), factor));
-            L.StoreInt(e + at, L.AddInt(L.LoadInt(e + at), L.SubtractInt(L.ShiftRight23(bits), bias)));
-            L.Store(guard + at, L.Min(L.Load(guard + at), max));
+            I shift = L.SubtractInt(L.ShiftRight23(bits), bias);
+            L.StoreInt(e + at, L.AddInt(L.LoadInt(e + at), shift));
             if (scale != null) L.Store(scale + at, factor);
+            if (error == null) continue;
+            I own = L.SubtractInt(L.LoadInt(error + at), shift);
+            // (error <= Settled) and (min >= Visible): both tests as positive numbers, so that one product of masks decides.
+            F settled = L.WherePositive(L.Subtract(L.Multiply(min, factor), small), L.WherePositive(L.ToFloat(L.SubtractInt(L.BroadcastInt(SimdLimits.Settled), own)), L.Broadcast(1f)));
+            I reset = L.Round(settled);
+            L.StoreInt(error + at, L.AddInt(own, L.MultiplyInt(reset, L.SubtractInt(L.BroadcastInt(SimdLimits.Lost), own))));
         }
     }
 
@@ -157,15 +181,16 @@ internal static unsafe class RegionKernel<L, F, I>
         }
     }
 
-    /// <summary>Units and exponents of a subtree by its state, from a table of 16 states.</summary>
-    /// <param name="table">[channel, state], then 16 exponents.</param>
+    /// <summary>Units, exponents and errors by state, from a table of 16 states.</summary>
+    /// <param name="table">[channel, state], then 16 exponents, then 16 errors.</param>
     /// <param name="channels">Number of channels.</param>
     /// <param name="states">State of each lane.</param>
     /// <param name="y">Receives the units.</param>
     /// <param name="e">Receives the exponents.</param>
+    /// <param name="error">Receives the errors, or null.</param>
     /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(Hot)]
-    public static void Lookup(float* table, int channels, byte* states, float* y, int* e, int lanes)
+    public static void Lookup(float* table, int channels, byte* states, float* y, int* e, int* error, int lanes)
     {
         int n = L.Count;
         for (int at = 0; at < lanes; at += n)
@@ -173,6 +198,7 @@ internal static unsafe class RegionKernel<L, F, I>
             I state = L.Widen(states + at);
             for (int k = 0; k < channels; k++) L.Store(y + k * lanes + at, L.Lookup(table + 16 * k, state));
             L.StoreInt(e + at, L.AsInt(L.Lookup(table + 16 * channels, state)));
+            if (error != null) L.StoreInt(error + at, L.AsInt(L.Lookup(table + 16 * (channels + 1), state)));
         }
     }
 
@@ -231,10 +257,24 @@ internal static unsafe class RegionKernel<L, F, I>
 }
 
 /// <summary>Where the scaled linear form hands over to log space.</summary>
+/// <remarks>
+/// Numbers below 2^-126 count as 0. Every region carries an exponent that bounds what may have been lost that way, relative to its
+/// largest channel: products take the larger of their factors' bounds, and scaling up by 2^k raises it by k. A sample whose bound
+/// at the root is not far below its likelihood is redone in log space.
+/// </remarks>
 internal static class SimdLimits
 {
-    /// <summary>A region whose largest channel is below 2^-100 before scaling may have lost channels.</summary>
-    public const float Guard = 7.8886091e-31f;
+    /// <summary>Error exponent of numbers that were just read: what lies below the float range is lost.</summary>
+    public const int Lost = -125;
+
+    /// <summary>A root whose lost part may exceed 2^-22 of it is redone.</summary>
+    public const double Tolerated = 2.4e-7;
+
+    /// <summary>Channels of at least 2^-30 stand far above an error of at most 2^<see cref="Settled"/>.</summary>
+    public const float Visible = 9.3e-10f;
+
+    /// <summary>See <see cref="Visible"/>.</summary>
+    public const int Settled = -60;
 
     /// <summary>A slope above 2^100 may overflow further down.</summary>
     public const float LargestSlope = 1.2676506e30f;

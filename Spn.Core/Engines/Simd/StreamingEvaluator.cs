@@ -1,0 +1,285 @@
+using System.Runtime.Intrinsics;
+using Spn.Core.Engines.Reference;
+using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>In which order an evaluation visits the regions, and what it keeps.</summary>
+public enum EvaluationSchedule
+{
+    /// <summary>Level by level, with the weights of the whole circuit made beforehand.</summary>
+    Level,
+
+    /// <summary>A region right after its children, with its weights made just before use and the children's values freed after it.</summary>
+    PostOrder,
+}
+
+/// <summary>Log-likelihoods in little memory, for circuits whose weights would not fit or do not pay to keep.</summary>
+/// <remarks>
+/// With the post-order schedule at most log2(n) + 1 regions of a binary tree over n variables (a power of two) are alive, and
+/// sixteen sectors of each shape: memory grows with log n beside the parameters. One thread, no downward pass.
+/// Source: Shih, Sadigh and Ermon 2021, Proposition 1 and Corollary 1.
+/// </remarks>
+public sealed class StreamingEvaluator : IDisposable
+{
+    private readonly Plan plan;
+    private readonly IStreamingCore core;
+
+    /// <summary>Prepares a circuit with its present parameters.</summary>
+    /// <param name="circuit">The circuit.</param>
+    /// <param name="schedule">Order and memory.</param>
+    public StreamingEvaluator(Circuit circuit, EvaluationSchedule schedule = EvaluationSchedule.PostOrder)
+    {
+        ArgumentNullException.ThrowIfNull(circuit);
+        plan = circuit.Plan;
+        bool postOrder = schedule == EvaluationSchedule.PostOrder;
+        core = SimdEngine.VectorLanes == 16
+            ? new StreamingCore<Lanes16, Vector512<float>, Vector512<int>>(plan, circuit.Parameters, postOrder)
+            : new StreamingCore<Lanes8, Vector256<float>, Vector256<int>>(plan, circuit.Parameters, postOrder);
+    }
+
+    /// <summary>Largest number of regions alive at a time in one component (replica); inputs are read on the fly and not counted.</summary>
+    public int LiveRegions => core.LiveRegions;
+
+    /// <summary>Bytes in use beside parameters and evidence: values, weights, scratch.</summary>
+    public long WorkspaceBytes => core.WorkspaceBytes;
+
+    /// <summary>log p(observed entries) of every sample, in nats; as <see cref="Circuit.LogLikelihood(Evidence)"/>.</summary>
+    /// <param name="evidence">The samples.</param>
+    /// <exception cref="EvidenceException">The evidence does not fit.</exception>
+    public double[] LogLikelihood(Evidence evidence)
+    {
+        plan.CheckEvidence(evidence);
+        var result = new double[evidence.Count * plan.Classes];
+        for (int first = 0; first < evidence.Count; first += StreamingLimits.TileRows)
+        {
+            int count = Math.Min(StreamingLimits.TileRows, evidence.Count - first);
+            core.Forward(evidence, [.. Enumerable.Range(first, count)], result.AsSpan(first * plan.Classes, count * plan.Classes));
+        }
+        return result;
+    }
+
+    /// <summary>Frees the memory.</summary>
+    public void Dispose() => core.Dispose();
+}
+
+internal static class StreamingLimits
+{
+    /// <summary>Samples that go through a circuit together: few enough to stay small, enough to share the cost of making weights.</summary>
+    public const int TileRows = 64;
+}
+
+internal interface IStreamingCore : IDisposable
+{
+    int LiveRegions { get; }
+
+    long WorkspaceBytes { get; }
+
+    void Forward(Evidence evidence, int[] rows, Span<double> logLikelihoods);
+}
+
+internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    private readonly Plan plan;
+    private readonly float[] parameters;
+    private readonly double[] inputValues;
+    private readonly bool postOrder;
+    private readonly WeightMakers<L, F, I> makers;
+    private readonly Stream[] streams;
+    private readonly Workspace workspace = new();
+    private readonly PackedEvidence packed;
+    private readonly RootMixture root;
+    private readonly NativeBuffer theta;
+    private readonly NativeBuffer weights;
+    private readonly NativeBuffer scratch;
+    private readonly NativeBuffer valueTable;
+    private readonly byte[] suspect = new byte[StreamingLimits.TileRows];
+    private LogSpacePass? logSpace;
+
+    /// <summary>A component with the groups of weights that its steps use, in order.</summary>
+    /// <param name="Bound">The component; its weights stand at the place of their shape.</param>
+    /// <param name="MadeBefore">For each step the group to make before it, or null.</param>
+    /// <param name="Target">Where that group goes.</param>
+    private sealed record Stream(BoundComponent Bound, WeightGroup?[] MadeBefore, int[] Target);
+
+    public StreamingCore(Plan plan, ReadOnlySpan<float> parameters, bool postOrder)
+    {
+        this.plan = plan;
+        this.parameters = parameters.ToArray();
+        this.postOrder = postOrder;
+        makers = new WeightMakers<L, F, I>(plan);
+        packed = new PackedEvidence(plan);
+        int inputs = plan.Tensors.Where(t => t.Start is ParameterStart.ByInputs).Sum(t => t.Count);
+        inputValues = Array.ConvertAll(this.parameters[..inputs], p => (double)p);
+        theta = new NativeBuffer((long)parameters.Length * sizeof(float));
+        parameters.CopyTo(new Span<float>(theta.Floats, parameters.Length));
+        scratch = new NativeBuffer((long)makers.ScratchFloats * sizeof(float));
+
+        var programOfBlock = new int[plan.Blocks.Count];
+        var placeOfBlock = new int[plan.Blocks.Count];
+        for (int p = 0; p < plan.Programs.Count; p++)
+            for (int i = 0; i < plan.Programs[p].Blocks.Count; i++) (programOfBlock[plan.Programs[p].Blocks[i]], placeOfBlock[plan.Programs[p].Blocks[i]]) = (p, i);
+
+        int rootBlock = plan.Regions.Block(plan.Regions.Root), rootFloats = plan.Blocks[rootBlock].Rows * plan.Blocks[rootBlock].Columns * WeightGroup.Lanes;
+        var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, rootFloats);
+        var shapes = new Dictionary<string, OpProgram>();
+        streams = [.. Component.Split(plan).Select(component =>
+        {
+            string shape = component.Signature(plan);
+            if (!shapes.TryGetValue(shape, out OpProgram? program))
+                shapes[shape] = program = new ProgramBuilder(plan, component, new ProgramOptions(postOrder, ReuseSlots: true, Tabulate: false), programOfBlock).Build();
+            return places.Bind(component, program);
+        })];
+        LiveRegions = streams.Max(s => s.Bound.Program.LiveRegions);
+        weights = new NativeBuffer((long)places.Floats * sizeof(float));
+        root = new RootMixture(plan, 0);
+        valueTable = new NativeBuffer(places.ValueTableFloats * sizeof(float));
+        MakeOtherWeights(programOfBlock);
+        Make(new WeightGroup(programOfBlock[rootBlock], plan.Blocks[rootBlock].Rows, plan.Blocks[rootBlock].Columns, [placeOfBlock[rootBlock]], 0), 0);
+        if (postOrder) return;
+        using FlushToZero flush = FlushToZero.Here();
+        foreach (Stream stream in streams)
+            for (int i = 0; i < stream.MadeBefore.Length; i++)
+                if (stream.MadeBefore[i] is { } group) Make(group, stream.Target[i]);
+    }
+
+    public int LiveRegions { get; }
+
+    public long WorkspaceBytes => workspace.Bytes + root.Bytes + weights.Bytes + scratch.Bytes + valueTable.Bytes;
+
+    public void Forward(Evidence evidence, int[] rows, Span<double> logLikelihoods)
+    {
+        using FlushToZero flush = FlushToZero.Here();
+        packed.Pack(evidence, rows);
+        root.Fit(rows.Length);
+        Array.Clear(suspect);
+        foreach (Stream stream in streams)
+        {
+            BoundComponent bound = stream.Bound;
+            OpProgram program = bound.Program;
+            workspace.Fit(program, packed.Stride, downward: false);
+            RunSource source = new()
+            {
+                Component = bound,
+                Weights = weights.Floats,
+                Codes = packed.Codes,
+                Reals = packed.Reals,
+                Hidden = packed.Hidden,
+                Stride = packed.Stride,
+                ValueTables = valueTable.Floats,
+                Parameters = inputValues,
+            };
+            for (int i = 0; i < program.Ops.Length; i++)
+            {
+                if (postOrder && stream.MadeBefore[i] is { } group) Make(group, stream.Target[i]);
+                Op op = program.Ops[i];
+                if (op.Kind == OpKind.Input && InputRunner<L, F, I>.HasTable(op.Family!))
+                {
+                    InputPlace input = bound.Inputs[op.Place];
+                    InputRunner<L, F, I>.MakeTable(op.Family!, inputValues.AsSpan(input.Offset, op.Family!.ParameterCount), valueTable.Floats);
+                }
+                OpRunner<L, F, I>.Forward(program, op, source, workspace, packed.Stride);
+            }
+            root.Keep(bound, workspace, 0, packed.Stride);
+        }
+        root.Forward(weights.Floats, rows.Length, WorkerPool.Of(1), logLikelihoods, suspect);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if (suspect[i] == 0) continue;
+            if (logSpace is null) (logSpace = new LogSpacePass(plan)).SetParameters(parameters);
+            logSpace.Upward(evidence, rows[i]);
+            logSpace.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
+        }
+    }
+
+    public void Dispose()
+    {
+        workspace.Dispose();
+        packed.Dispose();
+        root.Dispose();
+        foreach (NativeBuffer b in new[] { theta, weights, scratch, valueTable }) b.Dispose();
+    }
+
+    private void Make(WeightGroup group, int target)
+    {
+        if (makers.Serves(group.Program)) makers.Make([group], theta.Floats, weights.Floats + target, scratch.Floats);
+    }
+
+    /// <summary>Weights of programs without a fast maker are made once and kept.</summary>
+    private void MakeOtherWeights(int[] programOfBlock)
+    {
+        for (int p = 0; p < plan.Programs.Count; p++)
+        {
+            if (makers.Serves(p)) continue;
+            var plain = new double[plan.Blocks.Total];
+            plan.Programs[p].Forward(plan.Blocks, Array.ConvertAll(parameters, v => (double)v), plain);
+            int rootBlock = plan.Regions.Block(plan.Regions.Root);
+            if (programOfBlock[rootBlock] == p) Copy(rootBlock, 0);
+            foreach (Stream stream in streams)
+                for (int i = 0; i < stream.Bound.Blocks.Length; i++)
+                    if (programOfBlock[stream.Bound.Blocks[i]] == p) Copy(stream.Bound.Blocks[i], stream.Bound.Weights[i]);
+
+            void Copy(int block, int to)
+            {
+                (int rows, int columns, int offset) = plan.Blocks[block];
+                for (int e = 0; e < rows * columns; e++) weights.Floats[to + e * WeightGroup.Lanes] = (float)plain[offset + e];
+            }
+        }
+    }
+
+    /// <summary>Gives weights their places: with the post-order schedule one group of sixteen for each shape, made again and again.</summary>
+    private sealed class Places(Plan plan, int[] programOfBlock, int[] placeOfBlock, bool reuse, int start)
+    {
+        private readonly Dictionary<(int, int, int), int> ring = [];
+
+        public int Floats { get; private set; } = start;
+
+        public long ValueTableFloats { get; } = 16L * (1 + plan.InputOf.Max(f => f?.Components ?? 0));
+
+        public Stream Bind(Component component, OpProgram program)
+        {
+            var madeBefore = new WeightGroup?[program.Ops.Length];
+            var target = new int[program.Ops.Length];
+            var weightOf = new int[component.Sums.Length];
+            var open = new Dictionary<(int, int, int), (int Step, List<int> Members, int Target)>();
+            for (int i = 0; i < program.Ops.Length; i++)
+            {
+                if (program.Ops[i].Kind is OpKind.Input or OpKind.Product) continue;
+                int block = plan.Regions.Block(component.Sums[program.Ops[i].Place]);
+                (int rows, int columns, _) = plan.Blocks[block];
+                (int, int, int) key = (programOfBlock[block], rows, columns);
+                if (!open.TryGetValue(key, out var group) || group.Members.Count == WeightGroup.Lanes)
+                {
+                    Close(key);
+                    open[key] = group = (i, [], Place(key));
+                }
+                weightOf[program.Ops[i].Place] = group.Target + group.Members.Count;
+                group.Members.Add(placeOfBlock[block]);
+            }
+            foreach ((int, int, int) key in open.Keys.ToList()) Close(key);
+            return new Stream(new BoundComponent(plan, component, program, weightOf), madeBefore, target);
+
+            void Close((int, int, int) key)
+            {
+                if (!open.TryGetValue(key, out var group)) return;
+                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, [.. group.Members], 0);
+                target[group.Step] = group.Target;
+            }
+        }
+
+        /// <summary>Programs that run by their definition keep all their weights, since they cannot make a few.</summary>
+        private int Place((int Program, int Rows, int Columns) key)
+        {
+            bool again = reuse && plan.Programs[key.Program] is SoftmaxProgram or HyperProgram;
+            if (again && ring.TryGetValue(key, out int known)) return known;
+            int own = Floats;
+            Floats = checked(Floats + key.Rows * key.Columns * WeightGroup.Lanes);
+            if (again) ring[key] = own;
+            return own;
+        }
+    }
+}
