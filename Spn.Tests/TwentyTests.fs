@@ -21,7 +21,7 @@ let private inFolder work =
 let private options folder (more: string list) =
     [ "--datasets"; "digits"; "--steps"; "3"; "--out"; folder ] @ more
     |> Array.ofList
-    |> HyperSpnTwenty.parse
+    |> HyperSpnOptions.parse
 
 let private run options =
     use output = new StringWriter()
@@ -89,9 +89,9 @@ let private arguments =
     testList "options" [
         testCase "the digits stand in where there are no data" (fun () ->
             inFolder (fun folder ->
-                let parsed = HyperSpnTwenty.parse [| "--data"; folder |]
+                let parsed = HyperSpnOptions.parse [| "--data"; folder |]
                 Expect.equal [ for entry in parsed.DataSets -> entry.Name ] [ "digits" ] "built in"
-                Expect.hasLength (HyperSpnTwenty.jobs parsed) 6 "three settings of two models"))
+                Expect.hasLength (HyperSpnOptions.jobs parsed) 6 "three settings of two models"))
 
         testCase "seeds are a number or a list" (fun () ->
             let seeds text =
@@ -106,16 +106,16 @@ let private arguments =
                 options "out" [ "--models"; "hyper"; "--quick"; "--seeds"; "7,"; "--resume" ]
 
             let again =
-                (HyperSpnTwenty.command parsed).Substring(HyperSpnTwenty.Program.Length + 1).Split ' '
-                |> HyperSpnTwenty.parse
+                (HyperSpnOptions.command parsed).Substring(HyperSpnOptions.Program.Length + 1).Split ' '
+                |> HyperSpnOptions.parse
 
-            Expect.equal (HyperSpnTwenty.jobs again) (HyperSpnTwenty.jobs parsed) "the same trainings")
+            Expect.equal (HyperSpnOptions.jobs again) (HyperSpnOptions.jobs parsed) "the same trainings")
 
         testCase "a wrong name is refused with the nearest ones before anything runs" (fun () ->
             let wrong arguments (part: string) =
                 let error =
                     Expect.raises<ArgumentException>
-                        (fun () -> arguments |> Array.ofList |> HyperSpnTwenty.parse |> ignore)
+                        (fun () -> arguments |> Array.ofList |> HyperSpnOptions.parse |> ignore)
                         "it is refused"
 
                 Expect.stringContains error.Message part "the message helps"
@@ -130,7 +130,7 @@ let private arguments =
                 let error =
                     Expect.raises<FileNotFoundException>
                         (fun () ->
-                            HyperSpnTwenty.parse [| "--datasets"; "nltcs,digits,ad"; "--data"; folder |]
+                            HyperSpnOptions.parse [| "--datasets"; "nltcs,digits,ad"; "--data"; folder |]
                             |> ignore)
                         "there are no files"
 
@@ -187,15 +187,15 @@ let private running =
             ]
 
             Expect.equal
-                [ for best in HyperSpnReport.chosen results -> best.Job.Setting, best.Job.Seed ]
+                [ for best in HyperSpnTables.chosen results -> best.Job.Setting, best.Job.Seed ]
                 [ 10.0, 1L; 10.0, 2L ]
                 "h = 10 both times"
 
-            let row = (HyperSpnReport.table results).Rows |> List.exactlyOne
+            let row = (HyperSpnTables.table results).Rows |> List.exactlyOne
             Expect.contains row "-5.95 ± 0.07" "mean and deviation over seeds"
             Expect.contains row "+0.06" "difference to the paper's -6.01"
             Expect.contains row "released" "a full run is no shortened one"
-            Expect.stringContains (HyperSpnReport.verdict results).Value "1 of 1" "as good as the paper")
+            Expect.stringContains (HyperSpnTables.verdict results).Value "1 of 1" "as good as the paper")
 
         testCase "a run without --resume moves an earlier file aside" (fun () ->
             inFolder (fun folder ->

@@ -14,7 +14,7 @@ public static class FirstModel
         .WithWeights(WeightSpec.Hyper(embedding: 5, hidden: [20, 20]));
 
     /// <summary>Trains it and asks it two questions.</summary>
-    public static void Run(TextWriter output, int steps = 500)
+    public static void Run(TextWriter output, int steps = 1000)
     {
         DataSet digits = Digits.LoadBinary();
         using Circuit circuit = Circuit.Compile(Describe(digits.Variables));

@@ -1,0 +1,186 @@
+namespace Spn
+
+open System
+open System.IO
+open Spn.Core.Data
+
+/// <summary>What the experiment is to do.</summary>
+type TwentyOptions = {
+    /// <summary>The data sets, in order.</summary>
+    DataSets: DataEntry list
+    /// <summary>The models, in order.</summary>
+    Models: TwentyModel list
+    /// <summary>300 steps and one setting a model.</summary>
+    Quick: bool
+    /// <summary>Gradient steps; none takes the protocol's.</summary>
+    Steps: int option
+    /// <summary>Seeds, in order.</summary>
+    Seeds: int64 list
+    /// <summary>Number of threads.</summary>
+    Threads: int
+    /// <summary>Where data are looked up.</summary>
+    Data: DataFolder
+    /// <summary>The folder of the results.</summary>
+    Out: string
+    /// <summary>Keeps the rows of an earlier run.</summary>
+    Resume: bool
+    /// <summary>A Markdown page to write.</summary>
+    Markdown: string option
+}
+
+/// <summary>From a command line to the trainings of the experiment.</summary>
+[<RequireQualifiedAccess>]
+module HyperSpnOptions =
+
+    /// <summary>How the experiment is started.</summary>
+    [<Literal>]
+    let Program = "dotnet fsi scripts/hyperspn-twenty.fsx"
+
+    let private words (text: string) =
+        text.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
+        |> List.ofArray
+
+    let private group group =
+        DataCatalogue.Entries |> Seq.filter (fun e -> e.Group = group) |> List.ofSeq
+
+    let private dataSets (names: string) =
+        [
+            for name in words names do
+                match name.ToLowerInvariant() with
+                | "all" -> yield! group DataGroup.Twenty
+                | "amazon" -> yield! group DataGroup.Amazon
+                | _ -> DataCatalogue.Find name
+        ]
+        |> List.distinct
+
+    let private model (name: string) =
+        match name.ToLowerInvariant() with
+        | "hyper" -> TwentyModel.Hyper
+        | "decay" -> TwentyModel.Decay
+        | _ -> invalidArg "models" $"There is no model \"{name}\"; the models are hyper and decay."
+
+    let private seeds (text: string) =
+        let number (word: string) =
+            match Int64.TryParse word with
+            | true, value -> value
+            | _ -> invalidArg "seeds" $"\"{word}\" is no seed; give a number of seeds, or a list such as 1,5,9."
+
+        match words text with
+        | [ count ] when not (text.Contains ',') -> [ 1L .. number count ]
+        | list -> List.map number list |> List.distinct
+
+    let private atLeastOne name value =
+        if value < 1 then
+            invalidArg name $"{name} is {value}; it must be at least 1."
+
+        value
+
+    /// <summary>Reads options and looks whether all data are there.</summary>
+    /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
+    /// <exception cref="T:System.ArgumentException">A name or number is wrong.</exception>
+    /// <exception cref="T:System.IO.IOException">Data are missing.</exception>
+    let parse (arguments: string[]) : TwentyOptions =
+        let given = CommandLine.Parse<TwentyArguments>(Program, arguments)
+        let data = DataFolder.Find(given.TryGetResult TwentyArguments.Data |> Option.toObj)
+
+        let present entry =
+            DataCatalogue.IsPresent(entry, data.Path)
+
+        let nltcs = DataCatalogue.Find "nltcs"
+        let usual = if present nltcs then "nltcs" else "digits"
+
+        let options = {
+            DataSets = given.GetResult(TwentyArguments.Datasets, usual) |> dataSets
+            Models =
+                given.GetResult(TwentyArguments.Models, "hyper,decay")
+                |> words
+                |> List.map model
+                |> List.distinct
+            Quick = given.Contains TwentyArguments.Quick
+            Steps = given.TryGetResult TwentyArguments.Steps |> Option.map (atLeastOne "--steps")
+            Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> seeds
+            Threads =
+                given.GetResult(TwentyArguments.Threads, Environment.ProcessorCount)
+                |> atLeastOne "--threads"
+            Data = data
+            Out =
+                given.TryGetResult TwentyArguments.Out
+                |> Option.orElse (Option.ofObj (Environment.GetEnvironmentVariable "SPN_OUT"))
+                |> Option.defaultValue "out"
+            Resume = given.Contains TwentyArguments.Resume
+            Markdown = given.TryGetResult TwentyArguments.Markdown
+        }
+
+        if options.DataSets.IsEmpty || options.Models.IsEmpty || options.Seeds.IsEmpty then
+            invalidArg "options" "Name at least one data set, one model and one seed."
+
+        match options.DataSets |> List.filter (present >> not) |> List.map _.Name with
+        | [] -> options
+        | missing ->
+            let names = String.concat ", " missing
+
+            raise (
+                FileNotFoundException
+                    $"No files for {names} in the {data}. Name another folder with --data, or leave these data sets out."
+            )
+
+    /// <summary>The trainings of an experiment, in order.</summary>
+    let jobs (options: TwentyOptions) : TwentyJob list = [
+        for entry in options.DataSets do
+            let protocol = fst (HyperSpnProtocol.steps entry.Name)
+
+            for seed in options.Seeds do
+                for model in options.Models do
+                    for setting in
+                        (if options.Quick then
+                             [ HyperSpnProtocol.quickSetting model ]
+                         else
+                             HyperSpnProtocol.settings model) do
+                        {
+                            DataSet = entry.Name
+                            Model = model
+                            Setting = setting
+                            Seed = seed
+                            Steps =
+                                options.Steps
+                                |> Option.defaultValue (if options.Quick then min 300 protocol else protocol)
+                        }
+    ]
+
+    /// <summary>The command line that makes the same results on any machine.</summary>
+    let command (options: TwentyOptions) : string =
+        let list items = String.concat "," items
+
+        let names = options.DataSets |> List.map _.Name
+
+        // A whole group goes by its own name.
+        let shorten names (word, members: DataEntry list) =
+            let members = members |> List.map _.Name
+
+            if members |> List.forall (fun name -> List.contains name names) then
+                List.except members names @ [ word ]
+            else
+                names
+
+        let names =
+            [ "all", group DataGroup.Twenty; "amazon", group DataGroup.Amazon ]
+            |> List.fold shorten names
+            |> list
+
+        String.concat " " [
+            $"{Program} --datasets {names}"
+            if options.Models.Length < 2 then
+                $"--models {options.Models.Head.Name}"
+            if options.Quick then
+                "--quick"
+            match options.Steps with
+            | Some steps -> $"--steps {steps}"
+            | None -> ()
+            if options.Seeds <> [ 1L ] then
+                let seeds = list [ for seed in options.Seeds -> string seed ]
+
+                if options.Seeds.Length > 1 then
+                    $"--seeds {seeds}"
+                else
+                    $"--seeds {seeds},"
+        ]
