@@ -182,6 +182,30 @@ type DataArguments =
     interface IArgParserTemplate with
         member _.Usage = "known data sets, and which of them are there"
 
+/// <summary>Options of <c>spn bench</c>.</summary>
+[<RequireQualifiedAccess>]
+type BenchArguments =
+    /// <summary>Part of the name and metric of the figures wanted.</summary>
+    | [<MainCommand>] Filter of text: string
+    /// <summary>The data folder.</summary>
+    | Data of folder: string
+    /// <summary>Number of threads.</summary>
+    | Threads of count: int
+    /// <summary>A page with all figures.</summary>
+    | Markdown of file: string
+    /// <summary>Only trains, and prints the peak memory: what the command starts in a process of its own.</summary>
+    | [<CustomCommandLine "--peak-only"; Hidden>] PeakOnly
+
+    interface IArgParserTemplate with
+        member option.Usage =
+            match option with
+            | Filter _ -> "part of 'name metric' of the figures wanted, for example nltcs or \"ad step50\" (default: all)"
+            | Data _ ->
+                "data folder (default: the variable SPN_DATA, else data/ of the repository); rows are made up for absent sets"
+            | Threads _ -> "threads (default: one a processor)"
+            | Markdown _ -> "also write the figures to this file as a page"
+            | PeakOnly -> "print the peak memory of a training on ad"
+
 /// <summary>Commands of <c>spn</c>.</summary>
 [<RequireQualifiedAccess>]
 type SpnArguments =
@@ -193,6 +217,8 @@ type SpnArguments =
     | [<CliPrefix(CliPrefix.None)>] Info of ParseResults<InfoArguments>
     /// <summary>Looks at data.</summary>
     | [<CliPrefix(CliPrefix.None)>] Data of ParseResults<DataArguments>
+    /// <summary>Measures the engine.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Bench of ParseResults<BenchArguments>
     /// <summary>Prints the version.</summary>
     | Version
 
@@ -203,4 +229,5 @@ type SpnArguments =
             | Score _ -> "log-likelihood of samples under a model"
             | Info _ -> "what a model file holds"
             | Data _ -> "data sets"
+            | Bench _ -> "measure this machine and the engine"
             | Version -> "print the version"

@@ -61,6 +61,20 @@ type ScoreSettings = {
     Threads: int
 }
 
+/// <summary>What <c>spn bench</c> is to do.</summary>
+type BenchSettings = {
+    /// <summary>Part of "name metric" of the figures wanted; empty for all.</summary>
+    Filter: string
+    /// <summary>Data folder, or null to look for one.</summary>
+    Folder: string | null
+    /// <summary>Number of threads, 0 for one a processor.</summary>
+    Threads: int
+    /// <summary>File of the page with all figures, or null.</summary>
+    Markdown: string | null
+    /// <summary>Only train on ad and print the peak memory.</summary>
+    PeakOnly: bool
+}
+
 /// <summary>A command line of <c>spn</c>, understood.</summary>
 [<RequireQualifiedAccess>]
 type SpnCommand =
@@ -72,6 +86,8 @@ type SpnCommand =
     | Info of file: string
     /// <summary>Lists data sets; the folder may be null.</summary>
     | DataList of folder: (string | null)
+    /// <summary>Measures the engine.</summary>
+    | Bench of settings: BenchSettings
     /// <summary>Prints the version.</summary>
     | Version
 
@@ -147,5 +163,13 @@ type SpnCommand =
             match given.TryGetResult DataArguments.List with
             | Some given -> DataList(given.TryGetResult DataListArguments.Data |> Option.toObj)
             | None -> invalidArg "command" "Say what to do with data: spn data list."
+        | SpnArguments.Bench given :: _ ->
+            Bench {
+                Filter = given.GetResult(BenchArguments.Filter, "")
+                Folder = given.TryGetResult BenchArguments.Data |> Option.toObj
+                Threads = given.GetResult(BenchArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
+                Markdown = given.TryGetResult BenchArguments.Markdown |> Option.toObj
+                PeakOnly = given.Contains BenchArguments.PeakOnly
+            }
         | SpnArguments.Version :: _ -> Version
-        | [] -> invalidArg "command" "Name a command: fit, score, info or data (spn --help)."
+        | [] -> invalidArg "command" "Name a command: fit, score, info, bench or data (spn --help)."

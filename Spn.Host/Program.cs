@@ -30,6 +30,9 @@ public static class Program
                 case SpnCommand.DataList list:
                     DataListCommand.Run(list.folder, output);
                     break;
+                case SpnCommand.Bench bench:
+                    BenchCommand.Run(bench.settings, output, cancellation);
+                    break;
                 default:
                     output.WriteLine($"spn {Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)}");
                     break;
