@@ -191,8 +191,8 @@ internal sealed class ProgramBuilder
         List<int> sums = [], inputs = [];
         var key = new StringBuilder();
         Visit(top);
-        int offset = tables.Count == 0 ? 0 : tables[^1].End;
-        tables.Add(new TableShape(key.ToString(), [.. steps], [.. sums], [.. inputs], regions.Channels(top), offset));
+        int place = tables.Count == 0 ? 0 : tables[^1].End;
+        tables.Add(new TableShape(key.ToString(), [.. steps], [.. sums], [.. inputs], regions.Channels(top), place));
         return tables.Count - 1;
 
         // Depth first, so that the inputs below a step are neighbours and its states are a run of bits.
@@ -213,9 +213,8 @@ internal sealed class ProgramBuilder
                 columns = blocks[regions.Block(region)].Columns;
             }
             int variables = isInput ? 1 : sources.Sum(s => steps[s].Variables);
-            PackStep? last = steps.Count == 0 ? null : steps[^1];
-            steps.Add(new PackStep(sources, sum, input, regions.Channels(region), columns, variables,
-                last is { } l ? l.Offset + l.StateCount * l.Channels : 0, last is { } m ? m.States + m.StateCount : 0));
+            (int offset, int states, int products) = steps.Count == 0 ? (0, 0, 0) : steps[^1].End;
+            steps.Add(new PackStep(sources, sum, input, regions.Channels(region), columns, variables, offset, states, products));
             key.Append(CultureInfo.InvariantCulture, $"{string.Join(",", sources)}:{regions.Channels(region)}:{columns}:");
             if (isInput) key.Append(RuntimeHelpers.GetHashCode(regions.Input(region).Family));
             else key.Append(programOfBlock[regions.Block(region)]);

@@ -417,8 +417,7 @@ internal sealed unsafe class SimdSession<L, F, I> : ISession
     }
 
     /// <summary>Address of an input region's value table, or 0 for indicators.</summary>
-    private Func<int, nint> valueTable => field ??= region =>
-        valueTableOfRegion.TryGetValue(region, out int offset) && offset >= 0 ? (nint)(valueTables.Floats + offset) : 0;
+    private Func<int, nint> valueTable => field ??= inputParameters == 0 ? _ => 0 : region => (nint)(valueTables.Floats + valueTableOfRegion[region]);
 
     private Dictionary<int, int> valueTableOfRegion => field ??=
         components.SelectMany((c, i) => c.Inputs.Select((r, k) => (r, valueTableOf[i][k]))).ToDictionary(p => p.r, p => p.Item2);

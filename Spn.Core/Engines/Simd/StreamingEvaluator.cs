@@ -141,7 +141,10 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
         root = new RootMixture(plan, 0);
         valueTable = new NativeBuffer(places.ValueTableFloats * sizeof(float));
         MakeOtherWeights(programOfBlock);
-        Make(new WeightGroup(programOfBlock[rootBlock], plan.Blocks[rootBlock].Rows, plan.Blocks[rootBlock].Columns, [placeOfBlock[rootBlock]], 0), 0);
+        Make(new WeightGroup(programOfBlock[rootBlock], plan.Blocks[rootBlock].Rows, plan.Blocks[rootBlock].Columns, [placeOfBlock[rootBlock]], 0)
+        {
+            Places = WeightGroup.PlacesOf(plan.Programs[programOfBlock[rootBlock]], [placeOfBlock[rootBlock]]),
+        }, 0);
         if (postOrder) return;
         using FlushToZero flush = FlushToZero.Here();
         foreach (Stream stream in streams)
@@ -268,7 +271,8 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             void Close((int, int, int) key)
             {
                 if (!open.TryGetValue(key, out var group)) return;
-                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, [.. group.Members], 0);
+                int[] members = [.. group.Members];
+                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, members, 0) { Places = WeightGroup.PlacesOf(plan.Programs[key.Item1], members) };
                 target[group.Step] = group.Target;
             }
         }

@@ -26,9 +26,13 @@ internal sealed record StateTable(int Component, int Top, int[] Sums, int[] Inpu
 /// <param name="Variables">Number of binary variables below it: it has two to that power states.</param>
 /// <param name="Offset">First of its units, counted in vectors of 16 floats, [state, channel].</param>
 /// <param name="States">First of its states, counted in vectors of 16 floats.</param>
-internal readonly record struct PackStep(int[] Sources, int Sum, int Input, int Channels, int Columns, int Variables, int Offset, int States)
+/// <param name="Products">First of the products it mixes, counted in vectors of 16 floats, [state, column].</param>
+internal readonly record struct PackStep(int[] Sources, int Sum, int Input, int Channels, int Columns, int Variables, int Offset, int States, int Products)
 {
     public int StateCount => 1 << Variables;
+
+    /// <summary>First vector after its units, states and products.</summary>
+    public (int Offset, int States, int Products) End => (Offset + StateCount * Channels, States + StateCount, Products + StateCount * Columns);
 }
 
 /// <summary>Up to sixteen subtrees of one shape, evaluated side by side.</summary>
@@ -47,15 +51,14 @@ internal sealed unsafe class TablePacks<L, F, I>
     where I : struct
 {
     private const int Lanes = 16;
+    private const int MostStates = 16;
     private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
 
-    /// <summary>Floats of scratch that a pack needs: values, slopes and products of all states, scales, exponents, largest slopes.</summary>
+    /// <summary>Floats of scratch that a pack needs: values, slopes, products and their slopes, scales, exponents, errors, largest slopes.</summary>
     public static int ScratchFloats(TablePack pack)
     {
-        PackStep last = pack.Steps[^1];
-        int units = last.Offset + last.StateCount * last.Channels, states = last.States + last.StateCount;
-        int columns = pack.Steps.Max(s => s.Columns * s.StateCount);
-        return Lanes * (2 * units + 3 * states + columns + pack.Steps.Max(s => s.Columns) + 1);
+        (int units, int states, int products) = pack.Steps[^1].End;
+        return Lanes * (2 * units + 3 * states + 2 * products + 1 + 2 * MostStates);
     }
 
     private readonly ref struct Scratch
@@ -68,19 +71,20 @@ internal sealed unsafe class TablePacks<L, F, I>
         public readonly float* Products;
         public readonly float* Below;
         public readonly float* Largest;
+        public readonly int* Aside;
 
         public Scratch(TablePack pack, float* memory)
         {
-            PackStep last = pack.Steps[^1];
-            int units = (last.Offset + last.StateCount * last.Channels) * Lanes, states = (last.States + last.StateCount) * Lanes;
+            (int units, int states, int products) = pack.Steps[^1].End;
             Values = memory;
-            Slopes = Values + units;
-            Scales = Slopes + units;
-            Exponents = (int*)(Scales + states);
-            Errors = Exponents + states;
-            Products = Scales + 3 * states;
-            Below = Products + pack.Steps.Max(s => s.Columns * s.StateCount) * Lanes;
-            Largest = Below + pack.Steps.Max(s => s.Columns) * Lanes;
+            Slopes = Values + units * Lanes;
+            Scales = Slopes + units * Lanes;
+            Exponents = (int*)(Scales + states * Lanes);
+            Errors = Exponents + states * Lanes;
+            Products = Scales + 3 * states * Lanes;
+            Below = Products + products * Lanes;
+            Largest = Below + products * Lanes;
+            Aside = (int*)(Largest + Lanes);
         }
     }
 
@@ -100,12 +104,14 @@ internal sealed unsafe class TablePacks<L, F, I>
         int* exponents = scratch.Exponents + top.States * Lanes, errors = scratch.Errors + top.States * Lanes;
         for (int m = 0; m < pack.Members.Length; m++)
         {
-            float* to = tables + pack.Members[m].Offset;
+            float* to = tables + pack.Members[m].Offset, from = values + m;
+            for (int s = 0; s < top.StateCount; s++)
+                for (int k = 0; k < top.Channels; k++, from += Lanes) to[k * 16 + s] = *from;
+            int* toInt = (int*)to + top.Channels * 16;
             for (int s = 0; s < top.StateCount; s++)
             {
-                for (int k = 0; k < top.Channels; k++) to[k * 16 + s] = values[(s * top.Channels + k) * Lanes + m];
-                ((int*)to)[top.Channels * 16 + s] = exponents[s * Lanes + m];
-                ((int*)to)[(top.Channels + 1) * 16 + s] = errors[s * Lanes + m];
+                toInt[s] = exponents[s * Lanes + m];
+                toInt[16 + s] = errors[s * Lanes + m];
             }
         }
     }
@@ -129,20 +135,41 @@ internal sealed unsafe class TablePacks<L, F, I>
         bool[]? dropped = null;
         while (true)
         {
-            float* q = scratch.Slopes + top.Offset * Lanes;
-            for (int m = 0; m < Lanes; m++)
-                for (int s = 0; s < top.StateCount; s++)
-                    for (int k = 0; k < top.Channels; k++)
-                        q[(s * top.Channels + k) * Lanes + m] =
-                            m < pack.Members.Length && dropped?[m] != true ? slopes[pack.Members[m].Offset + k * 16 + s] : 0;
+            GatherSlopes(pack, slopes, dropped, scratch.Slopes + top.Offset * Lanes);
             new Span<float>(scratch.Largest, Lanes).Clear();
-            CarryDown(pack, weights, scratch);
+            CarryDown(pack, weights, inputs, scratch);
             if (dropped is not null || (dropped = Lost(scratch)) is null) break;
             for (int m = 0; m < pack.Members.Length; m++)
                 if (dropped[m])
                     for (int s = 0; s < top.StateCount; s++) lost(m, s);
         }
         Gather(pack, statistics, inputs, inputFlows, scratch);
+    }
+
+    /// <summary>Turns the members' slopes round: [channel, state] of each becomes [state, channel, member].</summary>
+    [MethodImpl(Hot)]
+    private static void GatherSlopes(TablePack pack, float* slopes, bool[]? dropped, float* q)
+    {
+        PackStep top = pack.Steps[^1];
+        float** from = stackalloc float*[Lanes];
+        for (int m = 0; m < Lanes; m++) from[m] = slopes + pack.Members[Math.Min(m, pack.Members.Length - 1)].Offset;
+        for (int k = 0; k < top.Channels; k++)
+            for (int s = 0; s < top.StateCount; s++)
+            {
+                float* to = q + (s * top.Channels + k) * Lanes;
+                int at = 16 * k + s;
+                for (int m = 0; m < Lanes; m += 4)
+                {
+                    to[m] = from[m][at];
+                    to[m + 1] = from[m + 1][at];
+                    to[m + 2] = from[m + 2][at];
+                    to[m + 3] = from[m + 3][at];
+                }
+            }
+        // Lanes without a member, or whose slopes left the range, count for nothing.
+        for (int m = 0; m < Lanes; m++)
+            if (m >= pack.Members.Length || dropped?[m] == true)
+                for (int i = 0; i < top.StateCount * top.Channels; i++) q[i * Lanes + m] = 0;
     }
 
     [MethodImpl(Hot)]
@@ -158,20 +185,45 @@ internal sealed unsafe class TablePacks<L, F, I>
                 new Span<int>(scratch.Errors + step.States * Lanes, 2 * Lanes).Fill(SimdLimits.Lost);
                 continue;
             }
-            float* w = weights + pack.Groups[step.Sum];
-            for (int s = 0; s < step.StateCount; s++)
-            {
-                float* p = Product(pack, step, s, scratch, scratch.Below);
-                int* own = e + s * Lanes;
-                int* error = scratch.Errors + (step.States + s) * Lanes;
-                AddExponents(pack, step, s, scratch, own, error);
-                PackKernel<L, F, I>.Sum(w, p, y + s * step.Channels * Lanes, scratch.Scales + (step.States + s) * Lanes, own, error, step.Channels, step.Columns);
-            }
+            float* p = Join(pack, step, scratch, e, scratch.Errors + step.States * Lanes);
+            PackKernel<L, F, I>.Sum(weights + pack.Groups[step.Sum], p, y, scratch.Scales + step.States * Lanes, e, scratch.Errors + step.States * Lanes,
+                step.StateCount, step.Channels, step.Columns);
         }
     }
 
+    /// <summary>The products that a sum mixes, [state, column, 16], with their exponents and errors.</summary>
     [MethodImpl(Hot)]
-    private static void CarryDown(TablePack pack, float* weights, in Scratch scratch)
+    private static float* Join(TablePack pack, PackStep step, in Scratch scratch, int* e, int* error)
+    {
+        PackStep first = pack.Steps[step.Sources[0]];
+        float* product = scratch.Values + first.Offset * Lanes, own = scratch.Products + step.Products * Lanes;
+        int states = first.StateCount;
+        new Span<int>(scratch.Exponents + first.States * Lanes, states * Lanes).CopyTo(new Span<int>(e, states * Lanes));
+        new Span<int>(scratch.Errors + first.States * Lanes, states * Lanes).CopyTo(new Span<int>(error, states * Lanes));
+        for (int t = 1; t < step.Sources.Length; t++)
+        {
+            PackStep next = pack.Steps[step.Sources[t]];
+            int size = states * step.Columns * Lanes;
+            // The factors so far stand at the start of the place that receives the longer product: they move aside first.
+            if (t > 1)
+            {
+                new Span<float>(own, size).CopyTo(new Span<float>(scratch.Below, size));
+                product = scratch.Below;
+            }
+            PackKernel<L, F, I>.Products(product, states, scratch.Values + next.Offset * Lanes, next.StateCount, own, step.Columns);
+            int* aside = scratch.Aside;
+            new Span<int>(e, states * Lanes).CopyTo(new Span<int>(aside, states * Lanes));
+            new Span<int>(error, states * Lanes).CopyTo(new Span<int>(aside + states * Lanes, states * Lanes));
+            PackKernel<L, F, I>.Exponents(aside, aside + states * Lanes, states, scratch.Exponents + next.States * Lanes, scratch.Errors + next.States * Lanes,
+                next.StateCount, e, error);
+            product = own;
+            states *= next.StateCount;
+        }
+        return product;
+    }
+
+    [MethodImpl(Hot)]
+    private static void CarryDown(TablePack pack, float* weights, Func<int, nint> inputs, in Scratch scratch)
     {
         PackStep top = pack.Steps[^1];
         new Span<float>(scratch.Slopes, top.Offset * Lanes).Clear();
@@ -179,30 +231,50 @@ internal sealed unsafe class TablePacks<L, F, I>
         {
             PackStep step = pack.Steps[i];
             if (step.Sum < 0) continue;
-            float* w = weights + pack.Groups[step.Sum];
-            for (int s = 0; s < step.StateCount; s++)
-            {
-                float* q = scratch.Slopes + (step.Offset + s * step.Channels) * Lanes;
-                PackKernel<L, F, I>.Slopes(w, q, scratch.Scales + (step.States + s) * Lanes, scratch.Below, scratch.Largest, step.Channels, step.Columns);
-                PassOn(pack, step, s, scratch);
-            }
+            PackStep below = pack.Steps[step.Sources[0]];
+            bool ends = below.Sum < 0 && step.Sources.Length == 1 && inputs(pack.Members[0].Inputs[below.Input]) == 0;
+            float* d = ends ? null : scratch.Below;
+            PackKernel<L, F, I>.Slopes(weights + pack.Groups[step.Sum], scratch.Slopes + step.Offset * Lanes, scratch.Scales + step.States * Lanes, d, scratch.Largest,
+                step.StateCount, step.Channels, step.Columns);
+            if (!ends) PassOn(pack, step, d, scratch);
         }
     }
 
-    /// <summary>Adds the slopes of a product, in Below, times the other factors to each factor.</summary>
-    private static void PassOn(TablePack pack, PackStep step, int state, in Scratch scratch)
+    /// <summary>Adds the slopes of a product times the other factors to each factor.</summary>
+    [MethodImpl(Hot)]
+    private static void PassOn(TablePack pack, PackStep step, float* d, in Scratch scratch)
+    {
+        PackStep a = pack.Steps[step.Sources[0]];
+        float* qa = scratch.Slopes + a.Offset * Lanes;
+        if (step.Sources.Length == 1)
+        {
+            RegionKernel<L, F, I>.Add(d, qa, step.StateCount * step.Columns * Lanes);
+            return;
+        }
+        if (step.Sources.Length == 2)
+        {
+            PackStep b = pack.Steps[step.Sources[1]];
+            PackKernel<L, F, I>.PassOn(d, scratch.Values + a.Offset * Lanes, qa, a.StateCount,
+                scratch.Values + b.Offset * Lanes, scratch.Slopes + b.Offset * Lanes, b.StateCount, step.Columns);
+            return;
+        }
+        float* spare = scratch.Products + step.Products * Lanes;
+        for (int state = 0; state < step.StateCount; state++, d += step.Columns * Lanes)
+            PassOnState(pack, step, state, d, spare, scratch);
+        // The products were overwritten and are needed once more.
+        Join(pack, step, scratch, scratch.Exponents + step.States * Lanes, scratch.Errors + step.States * Lanes);
+    }
+
+    /// <summary>One state of a product of three or more factors.</summary>
+    private static void PassOnState(TablePack pack, PackStep step, int state, float* d, float* spare, in Scratch scratch)
     {
         int shift = 0;
         for (int t = 0; t < step.Sources.Length; t++)
         {
             PackStep source = pack.Steps[step.Sources[t]];
             float* q = scratch.Slopes + (source.Offset + (state >> shift & (source.StateCount - 1)) * source.Channels) * Lanes;
-            float* factor = scratch.Below;
-            if (step.Sources.Length == 1)
-            {
-                for (int o = 0; o < step.Columns * Lanes; o++) q[o] += factor[o];
-                return;
-            }
+            shift += source.Variables;
+            float* factor = d;
             int otherShift = 0;
             for (int u = 0, left = step.Sources.Length - 1; u < step.Sources.Length; u++)
             {
@@ -213,11 +285,10 @@ internal sealed unsafe class TablePacks<L, F, I>
                 if (--left == 0) PackKernel<L, F, I>.MultiplyAdd(factor, x, q, step.Columns);
                 else
                 {
-                    PackKernel<L, F, I>.Multiply(factor, x, scratch.Products, step.Columns);
-                    factor = scratch.Products;
+                    PackKernel<L, F, I>.Multiply(factor, x, spare, step.Columns);
+                    factor = spare;
                 }
             }
-            shift += source.Variables;
         }
     }
 
@@ -232,10 +303,9 @@ internal sealed unsafe class TablePacks<L, F, I>
                 GatherInput(pack, step, inputs, inputFlows, scratch);
                 continue;
             }
-            float* products = scratch.Products;
-            if (step.Sources.Length == 1) products = scratch.Values + pack.Steps[step.Sources[0]].Offset * Lanes;
-            else
-                for (int s = 0; s < step.StateCount; s++) Product(pack, step, s, scratch, products + s * step.Columns * Lanes);
+            float* products = step.Sources.Length == 1
+                ? scratch.Values + pack.Steps[step.Sources[0]].Offset * Lanes
+                : scratch.Products + step.Products * Lanes;
             PackKernel<L, F, I>.AddStatistics(statistics + pack.Groups[step.Sum], q, products, step.StateCount, step.Channels, step.Columns);
         }
     }
@@ -254,45 +324,24 @@ internal sealed unsafe class TablePacks<L, F, I>
 
     private static void FillInput(TablePack pack, PackStep step, Func<int, nint> inputs, float* y, int* e)
     {
+        if (inputs(pack.Members[0].Inputs[step.Input]) == 0)
+        {
+            // Indicators: channel s is 1 in state s.
+            new Span<float>(y, 4 * Lanes).Clear();
+            new Span<float>(y, Lanes).Fill(1);
+            new Span<float>(y + 3 * Lanes, Lanes).Fill(1);
+            new Span<int>(e, 2 * Lanes).Clear();
+            return;
+        }
         for (int m = 0; m < Lanes; m++)
         {
             StateTable member = pack.Members[Math.Min(m, pack.Members.Length - 1)];
             var table = (float*)inputs(member.Inputs[step.Input]);
             for (int s = 0; s < 2; s++)
             {
-                for (int k = 0; k < step.Channels; k++) y[(s * step.Channels + k) * Lanes + m] = table == null ? (k == s ? 1 : 0) : table[16 * k + s];
-                e[s * Lanes + m] = table == null ? 0 : ((int*)table)[16 * step.Channels + s];
+                for (int k = 0; k < step.Channels; k++) y[(s * step.Channels + k) * Lanes + m] = table[16 * k + s];
+                e[s * Lanes + m] = ((int*)table)[16 * step.Channels + s];
             }
-        }
-    }
-
-    /// <summary>The product that a sum mixes in one state, [channel, 16].</summary>
-    [MethodImpl(Hot)]
-    private static float* Product(TablePack pack, PackStep step, int state, in Scratch scratch, float* to)
-    {
-        float* product = null;
-        foreach (int t in step.Sources)
-        {
-            ref readonly PackStep source = ref pack.Steps[t];
-            float* x = scratch.Values + (source.Offset + (state & (source.StateCount - 1)) * source.Channels) * Lanes;
-            state >>= source.Variables;
-            if (product != null) PackKernel<L, F, I>.Multiply(product, x, to, step.Columns);
-            product = product == null ? x : to;
-        }
-        return product;
-    }
-
-    private static void AddExponents(TablePack pack, PackStep step, int state, in Scratch scratch, int* to, int* error)
-    {
-        new Span<int>(to, Lanes).Clear();
-        new Span<int>(error, Lanes).Fill(SimdLimits.Lost);
-        foreach (int t in step.Sources)
-        {
-            ref readonly PackStep source = ref pack.Steps[t];
-            int from = (source.States + (state & (source.StateCount - 1))) * Lanes;
-            RegionKernel<L, F, I>.AddExponents(to, scratch.Exponents + from, to, Lanes);
-            RegionKernel<L, F, I>.MaxExponents(error, scratch.Errors + from, error, Lanes);
-            state >>= source.Variables;
         }
     }
 

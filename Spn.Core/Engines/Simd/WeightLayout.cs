@@ -12,7 +12,18 @@ internal sealed record WeightGroup(int Program, int Rows, int Columns, int[] Mem
 {
     public const int Lanes = 16;
 
+    /// <summary>For each lane where the parameters of its block start; lanes without a block repeat the last.</summary>
+    public int[] Places { get; init; } = [];
+
     public int Elements => Rows * Columns;
+
+    /// <summary>See <see cref="Places"/>.</summary>
+    public static int[] PlacesOf(WeightProgram program, int[] members) => program switch
+    {
+        SoftmaxProgram softmax => [.. Enumerable.Range(0, Lanes).Select(lane => softmax.Logits[members[Math.Min(lane, members.Length - 1)]])],
+        HyperProgram hyper => [.. Enumerable.Range(0, Lanes).Select(lane => hyper.Embeddings[members[Math.Min(lane, members.Length - 1)]])],
+        _ => [],
+    };
 }
 
 /// <summary>Consecutive groups of one shape, which one work item makes together.</summary>
@@ -51,7 +62,8 @@ internal sealed class WeightLayout
         void AddGroup(int[] blocks)
         {
             (int program, int rows, int columns) = Key(blocks[0]);
-            groups.Add(new WeightGroup(program, rows, columns, [.. blocks.Select(b => place[b])], next));
+            int[] members = [.. blocks.Select(b => place[b])];
+            groups.Add(new WeightGroup(program, rows, columns, members, next) { Places = WeightGroup.PlacesOf(plan.Programs[program], members) });
             for (int lane = 0; lane < blocks.Length; lane++) BlockOffset[blocks[lane]] = next + lane;
             next = checked(next + rows * columns * WeightGroup.Lanes);
         }

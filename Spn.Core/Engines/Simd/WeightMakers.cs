@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spn.Core.Engines.Simd.Kernels;
 using Spn.Core.Plans;
 
@@ -19,13 +20,14 @@ internal sealed unsafe class WeightMakers<L, F, I>
         int largestBlock = 1;
         for (int b = 0; b < plan.Blocks.Count; b++) largestBlock = Math.Max(largestBlock, plan.Blocks[b].Rows * plan.Blocks[b].Columns);
         widest = largestBlock;
-        int unitsOfNetwork = 0;
+        int unitsOfNetwork = 0, picked = 0;
         foreach (HyperProgram hyper in plan.Programs.OfType<HyperProgram>())
         {
             unitsOfNetwork = Math.Max(unitsOfNetwork, hyper.Widths.Sum() + 2 * hyper.Widths.Max());
+            picked = Math.Max(picked, 2 * hyper.Widths[^1] * (hyper.Widths[^2] + 1));
             NetworkParameters = Math.Max(NetworkParameters, NetworkEnd(hyper) - NetworkStart(hyper));
         }
-        ScratchFloats = (unitsOfNetwork + 2 * widest) * WeightGroup.Lanes;
+        ScratchFloats = (unitsOfNetwork + 2 * widest) * WeightGroup.Lanes + picked;
     }
 
     /// <summary>Floats of scratch for each group of a chunk.</summary>
@@ -95,24 +97,26 @@ internal sealed unsafe class WeightMakers<L, F, I>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GatherLogits(SoftmaxProgram softmax, WeightGroup group, float* parameters, float* x)
     {
         int stride = softmax.RowStride(group.Columns);
         for (int lane = 0; lane < WeightGroup.Lanes; lane++)
         {
-            float* from = parameters + softmax.Logits[group.Members[Math.Min(lane, group.Members.Length - 1)]];
+            float* from = parameters + group.Places[lane];
             float* to = x + lane;
             for (int i = 0; i < group.Rows; i++, from += stride)
                 for (int j = 0; j < group.Columns; j++, to += WeightGroup.Lanes) *to = from[j];
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScatterLogits(SoftmaxProgram softmax, WeightGroup group, float* g, float* gradient)
     {
         int stride = softmax.RowStride(group.Columns);
         for (int lane = 0; lane < group.Members.Length; lane++)
         {
-            float* to = gradient + softmax.Logits[group.Members[lane]];
+            float* to = gradient + group.Places[lane];
             float* from = g + lane;
             for (int i = 0; i < group.Rows; i++, to += stride)
                 for (int j = 0; j < group.Columns; j++, from += WeightGroup.Lanes) to[j] = *from;
@@ -120,6 +124,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
     }
 
     /// <summary>Runs the network for all sectors of the groups; only the outputs that their shape uses are made.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float*[] RunNetwork(HyperProgram hyper, ReadOnlySpan<WeightGroup> groups, float* parameters, float* scratch, int lanes)
     {
         var units = new float*[hyper.Widths.Count];
@@ -128,16 +133,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             units[layer] = scratch;
             scratch += hyper.Widths[layer] * lanes;
         }
-        int embedding = hyper.Widths[0];
-        ReadOnlySpan<int> places = hyper.Embeddings;
-        for (int g = 0; g < groups.Length; g++)
-            for (int lane = 0; lane < WeightGroup.Lanes; lane++)
-            {
-                int[] members = groups[g].Members;
-                float* from = parameters + places[members[Math.Min(lane, members.Length - 1)]];
-                float* to = units[0] + g * WeightGroup.Lanes + lane;
-                for (int i = 0; i < embedding; i++) to[i * lanes] = from[i];
-            }
+        GatherEmbeddings(groups, hyper.Widths[0], parameters, units[0], lanes);
         int last = hyper.Layers.Count - 1;
         for (int layer = 0; layer < last; layer++)
         {
@@ -146,23 +142,37 @@ internal sealed unsafe class WeightMakers<L, F, I>
             MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes);
             WeightKernel<L, F, I>.Bias(units[layer + 1], parameters + bias, outputs, relu: true, lanes);
         }
-        foreach ((int from, int to, int count) in UsedOutputs(hyper, groups[0]))
+        WeightGroup shape = groups[0];
+        (int lastMatrix, int lastBias) = hyper.Layers[last];
+        float* w = parameters + lastMatrix, own = parameters + lastBias;
+        if (shape.Columns != hyper.Columns)
         {
-            (int matrix, int bias) = hyper.Layers[last];
-            int inputs = hyper.Widths[last];
-            float* y = units[last + 1] + to * lanes;
-            MatrixKernel<L, F, I>.Multiply(parameters + matrix + from * inputs, inputs, 1, count, inputs, units[last], y, lanes);
-            WeightKernel<L, F, I>.Bias(y, parameters + bias + from, count, relu: false, lanes);
+            PickOutputs(hyper, shape, parameters, scratch);
+            w = scratch;
+            own = scratch + shape.Elements * hyper.Widths[last];
         }
+        MatrixKernel<L, F, I>.Multiply(w, hyper.Widths[last], 1, shape.Elements, hyper.Widths[last], units[last], units[last + 1], lanes);
+        WeightKernel<L, F, I>.Bias(units[last + 1], own, shape.Elements, relu: false, lanes);
         return units;
     }
 
-    /// <summary>Runs of network outputs that a shape uses: first output, place among the shape's elements, length.</summary>
-    private static (int From, int To, int Count)[] UsedOutputs(HyperProgram hyper, WeightGroup group) =>
-        group.Columns == hyper.Columns
-            ? [(0, 0, group.Elements)]
-            : [.. Enumerable.Range(0, group.Rows).Select(i => (i * hyper.Columns, i * group.Columns, group.Columns))];
+    /// <summary>Output e of a shape is output (e / columns) * network columns + e % columns of the network.</summary>
+    private static int OutputOf(HyperProgram hyper, WeightGroup shape, int element) => element / shape.Columns * hyper.Columns + element % shape.Columns;
 
+    /// <summary>Copies the last layer's rows and biases that a shape uses: a matrix of its own, then the biases.</summary>
+    private static void PickOutputs(HyperProgram hyper, WeightGroup shape, float* parameters, float* to)
+    {
+        (int matrix, int bias) = hyper.Layers[^1];
+        int width = hyper.Widths[^2];
+        for (int e = 0; e < shape.Elements; e++)
+        {
+            int output = OutputOf(hyper, shape, e);
+            new Span<float>(parameters + matrix + output * width, width).CopyTo(new Span<float>(to + e * width, width));
+            to[shape.Elements * width + e] = parameters[bias + output];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PullBackNetwork(
         HyperProgram hyper, ReadOnlySpan<WeightGroup> groups, float* parameters, float* w, float* d, float* gradient, float* network, float* scratch)
     {
@@ -181,18 +191,28 @@ internal sealed unsafe class WeightMakers<L, F, I>
 
         (int lastMatrix, int lastBias) = hyper.Layers[last];
         int width = hyper.Widths[last];
-        var used = UsedOutputs(hyper, first);
-        foreach ((int from, int to, int count) in used)
+        float* w3 = parameters + lastMatrix, toMatrix = network + lastMatrix - start, toBias = network + lastBias - start, picked = below + hyper.Widths.Max() * lanes;
+        bool picks = first.Columns != hyper.Columns;
+        if (picks)
         {
-            MatrixKernel<L, F, I>.AddOuter(network + lastMatrix - start + from * width, width, 1, count, width, logits + to * lanes, units[last], lanes);
-            WeightKernel<L, F, I>.AddSums(network + lastBias - start + from, logits + to * lanes, count, lanes);
+            // The gradient of the picked rows gathers behind them and is then put where it belongs.
+            int size3 = first.Elements * (width + 1);
+            PickOutputs(hyper, first, parameters, picked);
+            w3 = picked;
+            toMatrix = picked + size3;
+            toBias = toMatrix + first.Elements * width;
+            new Span<float>(toMatrix, size3).Clear();
         }
-        for (int run = 0; run < used.Length; run++)
-        {
-            float* target = run == 0 ? slopes : below;
-            MatrixKernel<L, F, I>.Multiply(parameters + lastMatrix + used[run].From * width, 1, width, width, used[run].Count, logits + used[run].To * lanes, target, lanes);
-            if (run > 0) RegionKernel<L, F, I>.Add(below, slopes, width * lanes);
-        }
+        MatrixKernel<L, F, I>.AddOuter(toMatrix, width, 1, first.Elements, width, logits, units[last], lanes);
+        WeightKernel<L, F, I>.AddSums(toBias, logits, first.Elements, lanes);
+        MatrixKernel<L, F, I>.Multiply(w3, 1, width, width, first.Elements, logits, slopes, lanes);
+        if (picks)
+            for (int e = 0; e < first.Elements; e++)
+            {
+                int output = OutputOf(hyper, first, e);
+                for (int i = 0; i < width; i++) network[lastMatrix - start + output * width + i] += toMatrix[e * width + i];
+                network[lastBias - start + output] += toBias[e];
+            }
         for (int layer = last - 1; layer >= 0; layer--)
         {
             (int matrix, int bias) = hyper.Layers[layer];
@@ -206,14 +226,31 @@ internal sealed unsafe class WeightMakers<L, F, I>
             below = swap;
         }
 
-        ReadOnlySpan<int> places = hyper.Embeddings;
+        ScatterEmbeddings(groups, hyper.Widths[0], slopes, gradient, lanes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void GatherEmbeddings(ReadOnlySpan<WeightGroup> groups, int length, float* parameters, float* x, int lanes)
+    {
         for (int g = 0; g < groups.Length; g++)
-            for (int lane = 0; lane < groups[g].Members.Length; lane++)
-            {
-                float* to = gradient + places[groups[g].Members[lane]];
-                float* from = slopes + g * WeightGroup.Lanes + lane;
-                for (int i = 0; i < hyper.Widths[0]; i++) to[i] = from[i * lanes];
-            }
+            fixed (int* places = groups[g].Places)
+                for (int lane = 0; lane < WeightGroup.Lanes; lane++)
+                {
+                    float* from = parameters + places[lane], to = x + g * WeightGroup.Lanes + lane;
+                    for (int i = 0; i < length; i++, to += lanes) *to = from[i];
+                }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScatterEmbeddings(ReadOnlySpan<WeightGroup> groups, int length, float* slopes, float* gradient, int lanes)
+    {
+        for (int g = 0; g < groups.Length; g++)
+            fixed (int* places = groups[g].Places)
+                for (int lane = 0; lane < groups[g].Members.Length; lane++)
+                {
+                    float* to = gradient + places[lane], from = slopes + g * WeightGroup.Lanes + lane;
+                    for (int i = 0; i < length; i++, from += lanes) to[i] = *from;
+                }
     }
 
     private static void ClearPadding(ReadOnlySpan<WeightGroup> groups, float* x, int elements, int lanes)
