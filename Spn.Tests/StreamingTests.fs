@@ -3,7 +3,7 @@ module Spn.Tests.StreamingTests
 
 open System
 open Spn.Core
-open Spn.Core.Engines.Simd
+open Spn.Core.Inference
 
 let private live n =
     use circuit = Circuit.Compile(HyperSpn.Released(n, replicas = 2))

@@ -13,6 +13,7 @@ let allTests =
         EngineTests.tests
         GoldenTests.tests
         StreamingTests.tests
+        ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
         ModelFileTests.tests

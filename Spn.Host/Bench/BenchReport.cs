@@ -5,6 +5,7 @@ using System.Text;
 using Spn.Core;
 using Spn.Core.Data;
 using Spn.Core.Engines.Simd;
+using Spn.Core.Inference;
 
 namespace Spn.Host.Bench;
 

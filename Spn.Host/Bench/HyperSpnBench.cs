@@ -3,6 +3,7 @@ using Spn.Core;
 using Spn.Core.Data;
 using Spn.Core.Engines;
 using Spn.Core.Engines.Simd;
+using Spn.Core.Inference;
 using Spn.Core.Training;
 
 namespace Spn.Host.Bench;

@@ -5,71 +5,14 @@ using Spn.Core.Plans;
 
 namespace Spn.Core.Engines.Simd;
 
-/// <summary>In which order an evaluation visits the regions, and what it keeps.</summary>
-public enum EvaluationSchedule
-{
-    /// <summary>Level by level, with the weights of the whole circuit made beforehand.</summary>
-    Level,
-
-    /// <summary>A region right after its children, with its weights made just before use and the children's values freed after it.</summary>
-    PostOrder,
-}
-
-/// <summary>Log-likelihoods in little memory, for circuits whose weights would not fit or do not pay to keep.</summary>
-/// <remarks>
-/// With the post-order schedule at most log2(n) + 1 regions of a binary tree over n variables (a power of two) are alive, and
-/// sixteen sectors of each shape: memory grows with log n beside the parameters. One thread, no downward pass.
-/// Source: Shih, Sadigh and Ermon 2021, Proposition 1 and Corollary 1.
-/// </remarks>
-public sealed class StreamingEvaluator : IDisposable
-{
-    private readonly Plan plan;
-    private readonly IStreamingCore core;
-
-    /// <summary>Prepares a circuit with its present parameters.</summary>
-    /// <param name="circuit">The circuit.</param>
-    /// <param name="schedule">Order and memory.</param>
-    public StreamingEvaluator(Circuit circuit, EvaluationSchedule schedule = EvaluationSchedule.PostOrder)
-    {
-        ArgumentNullException.ThrowIfNull(circuit);
-        plan = circuit.Plan;
-        bool postOrder = schedule == EvaluationSchedule.PostOrder;
-        core = SimdEngine.VectorLanes == 16
-            ? new StreamingCore<Lanes16, Vector512<float>, Vector512<int>>(plan, circuit.Parameters, postOrder)
-            : new StreamingCore<Lanes8, Vector256<float>, Vector256<int>>(plan, circuit.Parameters, postOrder);
-    }
-
-    /// <summary>Largest number of regions alive at a time in one component (replica); inputs are read on the fly and not counted.</summary>
-    public int LiveRegions => core.LiveRegions;
-
-    /// <summary>Bytes in use beside parameters and evidence: values, weights, scratch.</summary>
-    public long WorkspaceBytes => core.WorkspaceBytes;
-
-    /// <summary>log p(observed entries) of every sample, in nats; as <see cref="Circuit.LogLikelihood(Evidence)"/>.</summary>
-    /// <param name="evidence">The samples.</param>
-    /// <exception cref="EvidenceException">The evidence does not fit.</exception>
-    public double[] LogLikelihood(Evidence evidence)
-    {
-        plan.CheckEvidence(evidence);
-        var result = new double[evidence.Count * plan.Classes];
-        for (int first = 0; first < evidence.Count; first += StreamingLimits.TileRows)
-        {
-            int count = Math.Min(StreamingLimits.TileRows, evidence.Count - first);
-            core.Forward(evidence, [.. Enumerable.Range(first, count)], result.AsSpan(first * plan.Classes, count * plan.Classes));
-        }
-        return result;
-    }
-
-    /// <summary>Frees the memory.</summary>
-    public void Dispose() => core.Dispose();
-}
-
+/// <summary>Sizes of evaluations in little memory.</summary>
 internal static class StreamingLimits
 {
     /// <summary>Samples that go through a circuit together: few enough to stay small, enough to share the cost of making weights.</summary>
     public const int TileRows = 64;
 }
 
+/// <summary>What <see cref="Inference.StreamingEvaluator"/> runs, for any vector width.</summary>
 internal interface IStreamingCore : IDisposable
 {
     int LiveRegions { get; }
@@ -77,6 +20,11 @@ internal interface IStreamingCore : IDisposable
     long WorkspaceBytes { get; }
 
     void Forward(Evidence evidence, int[] rows, Span<double> logLikelihoods);
+
+    /// <summary>A core of this machine's vector width.</summary>
+    static IStreamingCore For(Plan plan, ReadOnlySpan<float> parameters, bool postOrder) => SimdEngine.VectorLanes == 16
+        ? new StreamingCore<Lanes16, Vector512<float>, Vector512<int>>(plan, parameters, postOrder)
+        : new StreamingCore<Lanes8, Vector256<float>, Vector256<int>>(plan, parameters, postOrder);
 }
 
 internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
