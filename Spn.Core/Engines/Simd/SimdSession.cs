@@ -302,7 +302,9 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward));
         int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
         int tiles = (rows + most - 1) / most;
-        return ((rows + tiles - 1) / tiles + 31) / 32 * 32;
+        int lanes = ((rows + tiles - 1) / tiles + 31) / 32 * 32;
+        // Rows of a region a power of two apart would fall on the same cache sets.
+        return lanes >= 256 && lanes % 64 == 0 ? lanes / 2 / 32 * 32 + 32 : lanes;
     }
 
     private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, packed.Stride);

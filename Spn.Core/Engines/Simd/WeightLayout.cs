@@ -34,7 +34,8 @@ internal readonly record struct WeightChunk(int First, int Count);
 /// <summary>Where the engine keeps each weight: interleaved by sixteen, so that making weights and softmax need no transposition.</summary>
 internal sealed class WeightLayout
 {
-    public const int ChunkGroups = 32;
+    /// <summary>Groups made together; odd, so that neighbouring rows of a chunk do not fall on the same cache sets.</summary>
+    public const int ChunkGroups = 31;
 
     /// <summary>Places all blocks: first groups that are asked for, then the rest in the order of the plan.</summary>
     /// <param name="plan">The plan.</param>
