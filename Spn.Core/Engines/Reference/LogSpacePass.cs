@@ -92,6 +92,25 @@ internal sealed class LogSpacePass
         }
     }
 
+    /// <summary>A whole downward pass for the row of the upward pass, from the root.</summary>
+    /// <param name="evidence">The batch of the upward pass.</param>
+    /// <param name="row">The row of the upward pass.</param>
+    /// <param name="seeds">Factor of each class's log-likelihood, or empty for 1; a class that is impossible is left out.</param>
+    /// <param name="byWeights">Derivatives by the weights, added.</param>
+    /// <param name="byParameters">Derivatives by the inputs' parameters, added.</param>
+    public void DownwardFromRoot(Evidence evidence, int row, ReadOnlySpan<double> seeds, Span<double> byWeights, Span<double> byParameters)
+    {
+        int root = plan.Regions.Root;
+        for (int c = 0; c < plan.Classes; c++)
+        {
+            double seed = seeds.IsEmpty ? 1 : seeds[c];
+            if (seed == 0 || double.IsNegativeInfinity(Values(root)[c])) continue;
+            ClearSlopes();
+            Seed(root, c, -Values(root)[c]);
+            Downward(evidence, row, root, seed, byWeights, byParameters);
+        }
+    }
+
     /// <summary>Starts a downward pass with no slope anywhere.</summary>
     public void ClearSlopes() => Array.Fill(slope, double.NegativeInfinity);
 

@@ -40,18 +40,10 @@ internal sealed class ReferenceSession(Plan plan) : ISession
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
     {
-        int root = plan.Regions.Root;
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Upward(evidence!, rows[i]);
-            for (int c = 0; c < plan.Classes; c++)
-            {
-                double seed = seeds.IsEmpty ? 1 : seeds[i * plan.Classes + c];
-                if (seed == 0 || double.IsNegativeInfinity(pass.Values(root)[c])) continue;
-                pass.ClearSlopes();
-                pass.Seed(root, c, -pass.Values(root)[c]);
-                pass.Downward(evidence!, rows[i], root, seed, byWeights, byParameters);
-            }
+            pass.DownwardFromRoot(evidence!, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, byParameters);
         }
     }
 

@@ -46,19 +46,11 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         byWeights ??= new double[plan.Blocks.Total];
         byParameters ??= new double[plan.ParameterCount];
         logSpaceUsed = true;
-        int top = plan.Regions.Root;
         for (int i = 0; i < rowCount; i++)
         {
             if (suspect[i] == 0) continue;
             pass.Upward(evidence, rows[i]);
-            for (int c = 0; c < plan.Classes; c++)
-            {
-                double seed = seeds.IsEmpty ? 1 : seeds[i * plan.Classes + c];
-                if (seed == 0 || double.IsNegativeInfinity(pass.Values(top)[c])) continue;
-                pass.ClearSlopes();
-                pass.Seed(top, c, -pass.Values(top)[c]);
-                pass.Downward(evidence, rows[i], top, seed, byWeights, byParameters);
-            }
+            pass.DownwardFromRoot(evidence, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, byParameters);
         }
         foreach (LostSlope slope in lost.OrderBy(l => (l.Component, l.Table, l.Lane)))
         {
