@@ -131,7 +131,11 @@ public sealed class Circuit : IDisposable
     public double AverageLogLikelihood(Evidence evidence) => LogLikelihood(evidence).Average();
 
     /// <summary>A fresh session of this circuit's engine, for a caller that keeps it: training, benchmarks.</summary>
-    internal ISession NewSession() => engine.Bind(Plan);
+    internal ISession NewSession()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return engine.Bind(Plan);
+    }
 
     private void Use(Action<ISession> work)
     {

@@ -31,7 +31,7 @@ public static class Program
                     DataListCommand.Run(list.folder, output);
                     break;
                 case SpnCommand.Bench bench:
-                    BenchCommand.Run(bench.settings, output, cancellation);
+                    BenchCommand.Run(bench.settings, output, error, cancellation);
                     break;
                 default:
                     output.WriteLine($"spn {Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)}");

@@ -46,7 +46,7 @@ let tests =
             let regions = ValueList<RegionSpec>(Seq.append (HandBuiltRegions(3).Leaf(0).Leaf(1).Regions) [ RegionSpec(ValueList<int>([ 0; 1; 2 ]), ValueList<ValueList<int>>([ ValueList<int>([ 0; 1 ]) ])) ])
             finding "scope not covered" (CircuitSpec.Over(HandBuiltRegions(3, regions)).IndicatorInput().HadamardProduct().RootSum()) |> ignore)
         testCase "unequal channels under a Hadamard product are refused with the way out" (fun () ->
-            let spec = CircuitSpec.Over(EngineTests.chain 3).IndicatorInput().HadamardProduct().SumPerRegion(5).RootSum()
+            let spec = CircuitSpec.Over(Generators.chain 3).IndicatorInput().HadamardProduct().SumPerRegion(5).RootSum()
             let f = finding "channels differ" spec
             Expect.stringContains f.Advice "Product.Kronecker" "advice")
         testTheory "lists of layers that make no recipe are refused" [
@@ -58,6 +58,9 @@ let tests =
             "no variables", layered (BinaryTrees(0, 1, 1L))
             "no replicas", layered (BinaryTrees(2, 0, 1L))
             "weights missing", simple.WithWeights(WeightSpec.Fixed [ 0.5; 0.5 ])
+            "weights do not add to 1", CircuitSpec.Over(BinaryTrees(1, 1, 1L)).IndicatorInput().RootSum().WithWeights(WeightSpec.Fixed [ 2.0; 3.0 ])
+            "no such variable", layered (HandBuiltRegions(3, ValueList<RegionSpec>([ RegionSpec(ValueList<int>([ 0; 5 ]), ValueList<ValueList<int>>([])) ])))
+            "empty partition", layered (HandBuiltRegions(2, ValueList<RegionSpec>([ RegionSpec(ValueList<int>([ 0; 1 ]), ValueList<ValueList<int>>([ ValueList<int>([]) ])) ])))
         ] (fun (property, spec) -> finding property spec |> ignore)
         testCase "an explicit channel table joins the channels that it names" (fun () ->
             let spec = CircuitSpec.Over(BinaryTrees(2, 1, 1L, Orders = ValueList<ValueList<int>>([ ValueList<int>([ 0; 1 ]) ]))).IndicatorInput().ChannelTableProduct([| 0; 1 |], [| 1; 0 |]).RootSum().WithWeights(WeightSpec.Uniform())
@@ -86,6 +89,16 @@ let tests =
                 use circuit = Circuit.Compile(layered (BinaryTrees(n, 2, int64 seed)), seed = int64 seed)
                 let states = Evidence.From(Array.init (n <<< n) (fun i -> float32 (i / n >>> (i % n) &&& 1)), n)
                 Expect.floatClose Accuracy.medium (circuit.LogLikelihood states |> Array.sumBy exp) 1.0 $"seed {seed}")
+        testCase "fixed weights of two layers may be equal" (fun () ->
+            let half = WeightSpec.Fixed [ 0.5; 0.5 ]
+            let spec = CircuitSpec.Over(BinaryTrees(1, 2, 1L)).IndicatorInput().With(RootSpec(1, true, Weights = WeightSpec.Fixed [ 0.5; 0.5; 0.5; 0.5 ], MixtureWeights = half))
+            use circuit = Circuit.Compile spec
+            Expect.floatsClose Accuracy.medium (circuit.LogLikelihood(Evidence.From([| 0f; 1f |], 1))) [ log 0.5; log 0.5 ] "a fair coin")
+        testCase "one layer value may stand in two places" (fun () ->
+            let sum = SumSpec 2
+            let spec = CircuitSpec.Over(BinaryTrees(4, 1, 1L)).IndicatorInput().With(sum).HadamardProduct().With(sum).RootSum()
+            let plan = Lowerer.Lower spec
+            Expect.isTrue (Seq.init plan.Regions.Count plan.Regions.Layer |> Seq.contains 3) "the second sum has regions of its own")
         testCase "tied weights serve all replicas" (fun () ->
             let free = Lowerer.Lower simple
             let tied = Lowerer.Lower(simple.WithWeights(WeightSpec.Tied(WeightSpec.Free())))

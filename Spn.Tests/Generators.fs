@@ -42,6 +42,8 @@ let weights: (string * WeightSpec) list = [
 let products channels : (string * ProductSpec) list = [
     "hadamard", HadamardProduct()
     "kronecker", KroneckerProduct()
+    // Two children: every channel beside its neighbour; the pairs are drawn where a structure is binary.
+    "table", ChannelTableProduct(values [ for o in 0 .. channels - 1 -> values [ o; (o + 1) % channels ] ])
 ]
 
 let private pick (random: Random) (items: 'a list) = items[random.Next items.Length]
@@ -50,14 +52,31 @@ let private pick (random: Random) (items: 'a list) = items[random.Next items.Len
 let diamond =
     HandBuiltRegions(4).Leaf(0).Leaf(1).Leaf(2).Leaf(3).Join([| 0; 1 |]).Join([| 2; 3 |]).Join([| 0; 2 |]).Join([| 1; 3 |]).Join([| 4; 5 |], [| 6; 7 |])
 
+/// A leaf of twelve variables beside a tree: wide products are taken in pieces.
+let wideLeaf = HandBuiltRegions(14).Leaf([| 0..11 |]).Leaf(12).Leaf(13).Join([| 0; 1; 2 |])
+
+/// (((x0 x1) x2) x3) ...
+let chain variables =
+    let mutable graph = HandBuiltRegions(variables).Leaf(0)
+    let mutable top = 0
+
+    for v in 1 .. variables - 1 do
+        graph <- graph.Leaf(v)
+        graph <- graph.Join([| top; graph.Regions.Count - 1 |])
+        top <- graph.Regions.Count - 1
+
+    graph
+
 /// Leaves of two variables, three children, and a partition that reuses a region.
 let wide =
     HandBuiltRegions(5).Leaf(0, 1).Leaf(2).Leaf(3, 4).Leaf(0).Leaf(1).Join([| 0; 1; 2 |], [| 3; 4; 1; 2 |])
 
 let structure (random: Random) : StructureSpec =
-    match random.Next 6 with
+    match random.Next 8 with
     | 0 -> diamond
     | 1 -> wide
+    | 2 -> wideLeaf
+    | 3 -> chain (random.Next(2, 25))
     | _ -> BinaryTrees(random.Next(1, 12), random.Next(1, 4), int64 (random.Next()))
 
 /// A random small circuit, with the names of what it is made of.
@@ -65,19 +84,33 @@ let spec seed : string * CircuitSpec =
     let random = Random(seed: int)
     let channels = random.Next(1, 7)
     let structure = structure random
+    let isBinary = structure :? BinaryTrees |> not && structure <> wide && structure <> wideLeaf
     let inputName, input = pick random (inputs channels)
     let channels = input.Components
-    let productName, product = pick random (products channels)
+    let productName, product = products channels |> List.filter (fun (name, _) -> name <> "table" || isBinary) |> pick random
     let weightName, weight = pick random weights
     let shared = random.Next 3 = 0
     let sum = SumSpec(channels, shared)
-    let root = RootSpec(random.Next(1, 4), random.Next 2 = 0)
+    let root =
+        RootSpec(
+            random.Next(1, 4),
+            random.Next 2 = 0,
+            MixtureWeights = (if random.Next 4 = 0 then WeightSpec.Uniform() :> WeightSpec else WeightSpec.Free())
+        )
+
+    let weight: WeightSpec =
+        if structure :? BinaryTrees && random.Next 4 = 0 then
+            if random.Next 2 = 0 then WeightSpec.Free(deadEntries = true) else WeightSpec.Hyper(3, [ 5 ], deadEntries = true)
+        else
+            weight
 
     let layers: LayerSpec list = [
         input
         if productName <> "kronecker" && random.Next 3 > 0 then
             sum
             product
+            if random.Next 3 = 0 then
+                SumSpec(channels, Weights = WeightSpec.Hyper(2, [ 3 ]))
         else
             product
             sum

@@ -77,6 +77,13 @@ let tests =
             let report = circuit.Fit(digits.Value.Train, digits.Value.Valid, GradientOptions(Steps = 100000, BatchSize = 100, EvaluationPeriod = Nullable 10), progress = progress, cancellation = source.Token)
             Expect.equal report.End TrainingEnd.Cancelled "end"
             Expect.isTrue (abs (circuit.AverageLogLikelihood digits.Value.Valid - report.BestValid.Value) < 1e-6) "best parameters")
+        testCase "a training that diverges keeps the best parameters" (fun () ->
+            let train = Evidence.From(Array.zeroCreate<float32> 40, 2)
+            use circuit = Circuit.Compile(CircuitSpec.Over(BinaryTrees(2, 1, 1L)).GaussianInput(1, [ 0.0 ]).HadamardProduct().RootSum())
+            let report = circuit.Fit(train, train, GradientOptions(Optimiser = Optimiser.Sgd, LearningRate = 1.0, Steps = 4000, BatchSize = 20, EvaluationPeriod = Nullable 1))
+            Expect.equal report.End TrainingEnd.Diverged "end"
+            Expect.isTrue (circuit.Parameters.ToArray() |> Array.forall Single.IsFinite) "finite parameters"
+            Expect.isTrue (abs (circuit.AverageLogLikelihood train - report.BestValid.Value) <= 1e-5 * abs report.BestValid.Value) "the best ones")
         testCase "progress tells throughput and time left" (fun () ->
             use circuit = small ()
             let reports = ResizeArray<TrainingProgress>()

@@ -14,7 +14,6 @@ public static class HyperSpn
         Tree(variables, channels, replicas, seed).WithWeights(WeightSpec.Hyper(channels, [20, h], deadEntries: true));
 
     /// <summary>The HyperSPN as the paper's text describes it: embeddings of length h, two hidden layers of width 20.</summary>
-    /// <inheritdoc cref="Released"/>
     /// <param name="variables">Number n of binary variables.</param>
     /// <param name="h">Length of an embedding; the paper tries 5, 10 and 20.</param>
     /// <param name="channels">Channels k of a region.</param>
@@ -24,7 +23,6 @@ public static class HyperSpn
         Tree(variables, channels, replicas, seed).WithWeights(WeightSpec.Hyper(h, [20, 20]));
 
     /// <summary>The plain SPN of the same structure that the paper trains with weight decay, in the released layout of 2 n r k^2 + r parameters.</summary>
-    /// <inheritdoc cref="Released"/>
     /// <param name="variables">Number n of binary variables.</param>
     /// <param name="channels">Channels k of a region.</param>
     /// <param name="replicas">Number r of replicas.</param>

@@ -8,6 +8,9 @@ public interface IEngine
     /// <summary>Short name for summaries.</summary>
     string Name { get; }
 
+    /// <summary>Number of threads that it keeps busy.</summary>
+    int Threads { get; }
+
     /// <summary>Prepares a plan for running; the session is used by one caller at a time.</summary>
     ISession Bind(Plan plan);
 }

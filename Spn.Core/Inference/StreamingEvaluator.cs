@@ -16,13 +16,15 @@ public enum EvaluationSchedule
 /// <summary>Log-likelihoods in little memory, for circuits whose weights would not fit or do not pay to keep.</summary>
 /// <remarks>
 /// With the post-order schedule at most log2(n) + 1 regions of a binary tree over n variables (a power of two) are alive, and
-/// sixteen sectors of each shape: memory grows with log n beside the parameters. One thread, no downward pass.
+/// sixteen sectors of each shape: values and weights grow with log n, beside the parameters and the list of steps. One caller at a
+/// time, one thread, no downward pass. A sample that leaves the float range is redone in log space with all weights at hand.
 /// Source: Shih, Sadigh and Ermon 2021, Proposition 1 and Corollary 1.
 /// </remarks>
 public sealed class StreamingEvaluator : IDisposable
 {
     private readonly Plan plan;
     private readonly IStreamingCore core;
+    private bool disposed;
 
     /// <summary>Prepares a circuit with its present parameters.</summary>
     /// <param name="circuit">The circuit.</param>
@@ -38,7 +40,7 @@ public sealed class StreamingEvaluator : IDisposable
     /// <summary>Largest number of regions alive at a time in one component (replica); inputs are read on the fly and not counted.</summary>
     public int LiveRegions => core.LiveRegions;
 
-    /// <summary>Bytes in use beside parameters and evidence: values, weights, scratch.</summary>
+    /// <summary>Bytes in use beside parameters, evidence and the list of steps: values, weights, scratch.</summary>
     public long WorkspaceBytes => core.WorkspaceBytes;
 
     /// <summary>log p(observed entries) of every sample, in nats; as <see cref="Circuit.LogLikelihood(Evidence)"/>.</summary>
@@ -46,6 +48,7 @@ public sealed class StreamingEvaluator : IDisposable
     /// <exception cref="EvidenceException">The evidence does not fit.</exception>
     public double[] LogLikelihood(Evidence evidence)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         plan.CheckEvidence(evidence);
         var result = new double[evidence.Count * plan.Classes];
         for (int first = 0; first < evidence.Count; first += StreamingLimits.TileRows)
@@ -57,5 +60,9 @@ public sealed class StreamingEvaluator : IDisposable
     }
 
     /// <summary>Frees the memory.</summary>
-    public void Dispose() => core.Dispose();
+    public void Dispose()
+    {
+        disposed = true;
+        core.Dispose();
+    }
 }

@@ -8,11 +8,14 @@ namespace Spn.Core.Lowering;
 /// <param name="Source">What makes its weights.</param>
 /// <param name="Replica">Replica of the first region that uses it.</param>
 /// <param name="Sector">Sector place in that replica, or -1 for the top mixture.</param>
-internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector);
+/// <param name="Owner">The layer that names the source for itself, or -1 when the source is the circuit's.</param>
+internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector, int Owner);
 
 /// <summary>First pass: puts the layers on the structure's regions.</summary>
 internal sealed class BuildRegions
 {
+    private const int MostFactors = 8;
+
     private readonly CircuitSpec spec;
     private readonly LoweringRules rules;
     private readonly Recipe recipe;
@@ -72,7 +75,7 @@ internal sealed class BuildRegions
 
         int columns = joined.Sum(Regions.Channels);
         int block = Blocks.Add(recipe.Root.Classes, columns);
-        Sites.Add(new BlockSite(block, TopWeights(), 0, -1));
+        Sites.Add(new BlockSite(block, TopWeights(), 0, -1, recipe.Root.MixtureWeights is null ? -1 : recipe.Layers.Count));
         Regions.AddSum(recipe.Root.Classes, block, joined.ToArray(), Regions.Scope(joined[0]), recipe.Place(recipe.Root));
     }
 
@@ -100,7 +103,7 @@ internal sealed class BuildRegions
         }
         return factors.Length == 1
             ? factors[0]
-            : Regions.AddProduct(Table(new HadamardProduct(), factors), factors, region.Scope, layer);
+            : Multiply(new HadamardProduct(), factors, region.Scope, layer);
     }
 
     private int Join(RegionGraph.Region region, int[] partition, int[] output)
@@ -112,12 +115,23 @@ internal sealed class BuildRegions
         for (int i = 0; i < children.Length; i++) children[i] = output[partition[i]];
         try
         {
-            return Regions.AddProduct(Table(recipe.Product, children), children, region.Scope, recipe.Place(recipe.Product));
+            return Multiply(recipe.Product, children, region.Scope, recipe.Place(recipe.Product));
         }
         catch (CircuitException e)
         {
             throw new CircuitException([.. e.Findings.Select(f => f with { Layer = Describe(recipe.Product), Witness = $"Region {region.Scope}: {f.Witness}" })]);
         }
+    }
+
+    /// <summary>A product; a wide Hadamard product becomes a product of products, so that its units are scaled on the way.</summary>
+    private int Multiply(ProductSpec product, int[] children, Scope scope, int layer)
+    {
+        ChannelTable table = Table(product, children);
+        if (table.IsHadamard && children.Length > MostFactors)
+            return Multiply(new HadamardProduct(),
+                [.. children.Chunk(MostFactors).Select(part => part.Length == 1 ? part[0] : Multiply(new HadamardProduct(), part, Scope.Union([.. part.Select(Regions.Scope)]), layer))],
+                scope, layer);
+        return Regions.AddProduct(table, children, scope, layer);
     }
 
     private ChannelTable Table(ProductSpec product, int[] children)
@@ -144,7 +158,7 @@ internal sealed class BuildRegions
         {
             block = Blocks.Add(outputs, columns);
             if (shared || tied) blockOf[key] = block;
-            Sites.Add(new BlockSite(block, source, region.Replica, region.Sector));
+            Sites.Add(new BlockSite(block, source, region.Replica, region.Sector, layer.Weights is null ? -1 : place));
         }
         return Regions.AddSum(outputs, block, bodies, region.Scope, place);
     }

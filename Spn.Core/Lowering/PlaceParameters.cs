@@ -14,7 +14,7 @@ internal sealed class PlaceParameters
     {
         this.built = built;
         if (built.InputParameters > 0) Place("inputs", new ParameterStart.ByInputs(), built.InputParameters);
-        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Top: s.Sector < 0 && s.Source is not FixedWeights)).ToList();
+        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Top: s.Sector < 0 && s.Source is not FixedWeights, Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
         foreach (var group in bySource)
         {
             string suffix = group.Key.Top ? "mixture" : bySource.Count(g => !g.Key.Top) == 1 ? "sectors" : $"sectors{Programs.Count}";
@@ -81,7 +81,7 @@ internal sealed class PlaceParameters
             var start = new ParameterStart.Uniform(-bound, bound);
             layers[l] = (Place($"{suffix}.network.{l}.weight", start, widths[l + 1], widths[l]), Place($"{suffix}.network.{l}.bias", start, widths[l + 1]));
         }
-        return new HyperProgram([.. sites.Select(s => s.Block)], embeddings, widths, layers, rows, columns);
+        return new HyperProgram([.. sites.Select(s => s.Block)], embeddings, widths, layers, columns);
     }
 
     private FixedProgram Fixed(FixedWeights source, BlockSite[] sites)
@@ -91,6 +91,17 @@ internal sealed class PlaceParameters
             throw new CircuitException(source.Name, "weights missing", $"{source.Values.Count} weights were given, the sums have {needed}.", "Give one for every edge.");
         if (source.Values.Any(w => !(w >= 0) || double.IsInfinity(w)))
             throw new CircuitException(source.Name, "weights unfit", $"A weight is {source.Values.First(w => !(w >= 0) || double.IsInfinity(w))}.", "Give finite weights of at least 0.");
+        int at = 0;
+        foreach (BlockSite site in source.Values.Count == 0 ? [] : sites)
+        {
+            (int rows, int columns, _) = built.Blocks[site.Block];
+            for (int i = 0; i < rows; i++, at += columns)
+            {
+                double sum = Enumerable.Range(at, columns).Sum(e => source.Values[e]);
+                if (Math.Abs(sum - 1) > 1e-6)
+                    throw new CircuitException(source.Name, "weights do not add to 1", $"Row {i} of the block with weights {at - i * columns} onwards adds to {sum}.", "Normalise each row.");
+            }
+        }
         return new FixedProgram([.. sites.Select(s => s.Block)], source.Values);
     }
 

@@ -6,7 +6,8 @@ internal sealed record Recipe(InputSpec Input, SumSpec? LeafSum, ProductSpec? Pr
     /// <summary>Reads the list: an input, at most one sum, a product, at most one sum, the root.</summary>
     public static Recipe Read(CircuitSpec spec)
     {
-        IReadOnlyList<LayerSpec> layers = spec.Layers;
+        // Copies, so that a layer value that stands in two places is still told apart.
+        IReadOnlyList<LayerSpec> layers = [.. spec.Layers.Select(layer => layer with { })];
         if (layers.Count == 0 || layers[0] is not InputSpec input)
             throw At(layers, 0, "no input", "The first layer must be an input.", "Start with Input.Indicator or another input.");
         if (layers[^1] is not RootSpec root)

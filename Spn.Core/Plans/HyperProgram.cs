@@ -2,7 +2,7 @@ namespace Spn.Core.Plans;
 
 /// <summary>A small network that maps sector embeddings to logits; the weights are their row-wise softmax.</summary>
 /// <remarks>
-/// Linear layers with ReLU between them; the last puts out <see cref="Rows"/> x <see cref="Columns"/> logits, of which a
+/// Linear layers with ReLU between them; the last puts out logits in rows of <see cref="Columns"/>, of which a
 /// block uses its first rows and columns. Source: Shih, Sadigh and Ermon 2021, section 4.
 /// </remarks>
 public sealed class HyperProgram : WeightProgram
@@ -15,15 +15,13 @@ public sealed class HyperProgram : WeightProgram
     /// <param name="embeddings">For each block the place of its embedding in the parameter vector.</param>
     /// <param name="widths">Widths from the embedding to the output, at least two.</param>
     /// <param name="layers">Places of each linear layer's matrix [out, in] and bias [out] in the parameter vector.</param>
-    /// <param name="rows">Rows of the output.</param>
     /// <param name="columns">Columns of the output.</param>
-    public HyperProgram(int[] blocks, int[] embeddings, int[] widths, (int Matrix, int Bias)[] layers, int rows, int columns)
+    public HyperProgram(int[] blocks, int[] embeddings, int[] widths, (int Matrix, int Bias)[] layers, int columns)
     {
         this.blocks = blocks;
         this.embeddings = embeddings;
         Widths = widths;
         Layers = layers;
-        Rows = rows;
         Columns = columns;
     }
 
@@ -39,10 +37,7 @@ public sealed class HyperProgram : WeightProgram
     /// <summary>Places of each linear layer's matrix [out, in] and bias [out] in the parameter vector.</summary>
     public IReadOnlyList<(int Matrix, int Bias)> Layers { get; }
 
-    /// <summary>Rows of the output.</summary>
-    public int Rows { get; }
-
-    /// <summary>Columns of the output.</summary>
+    /// <summary>Columns of the output; its rows follow from the last width.</summary>
     public int Columns { get; }
 
     /// <inheritdoc/>

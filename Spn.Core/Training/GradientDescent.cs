@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 using Spn.Core.Engines;
 
 namespace Spn.Core.Training;
@@ -65,6 +66,7 @@ public static class GradientDescent
         private readonly MergedBatch? merged;
         private readonly float[] parameters;
         private readonly float[] gradient;
+        private readonly float[] before;
         private readonly Stepper stepper;
         private readonly Stopwatch clock = Stopwatch.StartNew();
         private readonly List<TrainingPoint> curve = [];
@@ -88,7 +90,8 @@ public static class GradientDescent
             merged = options.MergeEqualSamples && circuit.Classes == 1 ? MergedBatch.For(train) : null;
             parameters = circuit.Parameters.ToArray();
             gradient = new float[parameters.Length];
-            stepper = new Stepper(options, parameters.Length);
+            before = new float[parameters.Length];
+            stepper = new Stepper(options, parameters.Length, circuit.Engine.Threads);
         }
 
         public TrainingReport Go(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
@@ -106,12 +109,17 @@ public static class GradientDescent
                     end = TrainingEnd.Cancelled;
                     break;
                 }
-                Step(step++);
+                if (!Step(step))
+                {
+                    end = TrainingEnd.Diverged;
+                    break;
+                }
+                step++;
                 if (step % period == 0 || step == steps)
                 {
                     double? score = valid is null ? null : Evaluate();
                     curve.Add(new TrainingPoint(step, sum / seen, score));
-                    if (score is double s && !(s <= bestValid))
+                    if (score is double s && !double.IsNaN(s) && !(s <= bestValid))
                     {
                         (bestValid, bestStep, sinceBest) = (s, step, 0);
                         best ??= new float[parameters.Length];
@@ -139,7 +147,8 @@ public static class GradientDescent
             return new TrainingReport(curve, bestStep, bestValid, step, end, clock.Elapsed, total / clock.Elapsed.TotalSeconds);
         }
 
-        private void Step(int step)
+        /// <summary>One step; false, with the parameters as they were, when the gradient is not finite.</summary>
+        private bool Step(int step)
         {
             ReadOnlySpan<int> batch = batches.Next(step);
             int count = batch.Length, classes = circuit.Classes;
@@ -151,12 +160,28 @@ public static class GradientDescent
             session.Forward(train, batch, logLikelihoods);
             session.Backward(Routing.Soft, factors);
             session.Gradient(gradient);
+            if (!AllFinite(gradient)) return false;
             for (int i = 0; i < batch.Length * classes; i++)
                 if (factors.IsEmpty) sum += logLikelihoods[i];
                 else if (factors[i] != 0) sum += factors[i] * logLikelihoods[i];
             seen += count;
             total += count;
+            parameters.CopyTo(before, 0);
             stepper.Step(parameters, gradient, options.Objective == Objective.Sum ? 1 : 1.0 / count);
+            if (AllFinite(parameters)) return true;
+            before.CopyTo(parameters, 0);
+            return false;
+        }
+
+        private static bool AllFinite(float[] values)
+        {
+            // NaN and infinity survive a product with 0, so the sum of such products is 0 exactly when all are finite.
+            Vector<float> sum = default;
+            int i = 0;
+            for (; i + Vector<float>.Count <= values.Length; i += Vector<float>.Count) sum += new Vector<float>(values, i) * Vector<float>.Zero;
+            float rest = Vector.Sum(sum);
+            for (; i < values.Length; i++) rest += values[i] * 0;
+            return rest == 0;
         }
 
         private ReadOnlySpan<double> LabelSeeds(ReadOnlySpan<int> batch)

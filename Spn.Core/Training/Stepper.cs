@@ -8,12 +8,14 @@ internal sealed class Stepper
     private const int PieceLength = 1 << 14;
 
     private readonly GradientOptions options;
+    private readonly WorkerPool pool;
     private readonly float[] mean;
     private readonly float[] square;
     private int step;
 
-    public Stepper(GradientOptions options, int parameters)
+    public Stepper(GradientOptions options, int parameters, int threads)
     {
+        pool = WorkerPool.Of(threads);
         this.options = options;
         mean = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
         square = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
@@ -27,7 +29,8 @@ internal sealed class Stepper
     {
         step++;
         int pieces = (parameters.Length + PieceLength - 1) / PieceLength;
-        WorkerPool.Of(Environment.ProcessorCount).Run(pieces, (piece, _) =>
+        using FlushToZero flush = FlushToZero.Here();
+        pool.Run(pieces, (piece, _) =>
         {
             int from = piece * PieceLength, to = Math.Min(from + PieceLength, parameters.Length);
             if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, from, to);

@@ -27,6 +27,9 @@ public enum TrainingEnd
     /// <summary>The validation log-likelihood stopped improving.</summary>
     StoppedEarly,
 
+    /// <summary>A gradient or a parameter was no longer finite; the circuit holds the best parameters so far, or the last finite ones.</summary>
+    Diverged,
+
     /// <summary>The caller cancelled; the circuit holds the best parameters so far.</summary>
     Cancelled,
 }

@@ -8,7 +8,6 @@ internal sealed class UniqueRows
     /// <summary>Finds equal samples, hidden entries included.</summary>
     public UniqueRows(Evidence evidence)
     {
-        Evidence = evidence;
         ClassOf = new int[evidence.Count];
         List<int> first = [], counts = [];
         var known = new Dictionary<int, int>(evidence.Count, new RowComparer(evidence));
@@ -27,8 +26,6 @@ internal sealed class UniqueRows
         First = [.. first];
         Counts = [.. counts];
     }
-
-    public Evidence Evidence { get; }
 
     /// <summary>For each sample the index of its distinct sample.</summary>
     public int[] ClassOf { get; }

@@ -31,7 +31,7 @@ internal sealed class HyperSpnBench : IDisposable
         parameters = circuit.Parameters.ToArray();
         gradient = new float[parameters.Length];
         logLikelihoods = new double[Math.Max(train.Count, 500)];
-        stepper = new Stepper(new GradientOptions(), parameters.Length);
+        stepper = new Stepper(new GradientOptions(), parameters.Length, threads);
         merged = MergedBatch.For(train);
     }
 

@@ -8,7 +8,7 @@ namespace Spn.Host.Commands;
 /// <summary>spn bench: one line a figure, name metric value unit.</summary>
 internal static class BenchCommand
 {
-    public static void Run(BenchSettings settings, TextWriter output, CancellationToken cancellation)
+    public static void Run(BenchSettings settings, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
         if (settings.PeakOnly)
         {
@@ -23,7 +23,7 @@ internal static class BenchCommand
         });
         report.Run(cancellation);
         if (figures.Count == 0) throw new ArgumentException($"No figure has \"{settings.Filter}\" in its name. Run spn bench without a filter to see all.");
-        if (report.Synthetic) output.WriteLine($"Rows were made up for absent data sets. Looked in: {DataFolder.Find(settings.Folder)}");
+        if (report.Synthetic) error.WriteLine($"Rows were made up for absent data sets. Looked in: {DataFolder.Find(settings.Folder)}");
         if (settings.Markdown is { } file) File.WriteAllText(file, BenchReport.Markdown(figures, new SimdEngine(settings.Threads).Threads, report.Synthetic));
     }
 }

@@ -30,6 +30,8 @@ public sealed record HandBuiltRegions(int Variables, ValueList<RegionSpec> Regio
     /// <param name="partitions">Each a list of indices of earlier regions.</param>
     public HandBuiltRegions Join(params int[][] partitions)
     {
+        if (partitions.Length == 0 || partitions.SelectMany(p => p).Any(c => c < 0 || c >= Regions.Count))
+            throw new CircuitException(Name, "no such region", $"The partitions name regions outside 0 to {Regions.Count - 1}, or there is none.", "Join regions that were added before.");
         var scope = partitions[0].SelectMany(child => Regions[child].Scope).Distinct().Order();
         return this with { Regions = Regions.Add(new(new(scope), new(partitions.Select(p => new ValueList<int>(p))))) };
     }
@@ -42,6 +44,11 @@ public sealed record HandBuiltRegions(int Variables, ValueList<RegionSpec> Regio
         for (int i = 0; i < Regions.Count; i++)
         {
             RegionSpec region = Regions[i];
+            if (region.Scope.Any(v => v < 0 || v >= Variables))
+                throw new CircuitException(Name, "no such variable", $"Region {i} names variable {region.Scope.First(v => v < 0 || v >= Variables)}, there are {Variables}.",
+                    $"Name variables 0 to {Variables - 1}.");
+            if (region.Partitions.Any(p => p.Count == 0))
+                throw new CircuitException(Name, "empty partition", $"Region {i} has a partition without children.", "Name at least one child, or leave the partition out.");
             foreach (ValueList<int> partition in region.Partitions)
                 foreach (int child in partition)
                 {

@@ -24,7 +24,7 @@ public sealed class RegionGraph
     /// <summary>All regions, children first.</summary>
     public IReadOnlyList<Region> Regions => regions;
 
-    /// <summary>The regions that the root joins, one a replica.</summary>
+    /// <summary>The regions that the root joins.</summary>
     public List<int> Tops { get; } = [];
 
     /// <summary>Sector places a replica has in the layout with dead entries; 0 when the structure defines none.</summary>

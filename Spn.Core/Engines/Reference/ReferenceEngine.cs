@@ -9,6 +9,9 @@ public sealed class ReferenceEngine : IEngine
     public string Name => "reference";
 
     /// <inheritdoc/>
+    public int Threads => 1;
+
+    /// <inheritdoc/>
     public ISession Bind(Plan plan) => new ReferenceSession(plan);
 }
 

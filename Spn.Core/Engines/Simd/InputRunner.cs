@@ -12,18 +12,21 @@ internal static unsafe class InputRunner<L, F, I>
     /// <summary>Families with at most that many states are looked up in a table of their values.</summary>
     public const int TableStates = 16;
 
+    /// <summary>See <see cref="RunSource.MostLog"/>.</summary>
+    public static double MostLog(int variables) => 1e9 / variables;
+
     private const double LogOfTwo = 0.69314718055994531;
 
     public static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
 
     /// <summary>Writes the value table of a discrete input: [component, state], then 16 exponents.</summary>
-    public static void MakeTable(InputFamily family, ReadOnlySpan<double> parameters, float* table)
+    public static void MakeTable(InputFamily family, ReadOnlySpan<double> parameters, double mostLog, float* table)
     {
         var logs = new double[family.Components];
         for (int s = 0; s < family.States; s++)
         {
             for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, s, parameters);
-            ((int*)table)[16 * logs.Length + s] = Scaled(logs, table + s, 16);
+            ((int*)table)[16 * logs.Length + s] = Scaled(logs, mostLog, table + s, 16);
         }
     }
 
@@ -43,7 +46,7 @@ internal static unsafe class InputRunner<L, F, I>
             {
                 float x = Value(family, source, input.Variable, lane);
                 for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, x, parameters);
-                e[lane] = Scaled(logs, y + lane, lanes);
+                e[lane] = Scaled(logs, source.MostLog, y + lane, lanes);
             }
         }
         byte* hidden = HiddenLanes(op, source);
@@ -97,12 +100,12 @@ internal static unsafe class InputRunner<L, F, I>
         source.Hidden == null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
 
     /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and returns the power of two taken out.</summary>
-    private static int Scaled(ReadOnlySpan<double> logs, float* to, int stride)
+    private static int Scaled(ReadOnlySpan<double> logs, double mostLog, float* to, int stride)
     {
         double max = double.NegativeInfinity;
         foreach (double l in logs) max = Math.Max(max, l);
         // Out of the range of exponents: the lane becomes 0 and is redone in log space.
-        if (!(Math.Abs(max) < 5e8))
+        if (!(Math.Abs(max) < mostLog))
         {
             for (int k = 0; k < logs.Length; k++) to[k * stride] = 0;
             return 0;

@@ -20,8 +20,6 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     public float* Floats => (float*)memory;
 
-    public int* Ints => (int*)memory;
-
     public byte* Raw => (byte*)memory;
 
     public void Clear() => NativeMemory.Clear(memory, (nuint)Bytes);

@@ -28,6 +28,10 @@ internal unsafe ref struct RunSource
 
     /// <summary>Parameters in double precision, and where derivatives by input parameters are added.</summary>
     public ReadOnlySpan<double> Parameters;
+
+    /// <summary>Largest |log-density| of an input that is kept; the exponents of all variables together must fit 32 bits.</summary>
+    public double MostLog;
+
     public Span<double> InputGradient;
 
     public readonly byte* Values(Op op) => Codes + (long)Component.Inputs[op.Place].Variable * Stride;
@@ -249,7 +253,7 @@ internal static unsafe class OpRunner<L, F, I>
 
     private static int* ErrorsOf(Workspace ws, int slot, int lanes) => ws.Errors == null ? null : ws.Errors + (long)slot * lanes;
 
-    /// <summary>The largest error of the sources; error may be the place of one of them.</summary>
+    /// <summary>The error of a product of the sources; error may be the place of one of them.</summary>
     private static void MaxErrors(Op op, Workspace ws, int* error, int lanes)
     {
         if (error == null) return;
@@ -258,6 +262,7 @@ internal static unsafe class OpRunner<L, F, I>
         if (from != error) new Span<int>(from, lanes).CopyTo(new Span<int>(error, lanes));
         foreach (int s in op.Sources)
             if (ErrorsOf(ws, s, lanes) is var other && other != error) RegionKernel<L, F, I>.MaxExponents(error, other, error, lanes);
+        if (op.Sources.Length > 1) RegionKernel<L, F, I>.Raise(error, SimdLimits.FactorBits * (op.Sources.Length - 1), lanes);
     }
 
     /// <summary>The largest error of regions that are brought to the exponent in the spare scratch.</summary>

@@ -31,8 +31,6 @@ internal sealed unsafe class PackedEvidence : IDisposable
     /// <summary>1 where an entry is hidden, or null when none is.</summary>
     public byte* Hidden { get; private set; }
 
-    public long Bytes => codes.Bytes + reals.Bytes + hidden.Bytes;
-
     public void Pack(Evidence evidence, ReadOnlySpan<int> rows)
     {
         Stride = (rows.Length + 31) / 32 * 32;

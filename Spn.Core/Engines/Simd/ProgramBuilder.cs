@@ -152,7 +152,7 @@ internal sealed class ProgramBuilder
             int variables = 0;
             bool fits = regions.Kind(r) switch
             {
-                RegionKind.Input => regions.Input(r).Family.States == 2,
+                RegionKind.Input => regions.Input(r).Family is { States: 2 } family && (family is IndicatorFamily || family.ParameterCount > 0),
                 RegionKind.Sum => children.Length == 1,
                 _ => Inlined(r),
             };

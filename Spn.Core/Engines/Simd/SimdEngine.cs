@@ -12,7 +12,7 @@ namespace Spn.Core.Engines.Simd;
 /// <param name="threads">Number of threads, or 0 for one a processor.</param>
 public sealed class SimdEngine(int threads = 0) : IEngine
 {
-    /// <summary>Number of threads.</summary>
+    /// <inheritdoc/>
     public int Threads { get; } = threads > 0 ? threads : Environment.ProcessorCount;
 
     /// <summary>Lanes of the vectors used on this machine: 16 with AVX-512, else 8.</summary>

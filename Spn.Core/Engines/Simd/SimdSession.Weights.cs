@@ -108,7 +108,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             {
                 if (valueTableOf[c][i] < 0) continue;
                 InputPlace input = plan.Regions.Input(components[c].Inputs[i]);
-                InputRunner<L, F, I>.MakeTable(input.Family, inputValues.AsSpan(input.Offset, input.Family.ParameterCount), valueTables.Floats + valueTableOf[c][i]);
+                InputRunner<L, F, I>.MakeTable(input.Family, inputValues.AsSpan(input.Offset, input.Family.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables), valueTables.Floats + valueTableOf[c][i]);
             }
     }
 }

@@ -245,9 +245,6 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         for (int i = 0; i < flows.Length; i++) flows[i] += (float)(byWeights![i] * LogSpace().Weights[i]);
     }
 
-    /// <summary>Bytes of everything but parameters, weights and statistics.</summary>
-    public long WorkspaceBytes => workspaces.Sum(w => w.Bytes) + packed.Bytes + root.Bytes + tables.Bytes + tableSlopes.Bytes;
-
     public void Dispose()
     {
         foreach (Workspace ws in workspaces) ws.Dispose();
@@ -322,6 +319,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         TableSlopes = tableSlopes.Floats + (long)slice * (tables.Bytes / sizeof(float)) + bound.TableOffset,
         ValueTables = valueTables.Floats,
         Parameters = inputValues,
+        MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
     };
 

@@ -125,6 +125,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
                 Stride = packed.Stride,
                 ValueTables = valueTable.Floats,
                 Parameters = inputValues,
+                MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),
             };
             for (int i = 0; i < program.Ops.Length; i++)
             {
@@ -133,7 +134,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
                 if (op.Kind == OpKind.Input && InputRunner<L, F, I>.HasTable(op.Family!))
                 {
                     InputPlace input = bound.Inputs[op.Place];
-                    InputRunner<L, F, I>.MakeTable(op.Family!, inputValues.AsSpan(input.Offset, op.Family!.ParameterCount), valueTable.Floats);
+                    InputRunner<L, F, I>.MakeTable(op.Family!, inputValues.AsSpan(input.Offset, op.Family!.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables), valueTable.Floats);
                 }
                 OpRunner<L, F, I>.Forward(program, op, source, workspace, packed.Stride);
             }

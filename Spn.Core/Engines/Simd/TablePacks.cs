@@ -116,7 +116,7 @@ internal sealed unsafe class TablePacks<L, F, I>
         }
     }
 
-    /// <summary>Adds the statistics of all members from the slopes of their tables; says whether a slope left the float range.</summary>
+    /// <summary>Adds the statistics of all members from the slopes of their tables.</summary>
     /// <param name="pack">The pack.</param>
     /// <param name="weights">Weights in the engine's layout.</param>
     /// <param name="statistics">Statistics in the same layout, added to.</param>

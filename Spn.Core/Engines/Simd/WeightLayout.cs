@@ -70,7 +70,7 @@ internal sealed class WeightLayout
         }
     }
 
-    /// <summary>For each block the place of its first weight; weight e of the block is 16 e further. -1 when it has none.</summary>
+    /// <summary>For each block the place of its first weight; weight e of the block is 16 e further.</summary>
     public int[] BlockOffset { get; }
 
     public WeightGroup[] Groups { get; }

@@ -43,7 +43,7 @@ internal static unsafe class PackKernel<L, F, I>
                     L.Store(p + at, L.Multiply(L.Load(a + sa * size + at), L.Load(b + at)));
     }
 
-    /// <summary>Exponents add and errors take the larger one, for every pair of states.</summary>
+    /// <summary>Exponents add; errors take the larger one and what a product adds; for every pair of states.</summary>
     [MethodImpl(Hot)]
     public static void Exponents(int* ea, int* errorA, int statesA, int* eb, int* errorB, int statesB, int* e, int* error)
     {
@@ -52,7 +52,8 @@ internal static unsafe class PackKernel<L, F, I>
                 for (int lane = 0; lane < Lanes; lane += L.Count)
                 {
                     L.StoreInt(e + lane, L.AddInt(L.LoadInt(ea + sa * Lanes + lane), L.LoadInt(eb + sb * Lanes + lane)));
-                    L.StoreInt(error + lane, L.MaxInt(L.LoadInt(errorA + sa * Lanes + lane), L.LoadInt(errorB + sb * Lanes + lane)));
+                    L.StoreInt(error + lane,
+                        L.AddInt(L.MaxInt(L.LoadInt(errorA + sa * Lanes + lane), L.LoadInt(errorB + sb * Lanes + lane)), L.BroadcastInt(SimdLimits.FactorBits)));
                 }
     }
 

@@ -32,7 +32,7 @@ internal static unsafe class PairKernel<L, F, I>
         float* w, float* a, float* b, int* ea, int* eb, float* y, int* e, float* scale, int* errorA, int* errorB, int* error, int lanes)
     {
         int n = L.Count, two = 2 * lanes, three = 3 * lanes, four = 4 * lanes;
-        I mask = L.BroadcastInt(0x7f800000), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127);
+        I mask = L.BroadcastInt(0x7f800000), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127), more = L.BroadcastInt(SimdLimits.FactorBits);
         for (int at = 0; at < lanes; at += n)
         {
             float* x = a + at, z = b + at;
@@ -75,7 +75,7 @@ internal static unsafe class PairKernel<L, F, I>
             L.Store(to + four, L.Multiply(s4, factor));
             I shift = L.SubtractInt(L.ShiftRight23(bits), bias);
             L.StoreInt(e + at, L.AddInt(L.AddInt(L.LoadInt(ea + at), L.LoadInt(eb + at)), shift));
-            if (error != null) L.StoreInt(error + at, L.SubtractInt(L.MaxInt(L.LoadInt(errorA + at), L.LoadInt(errorB + at)), shift));
+            if (error != null) L.StoreInt(error + at, L.SubtractInt(L.AddInt(L.MaxInt(L.LoadInt(errorA + at), L.LoadInt(errorB + at)), more), shift));
             if (scale != null) L.Store(scale + at, factor);
         }
     }

@@ -80,6 +80,15 @@ internal static unsafe class RegionKernel<L, F, I>
         }
     }
 
+    /// <summary>y += by, for exponents.</summary>
+    [MethodImpl(Hot)]
+    public static void Raise(int* y, int by, int lanes)
+    {
+        int n = L.Count;
+        I more = L.BroadcastInt(by);
+        for (int at = 0; at < lanes; at += n) L.StoreInt(y + at, L.AddInt(L.LoadInt(y + at), more));
+    }
+
     /// <summary>y = max over sources of (error + exponent - highest exponent), for regions that are brought to one exponent.</summary>
     [MethodImpl(Hot)]
     public static void AlignErrors(int* error, int* e, int* highest, int* y, bool first, int lanes)
@@ -259,13 +268,17 @@ internal static unsafe class RegionKernel<L, F, I>
 /// <summary>Where the scaled linear form hands over to log space.</summary>
 /// <remarks>
 /// Numbers below 2^-126 count as 0. Every region carries an exponent that bounds what may have been lost that way, relative to its
-/// largest channel: products take the larger of their factors' bounds, and scaling up by 2^k raises it by k. A sample whose bound
+/// largest channel: a product of T factors, each below 2, takes the largest of their bounds and 2 (T - 1) bits more, and scaling up
+/// by 2^k raises it by k. A sample whose bound
 /// at the root is not far below its likelihood is redone in log space.
 /// </remarks>
 internal static class SimdLimits
 {
     /// <summary>Error exponent of numbers that were just read: what lies below the float range is lost.</summary>
     public const int Lost = -125;
+
+    /// <summary>Bits that a product adds to the larger error of two factors: each factor is below 2, and there are two.</summary>
+    public const int FactorBits = 2;
 
     /// <summary>A root whose lost part may exceed 2^-22 of it is redone.</summary>
     public const double Tolerated = 2.4e-7;
