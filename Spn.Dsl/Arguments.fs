@@ -199,7 +199,8 @@ type BenchArguments =
     interface IArgParserTemplate with
         member option.Usage =
             match option with
-            | Filter _ -> "part of 'name metric' of the figures wanted, for example nltcs or \"ad step50\" (default: all)"
+            | Filter _ ->
+                "part of 'name metric' of the figures wanted, for example nltcs or \"ad step50\" (default: all)"
             | Data _ ->
                 "data folder (default: the variable SPN_DATA, else data/ of the repository); rows are made up for absent sets"
             | Threads _ -> "threads (default: one a processor)"

@@ -5,7 +5,13 @@ open System
 open System.Reflection
 open Spn.Core
 
-let private everything = BindingFlags.Public ||| BindingFlags.NonPublic ||| BindingFlags.Static ||| BindingFlags.Instance ||| BindingFlags.DeclaredOnly
+let private everything =
+    BindingFlags.Public
+    ||| BindingFlags.NonPublic
+    ||| BindingFlags.Static
+    ||| BindingFlags.Instance
+    ||| BindingFlags.DeclaredOnly
+
 let private core = typeof<Circuit>.Assembly
 
 let private types = core.GetTypes()
@@ -29,12 +35,15 @@ let private mentions (t: Type) =
             yield! parts i
         for field in t.GetFields everything do
             yield! parts field.FieldType
-        for method in Seq.append (t.GetMethods everything |> Seq.cast<MethodBase>) (t.GetConstructors everything |> Seq.cast) do
+        for method in
+            Seq.append (t.GetMethods everything |> Seq.cast<MethodBase>) (t.GetConstructors everything |> Seq.cast) do
             for parameter in method.GetParameters() do
                 yield! parts parameter.ParameterType
+
             match method with
             | :? MethodInfo as m -> yield! parts m.ReturnType
             | _ -> ()
+
             match method.GetMethodBody() with
             | null -> ()
             | body ->
@@ -53,49 +62,118 @@ let private space (t: Type) = string (outermost t).Namespace
 
 let private isDescription (t: Type) =
     let t = outermost t
+
     typeof<LayerSpec>.IsAssignableFrom t
     || typeof<WeightSpec>.IsAssignableFrom t
     || typeof<StructureSpec>.IsAssignableFrom t
     || t = typeof<CircuitSpec>
     || (space t).StartsWith "Spn.Core.Circuits"
 
-let private inside (names: string list) (t: Type) = names |> List.exists (fun name -> (space t = name) || (space t).StartsWith(name + "."))
+let private inside (names: string list) (t: Type) =
+    names
+    |> List.exists (fun name -> (space t = name) || (space t).StartsWith(name + "."))
 
 let private forbid who (from: Type -> bool) what (target: Type -> bool) =
     testCase $"{who} know nothing of {what}" (fun () ->
         let members = types |> Array.filter from
         Expect.isNonEmpty members who
+
         let wrong = [
             for t in members do
                 for other in mentions t do
                     if target other && not (from other) then
                         $"{t.FullName} -> {other.FullName}"
         ]
+
         Expect.isEmpty wrong "arrows")
 
 let tests =
     testList "architecture" [
-        forbid "descriptions" isDescription "plans and engines" (inside [ "Spn.Core.Plans"; "Spn.Core.Engines"; "Spn.Core.Lowering"; "Spn.Core.Training"; "Spn.Core.Files" ])
+        forbid
+            "descriptions"
+            isDescription
+            "plans and engines"
+            (inside [
+                "Spn.Core.Plans"
+                "Spn.Core.Engines"
+                "Spn.Core.Lowering"
+                "Spn.Core.Training"
+                "Spn.Core.Files"
+            ])
         forbid "plans" (inside [ "Spn.Core.Plans" ]) "descriptions" isDescription
-        forbid "plans" (inside [ "Spn.Core.Plans" ]) "engines, lowering and training" (inside [ "Spn.Core.Engines"; "Spn.Core.Lowering"; "Spn.Core.Training"; "Spn.Core.Files" ])
-        forbid "engines" (inside [ "Spn.Core.Engines" ]) "descriptions" (fun t -> isDescription t || t = typeof<Circuit>)
-        forbid "engines" (inside [ "Spn.Core.Engines" ]) "lowering, training and files" (inside [ "Spn.Core.Lowering"; "Spn.Core.Training"; "Spn.Core.Files"; "Spn.Core.Inference" ])
-        forbid "lowering" (inside [ "Spn.Core.Lowering" ]) "engines and training" (inside [ "Spn.Core.Engines"; "Spn.Core.Training" ])
-        forbid "training" (inside [ "Spn.Core.Training" ]) "particular engines" (inside [ "Spn.Core.Engines.Simd"; "Spn.Core.Engines.Reference"; "Spn.Core.Lowering" ])
-        forbid "data" (inside [ "Spn.Core.Data" ]) "circuits" (fun t -> isDescription t || inside [ "Spn.Core.Plans"; "Spn.Core.Engines"; "Spn.Core.Lowering"; "Spn.Core.Training" ] t)
+        forbid
+            "plans"
+            (inside [ "Spn.Core.Plans" ])
+            "engines, lowering and training"
+            (inside [
+                "Spn.Core.Engines"
+                "Spn.Core.Lowering"
+                "Spn.Core.Training"
+                "Spn.Core.Files"
+            ])
+        forbid "engines" (inside [ "Spn.Core.Engines" ]) "descriptions" (fun t ->
+            isDescription t || t = typeof<Circuit>)
+        forbid
+            "engines"
+            (inside [ "Spn.Core.Engines" ])
+            "lowering, training and files"
+            (inside [
+                "Spn.Core.Lowering"
+                "Spn.Core.Training"
+                "Spn.Core.Files"
+                "Spn.Core.Inference"
+            ])
+        forbid
+            "lowering"
+            (inside [ "Spn.Core.Lowering" ])
+            "engines and training"
+            (inside [ "Spn.Core.Engines"; "Spn.Core.Training" ])
+        forbid
+            "training"
+            (inside [ "Spn.Core.Training" ])
+            "particular engines"
+            (inside [ "Spn.Core.Engines.Simd"; "Spn.Core.Engines.Reference"; "Spn.Core.Lowering" ])
+        forbid "data" (inside [ "Spn.Core.Data" ]) "circuits" (fun t ->
+            isDescription t
+            || inside
+                [
+                    "Spn.Core.Plans"
+                    "Spn.Core.Engines"
+                    "Spn.Core.Lowering"
+                    "Spn.Core.Training"
+                ]
+                t)
         testCase "the core needs no F#" (fun () ->
             let names = core.GetReferencedAssemblies() |> Seq.map (fun a -> string a.Name)
             Expect.isFalse (names |> Seq.exists (fun n -> n.Contains "FSharp")) "references")
         testCase "classes are abstract or sealed" (fun () ->
-            let neither = types |> Array.filter (fun t -> t.IsClass && t.IsPublic && not t.IsAbstract && not t.IsSealed)
+            let neither =
+                types
+                |> Array.filter (fun t -> t.IsClass && t.IsPublic && not t.IsAbstract && not t.IsSealed)
+
             Expect.isEmpty neither "open for overriding")
         testCase "public names follow .NET casing" (fun () ->
             let wrong = [
                 for t in types do
                     if t.IsPublic then
-                        for m in t.GetMembers(BindingFlags.Public ||| BindingFlags.Static ||| BindingFlags.Instance ||| BindingFlags.DeclaredOnly) do
-                            if Char.IsLower m.Name[0] && not (m.Name.StartsWith "get_" || m.Name.StartsWith "set_" || m.Name.StartsWith "op_" || m.Name = "value__") then
+                        for m in
+                            t.GetMembers(
+                                BindingFlags.Public
+                                ||| BindingFlags.Static
+                                ||| BindingFlags.Instance
+                                ||| BindingFlags.DeclaredOnly
+                            ) do
+                            if
+                                Char.IsLower m.Name[0]
+                                && not (
+                                    m.Name.StartsWith "get_"
+                                    || m.Name.StartsWith "set_"
+                                    || m.Name.StartsWith "op_"
+                                    || m.Name = "value__"
+                                )
+                            then
                                 $"{t.Name}.{m.Name}"
             ]
+
             Expect.isEmpty wrong "casing")
     ]

@@ -25,7 +25,8 @@ let inputs channels : (string * InputSpec) list = [
     "categorical", CategoricalInput(channels, 4)
     "categorical of many", CategoricalInput(channels, 19)
     "gaussian", GaussianInput(channels)
-    "gaussian, fixed variances", GaussianInput(channels, FixedVariances = values [ for k in 1..channels -> 0.3 * float k ])
+    "gaussian, fixed variances",
+    GaussianInput(channels, FixedVariances = values [ for k in 1..channels -> 0.3 * float k ])
     "gaussian, fixed means", GaussianInput(channels, FixedMeans = values [ for k in 1..channels -> float k - 2.0 ])
 ]
 
@@ -50,10 +51,20 @@ let private pick (random: Random) (items: 'a list) = items[random.Next items.Len
 
 /// A graph with two partitions of the whole and shared leaves: not a tree.
 let diamond =
-    HandBuiltRegions(4).Leaf(0).Leaf(1).Leaf(2).Leaf(3).Join([| 0; 1 |]).Join([| 2; 3 |]).Join([| 0; 2 |]).Join([| 1; 3 |]).Join([| 4; 5 |], [| 6; 7 |])
+    HandBuiltRegions(4)
+        .Leaf(0)
+        .Leaf(1)
+        .Leaf(2)
+        .Leaf(3)
+        .Join([| 0; 1 |])
+        .Join([| 2; 3 |])
+        .Join([| 0; 2 |])
+        .Join([| 1; 3 |])
+        .Join([| 4; 5 |], [| 6; 7 |])
 
 /// A leaf of twelve variables beside a tree: wide products are taken in pieces.
-let wideLeaf = HandBuiltRegions(14).Leaf([| 0..11 |]).Leaf(12).Leaf(13).Join([| 0; 1; 2 |])
+let wideLeaf =
+    HandBuiltRegions(14).Leaf([| 0..11 |]).Leaf(12).Leaf(13).Join([| 0; 1; 2 |])
 
 /// (((x0 x1) x2) x3) ...
 let chain variables =
@@ -84,23 +95,39 @@ let spec seed : string * CircuitSpec =
     let random = Random(seed: int)
     let channels = random.Next(1, 7)
     let structure = structure random
-    let isBinary = structure :? BinaryTrees |> not && structure <> wide && structure <> wideLeaf
+
+    let isBinary =
+        structure :? BinaryTrees |> not && structure <> wide && structure <> wideLeaf
+
     let inputName, input = pick random (inputs channels)
     let channels = input.Components
-    let productName, product = products channels |> List.filter (fun (name, _) -> name <> "table" || isBinary) |> pick random
+
+    let productName, product =
+        products channels
+        |> List.filter (fun (name, _) -> name <> "table" || isBinary)
+        |> pick random
+
     let weightName, weight = pick random weights
     let shared = random.Next 3 = 0
     let sum = SumSpec(channels, shared)
+
     let root =
         RootSpec(
             random.Next(1, 4),
             random.Next 2 = 0,
-            MixtureWeights = (if random.Next 4 = 0 then WeightSpec.Uniform() :> WeightSpec else WeightSpec.Free())
+            MixtureWeights =
+                (if random.Next 4 = 0 then
+                     WeightSpec.Uniform() :> WeightSpec
+                 else
+                     WeightSpec.Free())
         )
 
     let weight: WeightSpec =
         if structure :? BinaryTrees && random.Next 4 = 0 then
-            if random.Next 2 = 0 then WeightSpec.Free(deadEntries = true) else WeightSpec.Hyper(3, [ 5 ], deadEntries = true)
+            if random.Next 2 = 0 then
+                WeightSpec.Free(deadEntries = true)
+            else
+                WeightSpec.Hyper(3, [ 5 ], deadEntries = true)
         else
             weight
 
@@ -109,6 +136,7 @@ let spec seed : string * CircuitSpec =
         if productName <> "kronecker" && random.Next 3 > 0 then
             sum
             product
+
             if random.Next 3 = 0 then
                 SumSpec(channels, Weights = WeightSpec.Hyper(2, [ 3 ]))
         else
@@ -136,5 +164,10 @@ let evidence (plan: Plans.Plan) count hidden seed =
         else
             float32 (random.NextDouble() * 4.0 - 2.0)
 
-    let batch = Evidence.From(Array.init (count * plan.Variables) (fun _ -> draw ()), plan.Variables)
-    if hidden > 0.0 then batch.Hide(fun _ _ -> random.NextDouble() < hidden) else batch
+    let batch =
+        Evidence.From(Array.init (count * plan.Variables) (fun _ -> draw ()), plan.Variables)
+
+    if hidden > 0.0 then
+        batch.Hide(fun _ _ -> random.NextDouble() < hidden)
+    else
+        batch

@@ -20,33 +20,53 @@ let folder =
 
 let read name =
     match folder with
-    | Some folder when File.Exists(Path.Combine(folder, name)) -> JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, name))).RootElement
+    | Some folder when File.Exists(Path.Combine(folder, name)) ->
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, name))).RootElement
     | _ -> skiptest $"no golden file {name}"
 
 let rec numbers (e: JsonElement) : float list =
-    if e.ValueKind = JsonValueKind.Array then [ for item in e.EnumerateArray() do yield! numbers item ] else [ e.GetDouble() ]
+    if e.ValueKind = JsonValueKind.Array then
+        [
+            for item in e.EnumerateArray() do
+                yield! numbers item
+        ]
+    else
+        [ e.GetDouble() ]
 
 let integer (name: string) (e: JsonElement) = e.GetProperty(name).GetInt32()
 
 /// The description of a golden HyperSPN or SPN.
 let describe (golden: JsonElement) =
-    let n, k, replicas = integer "variables" golden, integer "k" golden, integer "replicas" golden
-    let orders = [ for order in golden.GetProperty("leaf_perms").EnumerateArray() -> ValueList<int>(numbers order |> List.map int) ]
+    let n, k, replicas =
+        integer "variables" golden, integer "k" golden, integer "replicas" golden
+
+    let orders = [
+        for order in golden.GetProperty("leaf_perms").EnumerateArray() -> ValueList<int>(numbers order |> List.map int)
+    ]
+
     let weights: WeightSpec =
         if golden.GetProperty("kind").GetString() = "hyperspn" then
             WeightSpec.Hyper(k, [ 20; integer "h" golden ], deadEntries = true)
         else
             WeightSpec.Free(deadEntries = true)
-    CircuitSpec.Over(BinaryTrees(n, replicas, Orders = ValueList<ValueList<int>>(orders)))
-        .IndicatorInput().SumPerRegion(k).HadamardProduct().RootSum(1, true).WithWeights(weights)
+
+    CircuitSpec
+        .Over(BinaryTrees(n, replicas, Orders = ValueList<ValueList<int>>(orders)))
+        .IndicatorInput()
+        .SumPerRegion(k)
+        .HadamardProduct()
+        .RootSum(1, true)
+        .WithWeights(weights)
 
 /// Values for every tensor of the plan from the file's names.
 let fill (plan: Plan) (find: string -> float list) =
     let parameters = Array.zeroCreate<float> plan.ParameterCount
+
     for tensor in plan.Tensors do
         let values = find tensor.Name |> Array.ofList
         Expect.equal values.Length tensor.Count $"entries of {tensor.Name}"
         Array.blit values 0 parameters tensor.Offset tensor.Count
+
     parameters
 
 let private layer (name: string) = int (name.Split('.')[2])
@@ -59,39 +79,63 @@ let private source mix edges embedding (network: int -> string -> float list) (n
     | _ -> network (layer name) (name.Split('.')[3])
 
 let parameters (golden: JsonElement) (plan: Plan) (suffix: string) =
-    let get (name: string) = numbers (golden.GetProperty(name + suffix))
-    source (get "mix_logits") (fun () -> get "edge_logits") (fun () -> get "embedding")
-        (fun l part -> numbers ((golden.GetProperty("mlp" + suffix).Item l).GetProperty part))
+    let get (name: string) =
+        numbers (golden.GetProperty(name + suffix))
+
+    source (get "mix_logits") (fun () -> get "edge_logits") (fun () -> get "embedding") (fun l part ->
+        numbers ((golden.GetProperty("mlp" + suffix).Item l).GetProperty part))
     |> fill plan
 
 let gradients (golden: JsonElement) (plan: Plan) =
     let g = golden.GetProperty "gradients_of_sum_log_likelihood"
     let get (name: string) = numbers (g.GetProperty name)
-    source (get "mix") (fun () -> get "edges") (fun () -> get "layer_embedding") (fun l part -> get $"net.{2 * l}.{part}") |> fill plan
 
-let evidence (golden: JsonElement) n = Evidence.From(numbers (golden.GetProperty "x") |> Seq.map float32 |> Array.ofSeq, n)
+    source (get "mix") (fun () -> get "edges") (fun () -> get "layer_embedding") (fun l part ->
+        get $"net.{2 * l}.{part}")
+    |> fill plan
+
+let evidence (golden: JsonElement) n =
+    Evidence.From(numbers (golden.GetProperty "x") |> Seq.map float32 |> Array.ofSeq, n)
 
 let near tolerance (actual: float seq) (expected: float seq) message =
-    Seq.iteri2 (fun i (a: float) (e: float) -> if not (abs (a - e) <= tolerance * max 1.0 (abs e)) then failtest $"{message}: entry {i} is {a}, expected {e}") actual expected
+    Seq.iteri2
+        (fun i (a: float) (e: float) ->
+            if not (abs (a - e) <= tolerance * max 1.0 (abs e)) then
+                failtest $"{message}: entry {i} is {a}, expected {e}")
+        actual
+        expected
 
-let hyperSpn file = testCase $"{file} is reproduced" (fun () ->
-    let golden = read file
-    let plan = Lowerer.Lower(describe golden)
-    let theta = parameters golden plan "" |> Array.map float32
-    let x = evidence golden plan.Variables
-    for name, bind in [ "reference", EngineTests.reference; "simd", EngineTests.simd 2; "narrow", EngineTests.narrow 1 ] do
-        let logLikelihoods, gradient, _ = EngineTests.run bind plan theta x [||]
-        near 1e-5 logLikelihoods (numbers (golden.GetProperty "log_likelihood")) $"{name}, log-likelihood"
-        let expected = gradients golden plan
-        let largest = expected |> Array.map abs |> Array.max
-        near 1e-5 (gradient |> Array.map (fun g -> g / largest)) (expected |> Array.map (fun g -> g / largest)) $"{name}, gradient"
-        for marginal in golden.GetProperty("marginals").EnumerateArray() do
-            let missing = numbers (marginal.GetProperty "missing") |> Seq.map int |> Array.ofSeq
-            use session = bind plan
-            session.SetParameters(ReadOnlySpan theta)
-            let result: float[] = Array.zeroCreate x.Count
-            session.Forward(x.Hide missing, ReadOnlySpan(Array.init x.Count id), Span result)
-            near 1e-5 result (numbers (marginal.GetProperty "log_marginal")) $"{name}, marginal over %A{missing}")
+let hyperSpn file =
+    testCase $"{file} is reproduced" (fun () ->
+        let golden = read file
+        let plan = Lowerer.Lower(describe golden)
+        let theta = parameters golden plan "" |> Array.map float32
+        let x = evidence golden plan.Variables
+
+        for name, bind in
+            [
+                "reference", EngineTests.reference
+                "simd", EngineTests.simd 2
+                "narrow", EngineTests.narrow 1
+            ] do
+            let logLikelihoods, gradient, _ = EngineTests.run bind plan theta x [||]
+            near 1e-5 logLikelihoods (numbers (golden.GetProperty "log_likelihood")) $"{name}, log-likelihood"
+            let expected = gradients golden plan
+            let largest = expected |> Array.map abs |> Array.max
+
+            near
+                1e-5
+                (gradient |> Array.map (fun g -> g / largest))
+                (expected |> Array.map (fun g -> g / largest))
+                $"{name}, gradient"
+
+            for marginal in golden.GetProperty("marginals").EnumerateArray() do
+                let missing = numbers (marginal.GetProperty "missing") |> Seq.map int |> Array.ofSeq
+                use session = bind plan
+                session.SetParameters(ReadOnlySpan theta)
+                let result: float[] = Array.zeroCreate x.Count
+                session.Forward(x.Hide missing, ReadOnlySpan(Array.init x.Count id), Span result)
+                near 1e-5 result (numbers (marginal.GetProperty "log_marginal")) $"{name}, marginal over %A{missing}")
 
 let tests =
     testList "golden" [

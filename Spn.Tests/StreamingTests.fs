@@ -16,8 +16,12 @@ let tests =
             for seed in 1..80 do
                 let name, spec = Generators.spec seed
                 use circuit = Circuit.Compile(spec, seed = int64 seed)
-                let evidence = Generators.evidence circuit.Plan 70 (if seed % 2 = 0 then 0.2 else 0.0) seed
+
+                let evidence =
+                    Generators.evidence circuit.Plan 70 (if seed % 2 = 0 then 0.2 else 0.0) seed
+
                 let expected = circuit.LogLikelihood evidence
+
                 for schedule in [ EvaluationSchedule.PostOrder; EvaluationSchedule.Level ] do
                     use evaluator = new StreamingEvaluator(circuit, schedule)
                     EngineTests.logLikelihoodsClose (evaluator.LogLikelihood evidence) expected $"{name}, {schedule}")
@@ -29,9 +33,14 @@ let tests =
                 Expect.isLessThanOrEqual (live n) most $"{n} variables")
         testCase "post-order needs a small part of the memory of the level schedule" (fun () ->
             use circuit = Circuit.Compile(HyperSpn.Released 200)
+
             let bytes schedule =
                 use evaluator = new StreamingEvaluator(circuit, schedule)
-                evaluator.LogLikelihood(Evidence.From(Array.zeroCreate<float32> 200, 200)) |> ignore
+
+                evaluator.LogLikelihood(Evidence.From(Array.zeroCreate<float32> 200, 200))
+                |> ignore
+
                 evaluator.WorkspaceBytes
+
             Expect.isLessThan (20L * bytes EvaluationSchedule.PostOrder) (bytes EvaluationSchedule.Level) "bytes")
     ]
