@@ -60,7 +60,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
                 break;
             case HyperProgram hyper:
                 int lanes = groups.Length * WeightGroup.Lanes;
-                float*[] units = RunNetwork(hyper, groups, parameters, scratch, lanes);
+                float*[] units = RunNetwork(hyper, groups, parameters, scratch, lanes, toLogits: true);
                 float* logits = units[^1];
                 for (int g = 0; g < groups.Length; g++, w += size)
                     WeightKernel<L, F, I>.Softmax(logits + g * WeightGroup.Lanes, lanes, w, first.Rows, first.Columns);
@@ -123,9 +123,9 @@ internal sealed unsafe class WeightMakers<L, F, I>
         }
     }
 
-    /// <summary>Runs the network for all sectors of the groups; only the outputs that their shape uses are made.</summary>
+    /// <summary>Runs the network for all sectors of the groups, with the outputs that their shape uses or up to the last hidden layer.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float*[] RunNetwork(HyperProgram hyper, ReadOnlySpan<WeightGroup> groups, float* parameters, float* scratch, int lanes)
+    private static float*[] RunNetwork(HyperProgram hyper, ReadOnlySpan<WeightGroup> groups, float* parameters, float* scratch, int lanes, bool toLogits)
     {
         var units = new float*[hyper.Widths.Count];
         for (int layer = 0; layer < units.Length; layer++)
@@ -142,6 +142,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes);
             WeightKernel<L, F, I>.Bias(units[layer + 1], parameters + bias, outputs, relu: true, lanes);
         }
+        if (!toLogits) return units;
         WeightGroup shape = groups[0];
         (int lastMatrix, int lastBias) = hyper.Layers[last];
         float* w = parameters + lastMatrix, own = parameters + lastBias;
@@ -179,11 +180,11 @@ internal sealed unsafe class WeightMakers<L, F, I>
         int lanes = groups.Length * WeightGroup.Lanes;
         WeightGroup first = groups[0];
         int size = first.Elements * WeightGroup.Lanes;
-        float*[] units = RunNetwork(hyper, groups, parameters, scratch, lanes);
+        float*[] units = RunNetwork(hyper, groups, parameters, scratch, lanes, toLogits: false);
         int start = NetworkStart(hyper), last = hyper.Layers.Count - 1;
         float* slopes = scratch + hyper.Widths.Sum() * lanes, below = slopes + hyper.Widths.Max() * lanes;
 
-        // The logits are no longer needed: their slopes take their place.
+        // The logits themselves are not needed: their slopes take their place.
         float* logits = units[^1];
         for (int g = 0; g < groups.Length; g++)
             WeightKernel<L, F, I>.SoftmaxBackward(w + g * size, d + g * size, logits + g * WeightGroup.Lanes, lanes, first.Rows, first.Columns);
