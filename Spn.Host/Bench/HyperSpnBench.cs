@@ -13,6 +13,9 @@ internal sealed class HyperSpnBench : IDisposable
 {
     private const double FmaPerSectorOfNetwork = 1000;
 
+    /// <summary>Long enough for the runtime to finish compiling what runs often; its compiler would share the cores.</summary>
+    private const double WarmSeconds = 2;
+
     private readonly Evidence train;
     private readonly Circuit circuit;
     private readonly ISession session;
@@ -82,7 +85,7 @@ internal sealed class HyperSpnBench : IDisposable
     /// <summary>Median seconds of a call, after warming up.</summary>
     public static double Median(Action work, double seconds, CancellationToken cancellation)
     {
-        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < 0.5;) work();
+        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < WarmSeconds;) work();
         List<double> times = [];
         for (var total = Stopwatch.StartNew(); total.Elapsed.TotalSeconds < seconds || times.Count < 5;)
         {
