@@ -103,7 +103,6 @@ let machinePaths = [
     "/ho" + "me/[a-z]"
     "/ro" + "ot/"
     "/Us" + "ers/"
-    "/tmp/" + "wt-"
     @"[A-Z]:\\Us" + "ers"
 ]
 
