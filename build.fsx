@@ -99,12 +99,7 @@ let registryHosts () =
     |> List.distinct
 
 /// Paths that exist on one machine only. Split, so that this file does not find itself.
-let machinePaths = [
-    "/ho" + "me/[a-z]"
-    "/ro" + "ot/"
-    "/Us" + "ers/"
-    @"[A-Z]:\\Us" + "ers"
-]
+let machinePaths = [ "/ho" + "me/[a-z]"; "/ro" + "ot/"; "/Us" + "ers/"; @"[A-Z]:\\Us" + "ers" ]
 
 let guard () =
     match capture "git" [ "rev-parse"; "--is-inside-work-tree" ] with

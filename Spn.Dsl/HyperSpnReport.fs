@@ -32,7 +32,7 @@ module HyperSpnReport =
                         [ for entry in inPaper -> entry.DisplayName ],
                         [
                             for model in models ->
-                                model.Title, [ for e in inPaper -> Math.Round(mean e model - paper e model, 2) ]
+                                model.Title, [ for e in inPaper -> Math.Round(mean e model - paper e model, 2) + 0.0 ]
                         ],
                         title = "Difference to the paper; to the right is better",
                         x = "ours less the paper's (nats)",

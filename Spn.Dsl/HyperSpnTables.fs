@@ -124,7 +124,7 @@ module HyperSpnTables =
             "Test log-likelihood in nats of the setting with the best validation log-likelihood, mean ± standard deviation"
             "where there are several seeds. Paper: Shih, Sadigh and Ermon 2021, Tables 1 and 2; diff.: ours less the paper's,"
             "so above 0 is better. Size H, size D: parameters of the HyperSPN and of the SPN with weight decay. Seconds: all"
-            "trainings of the data set, on whatever else the machine did at the time."
+            "trainings of the data set, with whatever else the machine did meanwhile."
         ]
 
     /// <summary>One row a training; a star marks the setting chosen.</summary>

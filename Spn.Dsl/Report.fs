@@ -117,7 +117,7 @@ summary { cursor: pointer }
 details .table { max-height: 420px; overflow-y: auto }
 .table { overflow-x: auto; margin: 12px 0 }
 table { border-collapse: collapse; font-size: 15px; color: #24292f }
-th, td { padding: 5px 14px; text-align: left; white-space: nowrap; border-bottom: 1px solid #e6e8eb }
+th, td { padding: 5px 10px; text-align: left; white-space: nowrap; border-bottom: 1px solid #e6e8eb }
 th { border-bottom: 2px solid #9aa1a9 }
 details table { font-size: 13px }
 .number { text-align: right; font-variant-numeric: tabular-nums }

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Spn.Core.Engines.Simd;
+using Spn.Core.Engines.Simd.Kernels;
 
 namespace Spn.Host.Bench;
 
@@ -13,9 +15,11 @@ internal static unsafe class MachinePeak
     public static double FmaGiga(int threads)
     {
         const int rounds = 4_000_000;
-        bool wide = Vector512.IsHardwareAccelerated;
-        double perRound = wide ? 12 * 16 : 12 * 8;
-        return Best(threads, () => _ = wide ? Wide(rounds) : Narrow(rounds)) is var seconds ? threads * rounds * perRound / seconds / 1e9 : 0;
+        bool wide = SimdEngine.VectorLanes == 16;
+        double seconds = Best(threads, () => _ = wide
+            ? Chains<Lanes16, Vector512<float>, Vector512<int>>(rounds)
+            : Chains<Lanes8, Vector256<float>, Vector256<int>>(rounds));
+        return threads * 12.0 * rounds * SimdEngine.VectorLanes / seconds / 1e9;
     }
 
     /// <summary>Bytes read from memory per second, in units of 1e9.</summary>
@@ -51,50 +55,32 @@ internal static unsafe class MachinePeak
         return best;
     }
 
+    /// <summary>Twelve chains that do not wait for each other: enough to fill two units of four cycles.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static float Wide(int rounds)
+    private static float Chains<L, F, I>(int rounds)
+        where L : ILanes<F, I>
+        where F : struct
+        where I : struct
     {
-        Vector512<float> m = Vector512.Create(0.999f), c = Vector512.Create(1e-3f);
-        Vector512<float> a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c, a10 = c, a11 = c;
+        F m = L.Broadcast(0.999f), c = L.Broadcast(1e-3f);
+        F a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c, a10 = c, a11 = c;
         for (int i = 0; i < rounds; i++)
         {
-            a0 = Vector512.MultiplyAddEstimate(a0, m, c);
-            a1 = Vector512.MultiplyAddEstimate(a1, m, c);
-            a2 = Vector512.MultiplyAddEstimate(a2, m, c);
-            a3 = Vector512.MultiplyAddEstimate(a3, m, c);
-            a4 = Vector512.MultiplyAddEstimate(a4, m, c);
-            a5 = Vector512.MultiplyAddEstimate(a5, m, c);
-            a6 = Vector512.MultiplyAddEstimate(a6, m, c);
-            a7 = Vector512.MultiplyAddEstimate(a7, m, c);
-            a8 = Vector512.MultiplyAddEstimate(a8, m, c);
-            a9 = Vector512.MultiplyAddEstimate(a9, m, c);
-            a10 = Vector512.MultiplyAddEstimate(a10, m, c);
-            a11 = Vector512.MultiplyAddEstimate(a11, m, c);
+            a0 = L.Fma(a0, m, c);
+            a1 = L.Fma(a1, m, c);
+            a2 = L.Fma(a2, m, c);
+            a3 = L.Fma(a3, m, c);
+            a4 = L.Fma(a4, m, c);
+            a5 = L.Fma(a5, m, c);
+            a6 = L.Fma(a6, m, c);
+            a7 = L.Fma(a7, m, c);
+            a8 = L.Fma(a8, m, c);
+            a9 = L.Fma(a9, m, c);
+            a10 = L.Fma(a10, m, c);
+            a11 = L.Fma(a11, m, c);
         }
-        return Vector512.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static float Narrow(int rounds)
-    {
-        Vector256<float> m = Vector256.Create(0.999f), c = Vector256.Create(1e-3f);
-        Vector256<float> a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c, a10 = c, a11 = c;
-        for (int i = 0; i < rounds; i++)
-        {
-            a0 = Vector256.MultiplyAddEstimate(a0, m, c);
-            a1 = Vector256.MultiplyAddEstimate(a1, m, c);
-            a2 = Vector256.MultiplyAddEstimate(a2, m, c);
-            a3 = Vector256.MultiplyAddEstimate(a3, m, c);
-            a4 = Vector256.MultiplyAddEstimate(a4, m, c);
-            a5 = Vector256.MultiplyAddEstimate(a5, m, c);
-            a6 = Vector256.MultiplyAddEstimate(a6, m, c);
-            a7 = Vector256.MultiplyAddEstimate(a7, m, c);
-            a8 = Vector256.MultiplyAddEstimate(a8, m, c);
-            a9 = Vector256.MultiplyAddEstimate(a9, m, c);
-            a10 = Vector256.MultiplyAddEstimate(a10, m, c);
-            a11 = Vector256.MultiplyAddEstimate(a11, m, c);
-        }
-        return Vector256.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11);
+        F sum = L.Add(L.Add(L.Add(a0, a1), L.Add(a2, a3)), L.Add(L.Add(a4, a5), L.Add(a6, a7)));
+        return L.Sum(L.Add(sum, L.Add(L.Add(a8, a9), L.Add(a10, a11))));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]

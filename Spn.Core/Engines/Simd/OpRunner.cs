@@ -28,11 +28,10 @@ internal unsafe ref struct RunSource
 
     /// <summary>Parameters in double precision, and where derivatives by input parameters are added.</summary>
     public ReadOnlySpan<double> Parameters;
+    public Span<double> InputGradient;
 
     /// <summary>Largest |log-density| of an input that is kept; the exponents of all variables together must fit 32 bits.</summary>
     public double MostLog;
-
-    public Span<double> InputGradient;
 
     public readonly byte* Values(Op op) => Codes + (long)Component.Inputs[op.Place].Variable * Stride;
 }

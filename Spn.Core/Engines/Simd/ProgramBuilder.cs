@@ -68,9 +68,9 @@ internal sealed class ProgramBuilder
     /// <summary>A product that only its sum reads is made on the fly.</summary>
     private bool Inlined(int region) =>
         regions.Kind(region) == RegionKind.Product && parents[region] == 1 && !boundary.Contains(region)
-        && regions.Table(region).IsHadamard && onlyChildOfSum.Contains(region);
+        && regions.Table(region).IsHadamard && OnlyChildOfSum.Contains(region);
 
-    private HashSet<int> onlyChildOfSum => field ??= [.. Members.Where(r => regions.Kind(r) == RegionKind.Sum && regions.Children(r).Length == 1).Select(r => regions.Children(r)[0])];
+    private HashSet<int> OnlyChildOfSum => field ??= [.. Members.Where(r => regions.Kind(r) == RegionKind.Sum && regions.Children(r).Length == 1).Select(r => regions.Children(r)[0])];
 
     /// <summary>The regions whose units a region reads, products on the fly looked through.</summary>
     private int[] Reads(int region)
@@ -166,11 +166,9 @@ internal sealed class ProgramBuilder
 
     /// <summary>The highest regions that fit are tables.</summary>
     private bool IsTable(int region) =>
-        binaryScope.ContainsKey(region) && regions.Kind(region) == RegionKind.Sum && !CoveredFromAbove(region);
+        binaryScope.ContainsKey(region) && regions.Kind(region) == RegionKind.Sum && !CoveredFromAbove.Contains(region);
 
-    private HashSet<int> coveredFromAbove => field ??= Covered();
-
-    private bool CoveredFromAbove(int region) => coveredFromAbove.Contains(region);
+    private HashSet<int> CoveredFromAbove => field ??= Covered();
 
     private HashSet<int> Covered()
     {

@@ -45,14 +45,14 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             tables.Dispose();
             tables = new NativeBuffer(floats * sizeof(float));
         }
-        pool.Run(packs.Length, (p, worker) => TablePacks<L, F, I>.Make(packs[p], weights.Floats, valueTable, tables.Floats, packScratch[worker].Floats));
+        pool.Run(packs.Length, (p, worker) => TablePacks<L, F, I>.Make(packs[p], weights.Floats, ValueTable, tables.Floats, packScratch[worker].Floats));
         tablesReady = true;
     }
 
     /// <summary>Address of an input region's value table, or 0 for indicators.</summary>
-    private Func<int, nint> valueTable => field ??= inputParameters == 0 ? _ => 0 : region => (nint)(valueTables.Floats + valueTableOfRegion[region]);
+    private Func<int, nint> ValueTable => field ??= inputParameters == 0 ? _ => 0 : region => (nint)(valueTables.Floats + ValueTableOfRegion[region]);
 
-    private Dictionary<int, int> valueTableOfRegion => field ??=
+    private Dictionary<int, int> ValueTableOfRegion => field ??=
         components.SelectMany((c, i) => c.Inputs.Select((r, k) => (r, valueTableOf[i][k]))).ToDictionary(p => p.r, p => p.Item2);
 
     private void ClearTableSlopes(BoundComponent[] bound)
@@ -77,7 +77,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private void TablesDownward(TablePack pack, float* memory, List<LostSlope> lost)
     {
         FoldTableSlopes(pack);
-        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, valueTable, tableSlopes.Floats,
+        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, ValueTable, tableSlopes.Floats,
             (member, state) =>
             {
                 StateTable table = pack.Members[member];
