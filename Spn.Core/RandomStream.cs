@@ -30,6 +30,10 @@ public sealed class RandomStream
     /// <param name="index">Position, from 0; the first <see cref="NextUInt64"/> of a new stream returns number 0.</param>
     public ulong At(ulong index) => Mix(key + (index + 1) * Golden);
 
+    /// <summary>Uniform in [0, 1) by the number at a position, without moving the stream; may be called from several threads.</summary>
+    /// <param name="index">Position, from 0.</param>
+    public double DoubleAt(ulong index) => (At(index) >> 11) * (1.0 / (1UL << 53));
+
     /// <summary>The next 64 random bits.</summary>
     public ulong NextUInt64() => At(position++);
 

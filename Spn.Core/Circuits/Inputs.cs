@@ -39,6 +39,12 @@ public sealed record CategoricalInput(int Components, int States) : InputSpec(Co
 /// <param name="Components">Channels of the region.</param>
 public sealed record GaussianInput(int Components) : InputSpec(Components)
 {
+    /// <summary>Origin of learned means, in the variable's own unit: where its values lie.</summary>
+    public double Location { get; init; }
+
+    /// <summary>Unit of learned means and deviations, above 0: how far its values scatter. Densities are those of the variable itself.</summary>
+    public double Scale { get; init; } = 1;
+
     /// <summary>Fixed means, one a component, or null when the means are learned.</summary>
     public ValueList<double>? FixedMeans { get; init; }
 
@@ -48,4 +54,13 @@ public sealed record GaussianInput(int Components) : InputSpec(Components)
     /// <inheritdoc/>
     public override string Name =>
         $"Input.Gaussian({Components}{(FixedMeans is null ? "" : ", fixed means")}{(FixedVariances is null ? "" : ", fixed variances")})";
+}
+
+/// <summary>An input of its own for every variable: mixed types in one model.</summary>
+/// <remarks>Inputs of different numbers of channels need a sum between them and the first product.</remarks>
+/// <param name="Inputs">[variable]</param>
+public sealed record PerVariableInput(ValueList<InputSpec> Inputs) : InputSpec(Inputs.Select(i => i.Components).DefaultIfEmpty(0).Max())
+{
+    /// <inheritdoc/>
+    public override string Name => $"Input.PerVariable({string.Join(", ", Inputs.GroupBy(i => i.Name).Select(g => g.Count() == 1 ? g.Key : $"{g.Count()} x {g.Key}"))})";
 }

@@ -44,6 +44,31 @@ public interface ISession : IDisposable
     /// <summary>The flow of every edge, weight times derivative: the expected number of times the edge is used (papers: soft EM statistic).</summary>
     /// <param name="flows">Receives the flows, laid out as the plan's weight blocks.</param>
     void WeightFlows(Span<float> flows);
+
+    /// <summary>One upward pass in which every sum keeps its largest term and every hidden variable its likeliest value.</summary>
+    /// <param name="evidence">The batch; it must fit the plan.</param>
+    /// <param name="rows">The samples to take, in order.</param>
+    /// <param name="logValues">Receives the logarithm of the largest product along one way down, [row, class], in nats.</param>
+    void ForwardMax(Evidence evidence, ReadOnlySpan<int> rows, Span<double> logValues);
+
+    /// <summary>Expectations of every variable given the evidence of the last <see cref="Forward"/>, by one soft downward pass.</summary>
+    /// <param name="seeds">Share of each class, [row, class]; empty means 1 each.</param>
+    /// <param name="expectations">Receives [row, expectation]: of each variable the probability of every value, or mean and second moment; meaningless where a variable is observed.</param>
+    void Expectations(ReadOnlySpan<double> seeds, Span<double> expectations);
+
+    /// <summary>How the evidence of the last <see cref="Forward"/> divides a variable among its input units, by one soft downward pass.</summary>
+    /// <param name="variable">The variable.</param>
+    /// <param name="seeds">Share of each class, [row, class]; empty means 1 each.</param>
+    /// <param name="flows">Receives [row, unit], units in the order of the plan's input regions that read the variable.</param>
+    void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows);
+
+    /// <summary>Ways down from the root that choose one child at every sum and so end in one input unit for every variable.</summary>
+    /// <param name="routing"><see cref="Routing.Draw"/> after <see cref="Forward"/>, <see cref="Routing.Max"/> after <see cref="ForwardMax"/>.</param>
+    /// <param name="classes">Class root of each row.</param>
+    /// <param name="ways">Ways for each row.</param>
+    /// <param name="seed">Seed of the draws; item i of the batch draws the same numbers in any call.</param>
+    /// <param name="units">Receives [row, way, variable]: an input unit by the plan's numbering.</param>
+    void Route(Routing routing, ReadOnlySpan<int> classes, int ways, long seed, Span<int> units);
 }
 
 /// <summary>How a sum passes the count that arrives at it on to its children (one downward pass, several meanings).</summary>
@@ -51,4 +76,10 @@ public enum Routing
 {
     /// <summary>In proportion to w_c v_c: gradients, soft EM, posterior marginals.</summary>
     Soft,
+
+    /// <summary>All to one child, drawn in proportion to w_c v_c: samples.</summary>
+    Draw,
+
+    /// <summary>All to the child with the largest w_c v_c of a max upward pass: the most probable explanation.</summary>
+    Max,
 }

@@ -53,6 +53,15 @@ internal sealed class KindConverter<TBase>(string family) : JsonConverter<TBase>
     }
 }
 
+/// <summary>Inputs where no other layer will do.</summary>
+internal sealed class InputConverter(KindConverter<LayerSpec> layers) : JsonConverter<InputSpec>
+{
+    public override InputSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        layers.Read(ref reader, typeof(LayerSpec), options) as InputSpec ?? throw new JsonException("a layer stands where an input is expected");
+
+    public override void Write(Utf8JsonWriter writer, InputSpec value, JsonSerializerOptions options) => layers.Write(writer, value, options);
+}
+
 /// <summary>Value lists as JSON arrays.</summary>
 internal sealed class ValueListConverter : JsonConverterFactory
 {

@@ -26,7 +26,7 @@ public sealed class SpecKinds
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters =
         {
-            structures, layers, weights, new ValueListConverter(),
+            structures, layers, new InputConverter(layers), weights, new ValueListConverter(),
             new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false),
         },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Adapt } },
@@ -45,6 +45,7 @@ public sealed class SpecKinds
         kinds.AddLayer<BernoulliInput>("bernoulliInput");
         kinds.AddLayer<CategoricalInput>("categoricalInput");
         kinds.AddLayer<GaussianInput>("gaussianInput");
+        kinds.AddLayer<PerVariableInput>("perVariableInput");
         kinds.AddLayer<HadamardProduct>("hadamardProduct");
         kinds.AddLayer<KroneckerProduct>("kroneckerProduct");
         kinds.AddLayer<ChannelTableProduct>("channelTableProduct");

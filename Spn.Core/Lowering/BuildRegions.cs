@@ -20,7 +20,7 @@ internal sealed class BuildRegions
     private readonly LoweringRules rules;
     private readonly Recipe recipe;
     private readonly RegionGraph graph;
-    private readonly InputFamily family;
+    private readonly InputFamily[] families; // [variable]
     private readonly List<(ProductSpec Product, int[] Channels, ChannelTable Table)> tables = [];
     private readonly Dictionary<(int Layer, int Replica, int Place, int Columns), int> blockOf = [];
 
@@ -30,7 +30,7 @@ internal sealed class BuildRegions
         this.rules = rules;
         recipe = Recipe.Read(spec);
         graph = spec.Structure.Build();
-        family = rules.Lower(recipe.Input);
+        families = Families();
         // A leaf becomes an input and a sum, any other region a product and a sum.
         Regions = new RegionTable(2 * graph.Regions.Count + 1);
         SectorPlaces = graph.SectorPlaces;
@@ -49,6 +49,22 @@ internal sealed class BuildRegions
     public int SectorPlaces { get; }
 
     public int Replicas { get; }
+
+    /// <summary>The densities of every variable; equal descriptions share one family.</summary>
+    private InputFamily[] Families()
+    {
+        var made = new Dictionary<InputSpec, InputFamily>();
+        if (recipe.Input is not PerVariableInput mixed) return [.. Enumerable.Repeat(Lower(recipe.Input), graph.Variables)];
+        if (mixed.Inputs.Count != graph.Variables)
+            throw new CircuitException(Describe(mixed), "inputs missing", $"{mixed.Inputs.Count} inputs for {graph.Variables} variables.", "Give one a variable.");
+        return [.. mixed.Inputs.Select(Lower)];
+
+        InputFamily Lower(InputSpec input)
+        {
+            if (!made.TryGetValue(input, out InputFamily? family)) made[input] = family = rules.Lower(input);
+            return family;
+        }
+    }
 
     private void Build()
     {
@@ -98,6 +114,7 @@ internal sealed class BuildRegions
             if (variable >= graph.Variables)
                 throw new CircuitException(spec.Structure.Name, "no such variable",
                     $"A region names variable {variable}, there are {graph.Variables}.", $"Name variables 0 to {graph.Variables - 1}.");
+            InputFamily family = families[variable];
             factors[i] = Regions.AddInput(new InputPlace(family, variable, InputParameters), factors.Length == 1 ? region.Scope : Scope.Of(variable), layer);
             InputParameters += family.ParameterCount;
         }

@@ -53,7 +53,9 @@ public sealed class LoweringRules
             throw new CircuitException(spec.Name, "means missing", $"{means.Count} fixed means for {spec.Components} components.", "Give one a component.");
         if (spec.FixedVariances is { } variances && (variances.Count != spec.Components || variances.Any(v => !(v > 0))))
             throw new CircuitException(spec.Name, "variances unfit", $"The fixed variances are {variances}.", $"Give {spec.Components}, each above 0.");
-        return new GaussianFamily(spec.Components, spec.FixedMeans, spec.FixedVariances);
+        if (!double.IsFinite(spec.Location) || !(spec.Scale > 0) || !double.IsFinite(spec.Scale))
+            throw new CircuitException(spec.Name, "location or scale unfit", $"Location {spec.Location}, scale {spec.Scale}.", "Give finite numbers, the scale above 0.");
+        return new GaussianFamily(spec.Components, spec.FixedMeans, spec.FixedVariances, spec.Location, spec.Scale);
     }
 
     private static ChannelTable Hadamard(HadamardProduct spec, IReadOnlyList<int> channels)

@@ -1,6 +1,7 @@
 namespace Spn.Core.Plans;
 
 /// <summary>A family of densities of one variable: K components with their own parameters.</summary>
+/// <remarks>Densities of a discrete variable derive from <see cref="DiscreteFamily"/>, which needs the probabilities only.</remarks>
 public abstract class InputFamily
 {
     /// <summary>Sets the number of components.</summary>
@@ -18,9 +19,22 @@ public abstract class InputFamily
     /// <summary>The values that are accepted, in words.</summary>
     public string Domain => States is int states ? $"an integer from 0 to {states - 1}" : "a finite number";
 
+    /// <summary>Number of expectations that describe a distribution of the variable: the probability of every value, or mean and second moment.</summary>
+    public int Expectations => States ?? 2;
+
     /// <summary>Whether a value lies in the domain.</summary>
     public bool Accepts(float value) =>
         States is int states ? value >= 0 && value < states && value == MathF.Floor(value) : float.IsFinite(value);
+
+    /// <summary>Why a set cannot be evidence, or null when it can.</summary>
+    public string? Refusal(ValueSet set) => set switch
+    {
+        OneOf some when States is null => $"{some} has probability 0 under a density; give an interval, or observe the value",
+        OneOf some when some.Values.Any(v => !Accepts(v)) => $"{some} holds a value that is not {Domain}",
+        Interval { Low: var low, High: var high } when States is null && low == high => $"the interval from {low} to {high} has probability 0 under a density; observe the value",
+        Tilt { Within: { } within } => Refusal(within),
+        _ => null,
+    };
 
     /// <summary>Logarithm of the density (or probability) of a value, in nats.</summary>
     /// <param name="component">The component, from 0.</param>
@@ -36,6 +50,50 @@ public abstract class InputFamily
     /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
     public abstract void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient);
 
+    /// <summary>Logarithm of the probability that the value lies in a set.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="within">The set.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    public abstract double LogProbability(int component, ValueSet within, ReadOnlySpan<double> parameters);
+
+    /// <summary>Adds flow times the gradient of the log-probability of a set by the parameters.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="within">The set.</param>
+    /// <param name="flow">The factor.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
+    public abstract void AddGradient(int component, ValueSet within, double flow, ReadOnlySpan<double> parameters, Span<double> gradient);
+
+    /// <summary>A value of largest density.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="within">The set that the value must lie in, or null.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    public abstract float Mode(int component, ValueSet? within, ReadOnlySpan<double> parameters);
+
+    /// <summary>The value below which a share of the probability lies; a uniform share makes it a random draw.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="within">The set that the value lies in, or null.</param>
+    /// <param name="share">Between 0 and 1.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    public abstract float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters);
+
+    /// <summary>Writes the expectations of a component: the probability of every value, or mean and second moment.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="within">The set that the value is known to lie in, or null.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="to">Receives them, <see cref="Expectations"/> long.</param>
+    public abstract void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, Span<double> to);
+
+    /// <summary>How a component sees the logarithm of another density of the same variable.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="other">The other family.</param>
+    /// <param name="otherComponent">Its component, from 0.</param>
+    /// <param name="otherParameters">Its parameters.</param>
+    /// <returns>The probability of the values that the other density allows, and the expected log-density over those; null when no formula is known.</returns>
+    public abstract (double Mass, double LogDensity)? CrossLog(
+        int component, ReadOnlySpan<double> parameters, InputFamily other, int otherComponent, ReadOnlySpan<double> otherParameters);
+
     /// <summary>Starting parameters.</summary>
     /// <param name="random">Source of randomness.</param>
     /// <param name="parameters">Receives them.</param>
@@ -46,142 +104,27 @@ public abstract class InputFamily
     /// <param name="values">Observed values of the variable, not empty.</param>
     /// <param name="parameters">Receives them.</param>
     public virtual void InitialiseFrom(RandomStream random, ReadOnlySpan<float> values, Span<float> parameters) => Initialise(random, parameters);
-}
 
-/// <summary>See <see cref="IndicatorInput"/>.</summary>
-public sealed class IndicatorFamily(int states) : InputFamily(states)
-{
-    /// <inheritdoc/>
-    public override int ParameterCount => 0;
-
-    /// <inheritdoc/>
-    public override int? States => Components;
-
-    /// <inheritdoc/>
-    public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters) =>
-        (int)value == component ? 0 : double.NegativeInfinity;
-
-    /// <inheritdoc/>
-    public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient) { }
-
-    /// <inheritdoc/>
-    public override void Initialise(RandomStream random, Span<float> parameters) { }
-}
-
-/// <summary>See <see cref="BernoulliInput"/>. Parameters: [component] logits.</summary>
-public sealed class BernoulliFamily(int components) : InputFamily(components)
-{
-    /// <inheritdoc/>
-    public override int ParameterCount => Components;
-
-    /// <inheritdoc/>
-    public override int? States => 2;
-
-    /// <inheritdoc/>
-    public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
+    /// <summary>Mean of a component over a set, or over all values.</summary>
+    internal double Mean(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
-        double towards = value != 0 ? parameters[component] : -parameters[component];
-        return towards >= 0 ? -Math.Log(1 + Math.Exp(-towards)) : towards - Math.Log(1 + Math.Exp(towards));
+        Span<double> expectations = Expectations <= 64 ? stackalloc double[Expectations] : new double[Expectations];
+        Expect(component, within, parameters, expectations);
+        if (States is null) return expectations[0];
+        double mean = 0;
+        for (int s = 1; s < expectations.Length; s++) mean += s * expectations[s];
+        return mean;
     }
 
-    /// <inheritdoc/>
-    public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient) =>
-        gradient[component] += flow * (value - 1 / (1 + Math.Exp(-parameters[component])));
+    /// <summary>Logarithm of what a component makes of a hidden variable of which a set is known.</summary>
+    internal double LogValue(int component, ValueSet within, ReadOnlySpan<double> parameters) => within is Tilt tilt
+        ? Math.Log(Math.Max(Mean(component, tilt.Within, parameters) - tilt.Low, 0)) + (tilt.Within is { } set ? LogProbability(component, set, parameters) : 0)
+        : LogProbability(component, within, parameters);
 
-    /// <inheritdoc/>
-    public override void Initialise(RandomStream random, Span<float> parameters)
+    /// <summary>Logarithm of a component's largest density over a set, or over all values.</summary>
+    internal double LogPeak(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
-        for (int i = 0; i < parameters.Length; i++) parameters[i] = 2 * random.NextSingle() - 1;
-    }
-}
-
-/// <summary>See <see cref="CategoricalInput"/>. Parameters: [component, state] logits.</summary>
-public sealed class CategoricalFamily(int components, int states) : InputFamily(components)
-{
-    /// <inheritdoc/>
-    public override int ParameterCount => Components * states;
-
-    /// <inheritdoc/>
-    public override int? States => states;
-
-    /// <inheritdoc/>
-    public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
-    {
-        ReadOnlySpan<double> logits = parameters.Slice(component * states, states);
-        return logits[(int)value] - LogSum.Of(logits);
-    }
-
-    /// <inheritdoc/>
-    public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient)
-    {
-        ReadOnlySpan<double> logits = parameters.Slice(component * states, states);
-        double total = LogSum.Of(logits);
-        for (int s = 0; s < states; s++)
-            gradient[component * states + s] += flow * ((s == (int)value ? 1 : 0) - Math.Exp(logits[s] - total));
-    }
-
-    /// <inheritdoc/>
-    public override void Initialise(RandomStream random, Span<float> parameters)
-    {
-        for (int i = 0; i < parameters.Length; i++) parameters[i] = random.NextSingle();
-    }
-}
-
-/// <summary>See <see cref="GaussianInput"/>. Parameters: [component] means if learned, then [component] log standard deviations if learned.</summary>
-public sealed class GaussianFamily(int components, IReadOnlyList<double>? fixedMeans, IReadOnlyList<double>? fixedVariances) : InputFamily(components)
-{
-    private static readonly double HalfLogTwoPi = 0.5 * Math.Log(2 * Math.PI);
-
-    private int DeviationOffset => fixedMeans is null ? Components : 0;
-
-    /// <inheritdoc/>
-    public override int ParameterCount => (fixedMeans is null ? Components : 0) + (fixedVariances is null ? Components : 0);
-
-    /// <inheritdoc/>
-    public override int? States => null;
-
-    /// <summary>Mean of a component.</summary>
-    public double Mean(int component, ReadOnlySpan<double> parameters) => fixedMeans?[component] ?? parameters[component];
-
-    /// <summary>Logarithm of a component's standard deviation.</summary>
-    public double LogDeviation(int component, ReadOnlySpan<double> parameters) =>
-        fixedVariances is null ? parameters[DeviationOffset + component] : 0.5 * Math.Log(fixedVariances[component]);
-
-    /// <inheritdoc/>
-    public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
-    {
-        double logDeviation = LogDeviation(component, parameters);
-        double z = (value - Mean(component, parameters)) * Math.Exp(-logDeviation);
-        return -0.5 * z * z - logDeviation - HalfLogTwoPi;
-    }
-
-    /// <inheritdoc/>
-    public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient)
-    {
-        double precision = Math.Exp(-LogDeviation(component, parameters));
-        double z = (value - Mean(component, parameters)) * precision;
-        if (fixedMeans is null) gradient[component] += flow * z * precision;
-        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (z * z - 1);
-    }
-
-    /// <inheritdoc/>
-    public override void Initialise(RandomStream random, Span<float> parameters)
-    {
-        if (fixedMeans is null)
-            for (int k = 0; k < Components; k++) parameters[k] = (float)random.NextNormal();
-        if (fixedVariances is null) parameters[DeviationOffset..].Clear();
-    }
-
-    /// <inheritdoc/>
-    public override void InitialiseFrom(RandomStream random, ReadOnlySpan<float> values, Span<float> parameters)
-    {
-        double mean = 0, square = 0;
-        foreach (float v in values) mean += v;
-        mean /= values.Length;
-        foreach (float v in values) square += (v - mean) * (v - mean);
-        double deviation = Math.Max(Math.Sqrt(square / values.Length), 1e-3);
-        if (fixedMeans is null)
-            for (int k = 0; k < Components; k++) parameters[k] = values[random.NextInt(values.Length)];
-        if (fixedVariances is null) parameters[DeviationOffset..].Fill((float)Math.Log(deviation));
+        float mode = Mode(component, within, parameters);
+        return within?.Contains(mode) == false ? double.NegativeInfinity : LogDensity(component, mode, parameters);
     }
 }

@@ -15,6 +15,17 @@ public sealed class Plan
         for (int r = 0; r < regions.Count; r++)
             if (regions.Kind(r) == RegionKind.Input)
                 InputOf[regions.Input(r).Variable] = regions.Input(r).Family;
+        FirstUnit = new int[regions.Count];
+        List<InputUnit> units = [];
+        for (int r = 0; r < regions.Count; r++)
+        {
+            FirstUnit[r] = units.Count;
+            if (regions.Kind(r) == RegionKind.Input)
+                for (int k = 0; k < regions.Channels(r); k++) units.Add(new InputUnit(r, k));
+        }
+        InputUnits = [.. units];
+        ExpectationsOf = new int[variables + 1];
+        for (int v = 0; v < variables; v++) ExpectationsOf[v + 1] = ExpectationsOf[v] + (InputOf[v]?.Expectations ?? 0);
     }
 
     /// <summary>Number of variables of a sample.</summary>
@@ -41,9 +52,22 @@ public sealed class Plan
     /// <summary>For each variable a family that reads it (they agree on the domain), or null when none does.</summary>
     internal InputFamily?[] InputOf { get; }
 
+    /// <summary>All units of input regions, in order.</summary>
+    public IReadOnlyList<InputUnit> InputUnits { get; }
+
+    /// <summary>For each input region the number of its first unit.</summary>
+    internal int[] FirstUnit { get; }
+
+    /// <summary>The input regions that read a variable, in order.</summary>
+    internal int[] InputsOf(int variable) =>
+        [.. Enumerable.Range(0, Regions.Count).Where(r => Regions.Kind(r) == RegionKind.Input && Regions.Input(r).Variable == variable)];
+
+    /// <summary>For each variable the place of its first expectation among those of all variables; one entry more for the end.</summary>
+    internal int[] ExpectationsOf { get; }
+
     /// <summary>Refuses evidence that does not fit.</summary>
     /// <param name="evidence">The batch.</param>
-    /// <exception cref="EvidenceException">The width differs, or an observed value lies outside its variable's domain.</exception>
+    /// <exception cref="EvidenceException">The width differs, an observed value lies outside its variable's domain, or a set is none of its values.</exception>
     public void CheckEvidence(Evidence evidence)
     {
         ArgumentNullException.ThrowIfNull(evidence);
@@ -56,6 +80,10 @@ public sealed class Plan
                 if (InputOf[v] is { } family && !family.Accepts(values[v]) && !evidence.IsHidden(row, v))
                     throw new EvidenceException(
                         $"Row {row}, variable {v}: {values[v].ToString(System.Globalization.CultureInfo.InvariantCulture)} is not {family.Domain}.", row, v);
+            if (!evidence.HasSets) continue;
+            for (int v = 0; v < values.Length; v++)
+                if (evidence.SetOf(row, v) is { } set && InputOf[v]?.Refusal(set) is { } why)
+                    throw new EvidenceException($"Row {row}, variable {v}: {why}.", row, v);
         }
     }
 
@@ -89,3 +117,8 @@ public sealed class Plan
     private static float[] Observed(Evidence train, int variable) =>
         [.. Enumerable.Range(0, train.Count).Where(s => !train.IsHidden(s, variable)).Select(s => train.Row(s)[variable])];
 }
+
+/// <summary>One density of one variable: a channel of an input region.</summary>
+/// <param name="Region">The input region.</param>
+/// <param name="Component">The channel.</param>
+public readonly record struct InputUnit(int Region, int Component);

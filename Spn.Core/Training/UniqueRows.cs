@@ -43,7 +43,7 @@ internal sealed class UniqueRows
             if (!evidence.Row(a).SequenceEqual(evidence.Row(b))) return false;
             if (!evidence.HasHidden) return true;
             for (int v = 0; v < evidence.Variables; v++)
-                if (evidence.IsHidden(a, v) != evidence.IsHidden(b, v)) return false;
+                if (evidence.IsHidden(a, v) != evidence.IsHidden(b, v) || !Equals(evidence.SetOf(a, v), evidence.SetOf(b, v))) return false;
             return true;
         }
 

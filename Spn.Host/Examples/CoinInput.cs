@@ -15,11 +15,9 @@ public sealed record CoinInput(int Components) : InputSpec(Components)
     /// <summary>Makes the kind known to a set of rules.</summary>
     public static void AddTo(LoweringRules rules) => rules.AddInput<CoinInput>(spec => new CoinFamily(spec.Components));
 
-    private sealed class CoinFamily(int components) : InputFamily(components)
+    private sealed class CoinFamily(int components) : DiscreteFamily(components, 2)
     {
         public override int ParameterCount => 0;
-
-        public override int? States => 2;
 
         public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
         {

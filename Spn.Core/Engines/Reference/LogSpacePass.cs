@@ -35,31 +35,37 @@ internal sealed class LogSpacePass
     /// <summary>Logarithms of a region's units after <see cref="Upward"/>.</summary>
     public Span<double> Values(int region) => value.AsSpan(first[region]..first[region + 1]);
 
-    public void Upward(Evidence evidence, int row)
+    /// <summary>An upward pass over a row.</summary>
+    /// <param name="evidence">The batch.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="max">Sums keep their largest term, hidden variables their likeliest value.</param>
+    public void Upward(Evidence evidence, int row, bool max = false)
     {
         RegionTable regions = plan.Regions;
         for (int r = 0; r < regions.Count; r++)
             switch (regions.Kind(r))
             {
-                case RegionKind.Input: Input(r, evidence, row); break;
+                case RegionKind.Input: Input(r, evidence, row, max); break;
                 case RegionKind.Product: Product(r); break;
-                default: Sum(r); break;
+                default: Sum(r, max); break;
             }
     }
 
-    private void Input(int region, Evidence evidence, int row)
+    private void Input(int region, Evidence evidence, int row, bool max)
     {
         InputPlace input = plan.Regions.Input(region);
         Span<double> own = Values(region);
-        if (evidence.IsHidden(row, input.Variable))
-        {
-            own.Clear();
-            return;
-        }
+        bool hidden = evidence.IsHidden(row, input.Variable);
+        ValueSet? set = evidence.SetOf(row, input.Variable);
         float x = evidence.Row(row)[input.Variable];
-        ReadOnlySpan<double> theta = parameters.AsSpan(input.Offset, input.Family.ParameterCount);
-        for (int k = 0; k < own.Length; k++) own[k] = input.Family.LogDensity(k, x, theta);
+        ReadOnlySpan<double> theta = Parameters(input);
+        for (int k = 0; k < own.Length; k++)
+            own[k] = !hidden ? input.Family.LogDensity(k, x, theta)
+                : max ? input.Family.LogPeak(k, set, theta)
+                : set is null ? 0 : input.Family.LogValue(k, set, theta);
     }
+
+    private ReadOnlySpan<double> Parameters(InputPlace input) => parameters.AsSpan(input.Offset, input.Family.ParameterCount);
 
     private void Product(int region)
     {
@@ -74,7 +80,7 @@ internal sealed class LogSpacePass
         }
     }
 
-    private void Sum(int region)
+    private void Sum(int region, bool max)
     {
         (int rows, int columns, int offset) = plan.Blocks[plan.Regions.Block(region)];
         Span<double> own = Values(region);
@@ -88,7 +94,7 @@ internal sealed class LogSpacePass
                     terms[c] = Math.Log(weights[offset + i * columns + c]) + v;
                     c++;
                 }
-            own[i] = LogSum.Of(terms);
+            own[i] = max ? terms.Max() : LogSum.Of(terms);
         }
     }
 
@@ -96,8 +102,8 @@ internal sealed class LogSpacePass
     /// <param name="evidence">The batch of the upward pass.</param>
     /// <param name="row">The row of the upward pass.</param>
     /// <param name="seeds">Factor of each class's log-likelihood, or empty for 1; a class that is impossible is left out.</param>
-    /// <param name="byWeights">Derivatives by the weights, added.</param>
-    /// <param name="byParameters">Derivatives by the inputs' parameters, added.</param>
+    /// <param name="byWeights">Derivatives by the weights, added; empty when they are not asked for.</param>
+    /// <param name="byParameters">Derivatives by the inputs' parameters, added; empty when they are not asked for.</param>
     public void DownwardFromRoot(Evidence evidence, int row, ReadOnlySpan<double> seeds, Span<double> byWeights, Span<double> byParameters)
     {
         int root = plan.Regions.Root;
@@ -141,15 +147,16 @@ internal sealed class LogSpacePass
     private void InputDown(int region, Evidence evidence, int row, double factor, Span<double> byParameters)
     {
         InputPlace input = plan.Regions.Input(region);
-        if (input.Family.ParameterCount == 0 || evidence.IsHidden(row, input.Variable)) return;
+        ValueSet? set = evidence.SetOf(row, input.Variable);
+        if (byParameters.IsEmpty || input.Family.ParameterCount == 0 || (evidence.IsHidden(row, input.Variable) && set is null)) return;
         float x = evidence.Row(row)[input.Variable];
-        Span<double> values = Values(region), slopes = Slopes(region);
+        Span<double> values = Values(region), slopes = Slopes(region), gradient = byParameters.Slice(input.Offset, input.Family.ParameterCount);
         for (int k = 0; k < values.Length; k++)
         {
-            double flow = Math.Exp(slopes[k] + values[k]);
-            if (flow > 0)
-                input.Family.AddGradient(k, x, factor * flow, parameters.AsSpan(input.Offset, input.Family.ParameterCount),
-                    byParameters.Slice(input.Offset, input.Family.ParameterCount));
+            double flow = factor * Math.Exp(slopes[k] + values[k]);
+            if (flow == 0) continue;
+            if (set is null) input.Family.AddGradient(k, x, flow, Parameters(input), gradient);
+            else input.Family.AddGradient(k, set, flow, Parameters(input), gradient);
         }
     }
 
@@ -186,11 +193,125 @@ internal sealed class LogSpacePass
                 for (int k = 0; k < values.Length; k++, c++)
                 {
                     int edge = offset + i * columns + c;
-                    byWeights[edge] += factor * Math.Exp(slopes[i] + values[k]);
+                    if (!byWeights.IsEmpty) byWeights[edge] += factor * Math.Exp(slopes[i] + values[k]);
                     childSlopes[k] = Add(childSlopes[k], slopes[i] + Math.Log(weights[edge]));
                 }
             }
         }
+    }
+
+    /// <summary>Adds the expectations of all variables, [expectation], from one class's downward pass.</summary>
+    /// <param name="evidence">The batch of the upward pass.</param>
+    /// <param name="row">The row of the upward pass.</param>
+    /// <param name="seeds">Share of each class, or empty for 1.</param>
+    /// <param name="expectations">Receives them; see <see cref="ISession.Expectations"/>.</param>
+    public void Expectations(Evidence evidence, int row, ReadOnlySpan<double> seeds, Span<double> expectations)
+    {
+        var own = new double[plan.InputOf.Max(f => f?.Expectations ?? 0)];
+        foreach ((int region, double share) in InputShares(evidence, row, seeds))
+        {
+            InputPlace input = plan.Regions.Input(region);
+            Span<double> to = expectations[plan.ExpectationsOf[input.Variable]..], values = Values(region), slopes = Slopes(region);
+            ValueSet? set = evidence.SetOf(row, input.Variable);
+            for (int k = 0; k < values.Length; k++)
+            {
+                double flow = share * Math.Exp(slopes[k] + values[k]);
+                if (flow == 0) continue;
+                input.Family.Expect(k, set, Parameters(input), own);
+                for (int j = 0; j < input.Family.Expectations; j++) to[j] += flow * own[j];
+            }
+        }
+    }
+
+    /// <summary>Adds how a variable is divided among its input units, [unit]; see <see cref="ISession.InputFlows"/>.</summary>
+    public void InputFlows(Evidence evidence, int row, int variable, ReadOnlySpan<double> seeds, Span<double> flows)
+    {
+        int[] readers = plan.InputsOf(variable), offsets = new int[plan.Regions.Count];
+        for (int i = 1; i < readers.Length; i++) offsets[readers[i]] = offsets[readers[i - 1]] + plan.Regions.Channels(readers[i - 1]);
+        foreach ((int region, double share) in InputShares(evidence, row, seeds))
+        {
+            if (plan.Regions.Input(region).Variable != variable) continue;
+            Span<double> values = Values(region), slopes = Slopes(region);
+            for (int k = 0; k < values.Length; k++) flows[offsets[region] + k] += share * Math.Exp(slopes[k] + values[k]);
+        }
+    }
+
+    /// <summary>All input regions, once a class, with the slopes of that class at hand while it is enumerated.</summary>
+    private IEnumerable<(int Region, double Share)> InputShares(Evidence evidence, int row, ReadOnlySpan<double> seeds)
+    {
+        double[] shares = seeds.IsEmpty ? [.. Enumerable.Repeat(1.0, plan.Classes)] : seeds.ToArray();
+        return Each();
+
+        IEnumerable<(int, double)> Each()
+        {
+            for (int c = 0; c < plan.Classes; c++)
+            {
+                double only = Values(plan.Regions.Root)[c];
+                if (shares[c] == 0 || double.IsNegativeInfinity(only)) continue;
+                ClearSlopes();
+                Seed(plan.Regions.Root, c, -only);
+                Downward(evidence, row, plan.Regions.Root, 1, [], []);
+                for (int r = 0; r < plan.Regions.Count; r++)
+                    if (plan.Regions.Kind(r) == RegionKind.Input) yield return (r, shares[c]);
+            }
+        }
+    }
+
+    /// <summary>One way down that chooses a child at every sum; see <see cref="ISession.Route"/>.</summary>
+    /// <param name="routing">How it chooses.</param>
+    /// <param name="top">The class root.</param>
+    /// <param name="draws">Number r decides at region r.</param>
+    /// <param name="units">Receives the input unit of each variable.</param>
+    public void Route(Routing routing, int top, RandomStream draws, Span<int> units)
+    {
+        RegionTable regions = plan.Regions;
+        var chosen = new int[regions.Count];
+        Array.Fill(chosen, -1);
+        chosen[regions.Root] = top;
+        for (int r = regions.Root; r >= 0; r--)
+        {
+            if (chosen[r] < 0) continue;
+            switch (regions.Kind(r))
+            {
+                case RegionKind.Input:
+                    units[regions.Input(r).Variable] = plan.FirstUnit[r] + chosen[r];
+                    break;
+                case RegionKind.Product:
+                    ReadOnlySpan<int> factors = regions.Children(r);
+                    for (int t = 0; t < factors.Length; t++) chosen[factors[t]] = regions.Table(r)[t, chosen[r]];
+                    break;
+                default:
+                    (int child, int channel) = Choose(r, chosen[r], routing, draws);
+                    chosen[child] = channel;
+                    break;
+            }
+        }
+    }
+
+    private (int Child, int Channel) Choose(int region, int unit, Routing routing, RandomStream draws)
+    {
+        (_, int columns, int offset) = plan.Blocks[plan.Regions.Block(region)];
+        var terms = new double[columns];
+        var places = new (int, int)[columns];
+        int c = 0;
+        foreach (int child in plan.Regions.Children(region))
+            for (int k = 0; k < plan.Regions.Channels(child); k++, c++)
+            {
+                terms[c] = Math.Log(weights[offset + unit * columns + c]) + Values(child)[k];
+                places[c] = (child, k);
+            }
+        double most = terms.Max();
+        if (routing == Routing.Max || double.IsNegativeInfinity(most)) return places[Math.Max(Array.IndexOf(terms, most), 0)];
+        for (c = 0; c < columns; c++) terms[c] = Math.Exp(terms[c] - most);
+        double left = draws.DoubleAt((ulong)region) * terms.Sum();
+        int last = 0;
+        for (c = 0; c < columns; c++)
+        {
+            if (terms[c] == 0) continue;
+            last = c;
+            if ((left -= terms[c]) < 0) break;
+        }
+        return places[last];
     }
 
     /// <summary>Pulls derivatives by the weights back to the parameters, added.</summary>

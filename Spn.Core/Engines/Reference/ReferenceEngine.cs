@@ -46,7 +46,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Upward(evidence!, rows[i]);
-            pass.DownwardFromRoot(evidence!, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, byParameters);
+            pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, byParameters);
         }
     }
 
@@ -62,5 +62,50 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         for (int i = 0; i < byWeights.Length; i++) flows[i] = (float)(byWeights[i] * pass.Weights[i]);
     }
 
+    public void ForwardMax(Evidence batch, ReadOnlySpan<int> samples, Span<double> logValues)
+    {
+        evidence = batch;
+        rows = samples.ToArray();
+        for (int i = 0; i < rows.Length; i++)
+        {
+            pass.Upward(batch, rows[i], max: true);
+            pass.Values(plan.Regions.Root).CopyTo(logValues[(i * plan.Classes)..]);
+        }
+    }
+
+    public void Expectations(ReadOnlySpan<double> seeds, Span<double> expectations)
+    {
+        expectations.Clear();
+        int width = plan.ExpectationsOf[^1];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            pass.Upward(evidence!, rows[i]);
+            pass.Expectations(evidence!, rows[i], Seeds(seeds, i), expectations.Slice(i * width, width));
+        }
+    }
+
+    public void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows)
+    {
+        flows.Clear();
+        int width = plan.InputsOf(variable).Sum(plan.Regions.Channels);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            pass.Upward(evidence!, rows[i]);
+            pass.InputFlows(evidence!, rows[i], variable, Seeds(seeds, i), flows.Slice(i * width, width));
+        }
+    }
+
+    public void Route(Routing routing, ReadOnlySpan<int> classes, int ways, long seed, Span<int> units)
+    {
+        for (int i = 0; i < rows.Length; i++)
+        {
+            pass.Upward(evidence!, rows[i], max: routing == Routing.Max);
+            for (int way = 0; way < ways; way++)
+                pass.Route(routing, classes[i], Draws.Stream(seed, rows[i], ways, way), units.Slice((i * ways + way) * plan.Variables, plan.Variables));
+        }
+    }
+
     public void Dispose() { }
+
+    private ReadOnlySpan<double> Seeds(ReadOnlySpan<double> seeds, int row) => seeds.IsEmpty ? seeds : seeds.Slice(row * plan.Classes, plan.Classes);
 }

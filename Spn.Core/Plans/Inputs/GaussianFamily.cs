@@ -1,0 +1,129 @@
+namespace Spn.Core.Plans;
+
+/// <summary>
+/// See <see cref="GaussianInput"/>. Parameters: [component] means if learned, then [component] log standard deviations if learned,
+/// both in units of the scale and counted from the location.
+/// </summary>
+/// <param name="components">Number of components.</param>
+/// <param name="fixedMeans">Means that are not learned, or null.</param>
+/// <param name="fixedVariances">Variances that are not learned, or null.</param>
+/// <param name="location">Origin of learned means.</param>
+/// <param name="scale">Unit of learned means and standard deviations.</param>
+public sealed class GaussianFamily(
+    int components, IReadOnlyList<double>? fixedMeans, IReadOnlyList<double>? fixedVariances, double location = 0, double scale = 1) : InputFamily(components)
+{
+    private readonly double logScale = Math.Log(scale);
+
+    private int DeviationOffset => fixedMeans is null ? Components : 0;
+
+    /// <inheritdoc/>
+    public override int ParameterCount => (fixedMeans is null ? Components : 0) + (fixedVariances is null ? Components : 0);
+
+    /// <inheritdoc/>
+    public override int? States => null;
+
+    /// <summary>Mean of a component.</summary>
+    public double Mean(int component, ReadOnlySpan<double> parameters) => fixedMeans?[component] ?? location + scale * parameters[component];
+
+    /// <summary>Logarithm of a component's standard deviation.</summary>
+    public double LogDeviation(int component, ReadOnlySpan<double> parameters) =>
+        fixedVariances is null ? logScale + parameters[DeviationOffset + component] : 0.5 * Math.Log(fixedVariances[component]);
+
+    /// <inheritdoc/>
+    public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
+    {
+        double logDeviation = LogDeviation(component, parameters);
+        return Normal.LogDensity((value - Mean(component, parameters)) * Math.Exp(-logDeviation)) - logDeviation;
+    }
+
+    /// <inheritdoc/>
+    public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient)
+    {
+        double precision = Math.Exp(-LogDeviation(component, parameters));
+        double z = (value - Mean(component, parameters)) * precision;
+        if (fixedMeans is null) gradient[component] += flow * z * precision * scale;
+        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (z * z - 1);
+    }
+
+    /// <inheritdoc/>
+    public override double LogProbability(int component, ValueSet within, ReadOnlySpan<double> parameters)
+    {
+        (double low, double high) = Bounds(component, within, parameters);
+        return Normal.LogBetween(low, high);
+    }
+
+    /// <inheritdoc/>
+    public override void AddGradient(int component, ValueSet within, double flow, ReadOnlySpan<double> parameters, Span<double> gradient)
+    {
+        (double low, double high) = Bounds(component, within, parameters);
+        // Moving a Gaussian is moving the bounds: d log P / d mean = -E[d log density / dz], and likewise for the deviation.
+        (double mean, double square) = Normal.Moments(low, high);
+        if (fixedMeans is null) gradient[component] += flow * mean * Math.Exp(-LogDeviation(component, parameters)) * scale;
+        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (square - 1);
+    }
+
+    /// <inheritdoc/>
+    public override float Mode(int component, ValueSet? within, ReadOnlySpan<double> parameters)
+    {
+        double mean = Mean(component, parameters);
+        return (float)(within is Interval set ? Math.Clamp(mean, set.Low, set.High) : mean);
+    }
+
+    /// <inheritdoc/>
+    public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters)
+    {
+        (double low, double high) = Bounds(component, within, parameters);
+        double value = Mean(component, parameters) + Math.Exp(LogDeviation(component, parameters)) * Normal.Quantile(low, high, share);
+        return (float)(within is Interval set ? Math.Clamp(value, set.Low, set.High) : value);
+    }
+
+    /// <inheritdoc/>
+    public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, Span<double> to)
+    {
+        (double low, double high) = Bounds(component, within, parameters);
+        (double first, double second) = Normal.Moments(low, high);
+        double mean = Mean(component, parameters), deviation = Math.Exp(LogDeviation(component, parameters));
+        to[0] = mean + deviation * first;
+        to[1] = mean * mean + 2 * mean * deviation * first + deviation * deviation * second;
+    }
+
+    /// <inheritdoc/>
+    public override (double Mass, double LogDensity)? CrossLog(
+        int component, ReadOnlySpan<double> parameters, InputFamily other, int otherComponent, ReadOnlySpan<double> otherParameters)
+    {
+        if (other is not GaussianFamily normal) return null;
+        double logDeviation = normal.LogDeviation(otherComponent, otherParameters), precision = Math.Exp(-logDeviation);
+        double apart = (Mean(component, parameters) - normal.Mean(otherComponent, otherParameters)) * precision;
+        double width = Math.Exp(LogDeviation(component, parameters)) * precision;
+        return (1, Normal.LogDensity(apart) - 0.5 * width * width - logDeviation);
+    }
+
+    /// <inheritdoc/>
+    public override void Initialise(RandomStream random, Span<float> parameters)
+    {
+        if (fixedMeans is null)
+            for (int k = 0; k < Components; k++) parameters[k] = (float)random.NextNormal();
+        if (fixedVariances is null) parameters[DeviationOffset..].Clear();
+    }
+
+    /// <inheritdoc/>
+    public override void InitialiseFrom(RandomStream random, ReadOnlySpan<float> values, Span<float> parameters)
+    {
+        double mean = 0, square = 0;
+        foreach (float v in values) mean += v;
+        mean /= values.Length;
+        foreach (float v in values) square += (v - mean) * (v - mean);
+        double deviation = Math.Max(Math.Sqrt(square / values.Length) / scale, 1e-3);
+        if (fixedMeans is null)
+            for (int k = 0; k < Components; k++) parameters[k] = (float)((values[random.NextInt(values.Length)] - location) / scale);
+        if (fixedVariances is null) parameters[DeviationOffset..].Fill((float)Math.Log(deviation));
+    }
+
+    /// <summary>A set's bounds in standard deviations from the mean.</summary>
+    private (double Low, double High) Bounds(int component, ValueSet? within, ReadOnlySpan<double> parameters)
+    {
+        if (within is not Interval set) return (double.NegativeInfinity, double.PositiveInfinity);
+        double mean = Mean(component, parameters), precision = Math.Exp(-LogDeviation(component, parameters));
+        return ((set.Low - mean) * precision, (set.High - mean) * precision);
+    }
+}
