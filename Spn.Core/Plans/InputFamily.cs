@@ -19,7 +19,7 @@ public abstract class InputFamily
     /// <summary>The values that are accepted, in words.</summary>
     public string Domain => States is int states ? $"an integer from 0 to {states - 1}" : "a finite number";
 
-    /// <summary>Number of expectations that describe a distribution of the variable: the probability of every value, or mean and second moment.</summary>
+    /// <summary>Number of expectations that describe a distribution of the variable: the probability of every value, or first and second moment.</summary>
     public int Expectations => States ?? 2;
 
     /// <summary>Whether a value lies in the domain.</summary>
@@ -77,12 +77,13 @@ public abstract class InputFamily
     /// <param name="parameters">The parameters of the variable.</param>
     public abstract float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters);
 
-    /// <summary>Writes the expectations of a component: the probability of every value, or mean and second moment.</summary>
+    /// <summary>Writes the expectations of a component: the probability of every value, or first and second moment.</summary>
     /// <param name="component">The component, from 0.</param>
     /// <param name="within">The set that the value is known to lie in, or null.</param>
     /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="centre">Where moments are counted from, near the values, so that variances keep their digits; of no use to a discrete variable.</param>
     /// <param name="to">Receives them, <see cref="Expectations"/> long.</param>
-    public abstract void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, Span<double> to);
+    public abstract void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, double centre, Span<double> to);
 
     /// <summary>How a component sees the logarithm of another density of the same variable.</summary>
     /// <param name="component">The component, from 0.</param>
@@ -109,7 +110,7 @@ public abstract class InputFamily
     internal double Mean(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
         Span<double> expectations = Expectations <= 64 ? stackalloc double[Expectations] : new double[Expectations];
-        Expect(component, within, parameters, expectations);
+        Expect(component, within, parameters, 0, expectations);
         if (States is null) return expectations[0];
         double mean = 0;
         for (int s = 1; s < expectations.Length; s++) mean += s * expectations[s];

@@ -204,8 +204,9 @@ internal sealed class LogSpacePass
     /// <param name="evidence">The batch of the upward pass.</param>
     /// <param name="row">The row of the upward pass.</param>
     /// <param name="seeds">Share of each class, or empty for 1.</param>
+    /// <param name="centres">For each variable where moments are counted from.</param>
     /// <param name="expectations">Receives them; see <see cref="ISession.Expectations"/>.</param>
-    public void Expectations(Evidence evidence, int row, ReadOnlySpan<double> seeds, Span<double> expectations)
+    public void Expectations(Evidence evidence, int row, ReadOnlySpan<double> seeds, ReadOnlySpan<double> centres, Span<double> expectations)
     {
         var own = new double[plan.InputOf.Max(f => f?.Expectations ?? 0)];
         foreach ((int region, double share) in InputShares(evidence, row, seeds))
@@ -217,7 +218,7 @@ internal sealed class LogSpacePass
             {
                 double flow = share * Math.Exp(slopes[k] + values[k]);
                 if (flow == 0) continue;
-                input.Family.Expect(k, set, Parameters(input), own);
+                input.Family.Expect(k, set, Parameters(input), centres[input.Variable], own);
                 for (int j = 0; j < input.Family.Expectations; j++) to[j] += flow * own[j];
             }
         }

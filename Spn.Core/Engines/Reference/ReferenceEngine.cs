@@ -73,14 +73,14 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         }
     }
 
-    public void Expectations(ReadOnlySpan<double> seeds, Span<double> expectations)
+    public void Expectations(ReadOnlySpan<double> seeds, ReadOnlySpan<double> centres, Span<double> expectations)
     {
         expectations.Clear();
         int width = plan.ExpectationsOf[^1];
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Upward(evidence!, rows[i]);
-            pass.Expectations(evidence!, rows[i], Seeds(seeds, i), expectations.Slice(i * width, width));
+            pass.Expectations(evidence!, rows[i], Seeds(seeds, i), centres, expectations.Slice(i * width, width));
         }
     }
 

@@ -50,13 +50,40 @@ internal static unsafe class InputRunner<L, F, I>
             }
         }
         byte* hidden = HiddenLanes(op, source);
-        if (hidden == null) return;
+        if (hidden != null) Hidden(op, source, hidden, y, e, lanes);
+    }
+
+    /// <summary>What hidden variables give: 1, the probability of a set, or the largest density.</summary>
+    private static void Hidden(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
+    {
+        InputFamily family = op.Family!;
+        InputPlace input = source.Component.Inputs[op.Place];
+        ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
+        double[]? logs = null, peaks = null;
         for (int lane = 0; lane < lanes; lane++)
-            if (hidden[lane] != 0)
+        {
+            if (hidden[lane] == 0) continue;
+            if (hidden[lane] == PackedEvidence.Nothing && !source.Max)
             {
                 for (int k = 0; k < op.Channels; k++) y[k * lanes + lane] = 1;
                 e[lane] = 0;
+                continue;
             }
+            if (hidden[lane] == PackedEvidence.Nothing)
+            {
+                if (peaks is null)
+                {
+                    peaks = new double[op.Channels];
+                    for (int k = 0; k < peaks.Length; k++) peaks[k] = family.LogPeak(k, null, parameters);
+                }
+                e[lane] = Scaled(peaks, source.MostLog, y + lane, lanes);
+                continue;
+            }
+            logs ??= new double[op.Channels];
+            ValueSet set = source.Packed.SetOf(source.Start + lane, input.Variable);
+            for (int k = 0; k < logs.Length; k++) logs[k] = source.Max ? family.LogPeak(k, set, parameters) : family.LogValue(k, set, parameters);
+            e[lane] = Scaled(logs, source.MostLog, y + lane, lanes);
+        }
     }
 
     /// <summary>Adds the derivatives by the parameters of an input.</summary>
@@ -69,6 +96,7 @@ internal static unsafe class InputRunner<L, F, I>
         float* flows = ws.Scratch;
         RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
         byte* hidden = HiddenLanes(op, source);
+        if (hidden != null) GatherSets(op, source, hidden, flows, lanes);
         if (HasTable(family))
         {
             byte* values = source.Values(op);
@@ -90,6 +118,67 @@ internal static unsafe class InputRunner<L, F, I>
             float x = Value(family, source, input.Variable, lane);
             for (int k = 0; k < op.Channels; k++)
                 if (flows[k * lanes + lane] != 0) family.AddGradient(k, x, flows[k * lanes + lane], parameters, gradient);
+        }
+    }
+
+    private static void GatherSets(Op op, in RunSource source, byte* hidden, float* flows, int lanes)
+    {
+        InputPlace input = source.Component.Inputs[op.Place];
+        int count = input.Family.ParameterCount;
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            if (hidden[lane] != PackedEvidence.InSet) continue;
+            ValueSet set = source.Packed.SetOf(source.Start + lane, input.Variable);
+            for (int k = 0; k < op.Channels; k++)
+                if (flows[k * lanes + lane] != 0)
+                    input.Family.AddGradient(k, set, flows[k * lanes + lane], source.Parameters.Slice(input.Offset, count), source.InputGradient.Slice(input.Offset, count));
+        }
+    }
+
+    /// <summary>Adds the flows of an input's channels, or what the family expects of them, to the numbers of the rows.</summary>
+    /// <param name="op">The step.</param>
+    /// <param name="source">The run.</param>
+    /// <param name="ws">The workspace, after a downward pass.</param>
+    /// <param name="flows">Flows, [channel, lane]; overwritten.</param>
+    /// <param name="matrix">[number, channel], or null for the flows themselves.</param>
+    /// <param name="rowsOfMatrix">Numbers of the variable.</param>
+    /// <param name="to">[number, lane], added to.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    public static void ReadOut(Op op, in RunSource source, Workspace ws, float* flows, float* matrix, int rowsOfMatrix, float* to, int lanes)
+    {
+        byte* hidden = HiddenLanes(op, source);
+        if (matrix == null)
+        {
+            RegionKernel<L, F, I>.Add(flows, to, op.Channels * lanes);
+            return;
+        }
+        if (hidden != null) ReadOutSets(op, source, hidden, flows, to, lanes);
+        for (int j = 0; j < rowsOfMatrix; j++)
+        {
+            MatrixKernel<L, F, I>.Multiply(matrix + j * op.Channels, op.Channels, 1, 1, op.Channels, flows, ws.OtherScratch, lanes);
+            RegionKernel<L, F, I>.Add(ws.OtherScratch, to + (long)j * lanes, lanes);
+        }
+    }
+
+    /// <summary>Expectations under sets differ from lane to lane; their flows are taken out of the rest.</summary>
+    private static void ReadOutSets(Op op, in RunSource source, byte* hidden, float* flows, float* to, int lanes)
+    {
+        InputPlace input = source.Component.Inputs[op.Place];
+        ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, input.Family.ParameterCount);
+        double[]? expectations = null;
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            if (hidden[lane] != PackedEvidence.InSet) continue;
+            ValueSet set = source.Packed.SetOf(source.Start + lane, input.Variable);
+            expectations ??= new double[input.Family.Expectations];
+            for (int k = 0; k < op.Channels; k++)
+            {
+                float flow = flows[k * lanes + lane];
+                flows[k * lanes + lane] = 0;
+                if (flow == 0) continue;
+                input.Family.Expect(k, set, parameters, source.Centres[input.Variable], expectations);
+                for (int j = 0; j < expectations.Length; j++) to[(long)j * lanes + lane] += (float)(flow * expectations[j]);
+            }
         }
     }
 

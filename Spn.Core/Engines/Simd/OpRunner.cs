@@ -26,6 +26,16 @@ internal unsafe ref struct RunSource
     /// <summary>Value tables of all discrete inputs.</summary>
     public float* ValueTables;
 
+    /// <summary>The evidence whose first lane is <see cref="Start"/>, for sets of values.</summary>
+    public PackedEvidence Packed;
+    public int Start;
+
+    /// <summary>For each variable where moments are counted from.</summary>
+    public ReadOnlySpan<double> Centres;
+
+    /// <summary>Sums keep their largest term, hidden variables their likeliest value.</summary>
+    public bool Max;
+
     /// <summary>Parameters in double precision, and where derivatives by input parameters are added.</summary>
     public ReadOnlySpan<double> Parameters;
     public Span<double> InputGradient;
@@ -37,7 +47,7 @@ internal unsafe ref struct RunSource
 }
 
 /// <summary>Runs the steps of a program on a tile of lanes: upward, downward, statistics.</summary>
-internal static unsafe class OpRunner<L, F, I>
+internal static unsafe partial class OpRunner<L, F, I>
     where L : ILanes<F, I>
     where F : struct
     where I : struct
@@ -85,7 +95,7 @@ internal static unsafe class OpRunner<L, F, I>
                 new Span<float>(ws.Scratch, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
-            case OpKind.SumOfProduct when IsPairOfFives(op) && (error == null || program.Depth <= MostDepthUnsettled):
+            case OpKind.SumOfProduct when IsPairOfFives(op) && !source.Max && (error == null || program.Depth <= MostDepthUnsettled):
                 PairKernel<L, F, I>.Forward(source.Weights + source.Component.Weights[op.Place],
                     UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes),
                     ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale,
@@ -106,7 +116,8 @@ internal static unsafe class OpRunner<L, F, I>
                 float* w = source.Weights + source.Component.Weights[op.Place];
                 bool overwrites = x == y;
                 float* target = overwrites ? ws.OtherScratch : y;
-                MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
+                if (source.Max) MaxKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
+                else MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
                 if (overwrites) new Span<float>(target, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;

@@ -8,6 +8,8 @@ internal sealed unsafe class PackedEvidence : IDisposable
     private readonly Plan plan;
     private readonly bool anyDiscrete;
     private readonly bool anyReal;
+    private Evidence? evidence;
+    private int[] rows = [];
     private NativeBuffer codes = new(0);
     private NativeBuffer reals = new(0);
     private NativeBuffer hidden = new(0);
@@ -28,11 +30,18 @@ internal sealed unsafe class PackedEvidence : IDisposable
     /// <summary>Values of other variables.</summary>
     public float* Reals => reals.Floats;
 
-    /// <summary>1 where an entry is hidden, or null when none is.</summary>
+    /// <summary><see cref="Nothing"/> where nothing is known of an entry, <see cref="InSet"/> where it lies in a set, 0 where it is observed; null when all are.</summary>
     public byte* Hidden { get; private set; }
 
-    public void Pack(Evidence evidence, ReadOnlySpan<int> rows)
+    public const byte Nothing = 1, InSet = 2;
+
+    /// <summary>The set that a hidden entry lies in.</summary>
+    public ValueSet SetOf(int lane, int variable) => evidence!.SetOf(rows[Math.Min(lane, rows.Length - 1)], variable)!;
+
+    public void Pack(Evidence batch, ReadOnlySpan<int> samples)
     {
+        evidence = batch;
+        rows = samples.ToArray();
         Stride = (rows.Length + 31) / 32 * 32;
         int variables = plan.Variables;
         bool anyHidden = false;
@@ -60,12 +69,22 @@ internal sealed unsafe class PackedEvidence : IDisposable
                     float* to = reals.Floats + lane;
                     for (int v = 0; v < values.Length; v++, to += Stride) *to = values[v];
                 }
-                if (anyHidden)
-                {
-                    byte* to = hidden.Raw + lane;
-                    for (int v = 0; v < values.Length; v++, to += Stride) *to = evidence.IsHidden(row, v) ? (byte)1 : (byte)0;
-                }
+                if (anyHidden) PackHidden(row, lane);
             }
+    }
+
+    /// <summary>Marks hidden entries; their values, which may be anything, become 0.</summary>
+    private void PackHidden(int row, int lane)
+    {
+        for (int v = 0; v < plan.Variables; v++)
+        {
+            long at = (long)v * Stride + lane;
+            bool isHidden = evidence!.IsHidden(row, v);
+            hidden.Raw[at] = !isHidden ? (byte)0 : evidence.SetOf(row, v) is null ? Nothing : InSet;
+            if (!isHidden) continue;
+            if (anyDiscrete) codes.Raw[at] = 0;
+            if (anyReal) reals.Floats[at] = 0;
+        }
     }
 
     public void Dispose()

@@ -93,12 +93,18 @@ internal sealed unsafe class RootMixture : IDisposable
     }
 
     /// <summary>Log-likelihoods of all rows; rows whose sum may have lost digits are marked.</summary>
-    public void Forward(float* weights, int rows, WorkerPool pool, Span<double> logLikelihoods, byte[] suspect)
+    /// <param name="weights">Weights in the engine's layout.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="pool">Workers.</param>
+    /// <param name="logLikelihoods">Receives them, [row, class].</param>
+    /// <param name="suspect">Marks.</param>
+    /// <param name="max">Keeps the largest term instead of the sum.</param>
+    public void Forward(float* weights, int rows, WorkerPool pool, Span<double> logLikelihoods, byte[] suspect, bool max = false)
     {
         float* w = weights + weightOffset;
         pool.Run((Stride + ChunkRows - 1) / ChunkRows, (chunk, _) =>
         {
-            for (int row = chunk * ChunkRows; row < Math.Min(Stride, (chunk + 1) * ChunkRows); row += 8) ForwardEight(w, row);
+            for (int row = chunk * ChunkRows; row < Math.Min(Stride, (chunk + 1) * ChunkRows); row += 8) ForwardEight(w, row, max);
         });
         for (int row = 0; row < rows; row++)
             for (int c = 0; c < classes; c++)
@@ -111,7 +117,7 @@ internal sealed unsafe class RootMixture : IDisposable
 
     /// <summary>Slopes of the tops, and the statistics of the root's own weights.</summary>
     /// <param name="weights">Weights in the engine's layout.</param>
-    /// <param name="statistics">Statistics in the same layout, added to.</param>
+    /// <param name="statistics">Statistics in the same layout, added to, or null when none are gathered.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="seeds">Factor of each log-likelihood, [row, class], or empty for 1.</param>
     /// <param name="suspect">Rows that are left out.</param>
@@ -135,11 +141,39 @@ internal sealed unsafe class RootMixture : IDisposable
             own.Clear();
             BackwardChunk(w, chunk * ChunkRows, Math.Min(Stride, (chunk + 1) * ChunkRows), own);
         });
-        for (int i = 0; i < size; i++)
+        for (int i = 0; statistics != null && i < size; i++)
         {
             double total = 0;
             for (int chunk = 0; chunk < chunks; chunk++) total += partial[chunk * size + i];
             statistics[weightOffset + i * WeightGroup.Lanes] += (float)total;
+        }
+    }
+
+    /// <summary>The column of a way down from one class: the largest, or drawn by a uniform number; -1 where none has weight.</summary>
+    public int Choose(float* weights, int row, int top, Routing routing, double uniform)
+    {
+        float* w = weights + weightOffset + top * columns * WeightGroup.Lanes;
+        int best = -1;
+        double most = 0, left = 0;
+        if (routing == Routing.Draw)
+            for (int column = 0; column < columns; column++) left += uniform * Term(column);
+        for (int column = 0; column < columns; column++)
+        {
+            double own = Term(column);
+            if (own == 0) continue;
+            if (routing == Routing.Draw)
+            {
+                best = column;
+                if ((left -= own) < 0) break;
+            }
+            else if (own > most) (best, most) = (column, own);
+        }
+        return best;
+
+        double Term(int column)
+        {
+            int exponent = Exponents[(long)ChildOfColumn[column] * Stride + row] - Highest[row];
+            return exponent < -1000 ? 0 : Math.ScaleB((double)Units[(long)column * Stride + row] * w[column * WeightGroup.Lanes], exponent);
         }
     }
 
@@ -148,7 +182,7 @@ internal sealed unsafe class RootMixture : IDisposable
     private static Vector256<float> PowerOfDifference(Vector256<int> e, Vector256<int> highest) =>
         (Vector256.Max(Vector256.Max(e - highest, Vector256.Create(-1000)) + Vector256.Create(127), Vector256<int>.Zero) << 23).AsSingle();
 
-    private void ForwardEight(float* w, int row)
+    private void ForwardEight(float* w, int row, bool max)
     {
         var highest = Vector256.Load(Exponents + row);
         for (int t = 1; t < channels.Length; t++) highest = Vector256.Max(highest, Vector256.Load(Exponents + (long)t * Stride + row));
@@ -168,8 +202,8 @@ internal sealed unsafe class RootMixture : IDisposable
                 {
                     (Vector256<double> a, Vector256<double> b) = Vector256.Widen(Vector256.Load(Units + (long)column * Stride + row) * factor);
                     var weight = Vector256.Create((double)w[(c * columns + column) * WeightGroup.Lanes]);
-                    low = Vector256.MultiplyAddEstimate(a, weight, low);
-                    high = Vector256.MultiplyAddEstimate(b, weight, high);
+                    low = max ? Vector256.Max(a * weight, low) : Vector256.MultiplyAddEstimate(a, weight, low);
+                    high = max ? Vector256.Max(b * weight, high) : Vector256.MultiplyAddEstimate(b, weight, high);
                 }
             }
             Vector256.Store(low, Sums + (long)c * Stride + row);

@@ -1,12 +1,162 @@
+using Spn.Core.Engines.Reference;
+using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
+
 namespace Spn.Core.Engines.Simd;
 
+/// <summary>Downward passes that answer for each row: expectations of all variables, flows into the units of one.</summary>
 internal sealed unsafe partial class SimdSession<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
 {
-    public void ForwardMax(Evidence evidence, ReadOnlySpan<int> rows, Span<double> logValues) => throw new NotSupportedException();
+    private static readonly ProgramOptions QueryProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, InputSlopes: true);
 
-    public void Expectations(ReadOnlySpan<double> seeds, Span<double> expectations) => throw new NotSupportedException();
+    private NativeBuffer[] readOuts = [];
+    private double[] centres = [];
 
-    public void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows) => throw new NotSupportedException();
+    public void Expectations(ReadOnlySpan<double> seeds, ReadOnlySpan<double> centresOfMoments, Span<double> expectations)
+    {
+        centres = centresOfMoments.ToArray();
+        int[] offsets = new int[plan.Regions.Count], matrices = new int[plan.Regions.Count];
+        using NativeBuffer values = ExpectationMatrices(offsets, matrices);
+        nint first = (nint)values.Floats;
+        ReadOut(seeds, plan.ExpectationsOf[^1], expectations,
+            region => (offsets[region], matrices[region] < 0 ? 0 : first + (nint)matrices[region] * sizeof(float), plan.Regions.Input(region).Family.Expectations),
+            skipObserved: true,
+            (pass, row, own, to) => pass.Expectations(evidence, row, own, centres, to));
+    }
 
-    public void Route(Routing routing, ReadOnlySpan<int> classes, int ways, long seed, Span<int> units) => throw new NotSupportedException();
+    public void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows)
+    {
+        var offsets = new int[plan.Regions.Count];
+        Array.Fill(offsets, -1);
+        int width = 0;
+        foreach (int region in plan.InputsOf(variable))
+        {
+            offsets[region] = width;
+            width += plan.Regions.Channels(region);
+        }
+        ReadOut(seeds, width, flows, region => (offsets[region], 0, plan.Regions.Channels(region)), skipObserved: false,
+            (pass, row, own, to) => pass.InputFlows(evidence, row, variable, own, to));
+    }
+
+    /// <summary>For each input region what every channel expects, [expectation, channel]; indicators need no matrix.</summary>
+    private NativeBuffer ExpectationMatrices(int[] offsets, int[] matrices)
+    {
+        int floats = 0;
+        for (int r = 0; r < plan.Regions.Count; r++)
+        {
+            if (plan.Regions.Kind(r) != RegionKind.Input) continue;
+            InputPlace input = plan.Regions.Input(r);
+            offsets[r] = plan.ExpectationsOf[input.Variable];
+            matrices[r] = input.Family is IndicatorFamily ? -1 : floats;
+            if (matrices[r] >= 0) floats += input.Family.Components * input.Family.Expectations;
+        }
+        var buffer = new NativeBuffer((long)floats * sizeof(float));
+        for (int r = 0; r < plan.Regions.Count; r++)
+        {
+            if (plan.Regions.Kind(r) != RegionKind.Input || matrices[r] < 0) continue;
+            InputPlace input = plan.Regions.Input(r);
+            var own = new double[input.Family.Expectations];
+            for (int k = 0; k < input.Family.Components; k++)
+            {
+                input.Family.Expect(k, null, inputValues.AsSpan(input.Offset, input.Family.ParameterCount), centres[input.Variable], own);
+                for (int j = 0; j < own.Length; j++) buffer.Floats[matrices[r] + j * input.Family.Components + k] = (float)own[j];
+            }
+        }
+        return buffer;
+    }
+
+    private delegate void RedoRow(LogSpacePass pass, int row, ReadOnlySpan<double> seeds, Span<double> to);
+
+    /// <summary>A soft downward pass whose flows are added up, row by row, over all components.</summary>
+    /// <param name="seeds">Share of each class, [row, class], or empty for 1.</param>
+    /// <param name="width">Numbers of a row.</param>
+    /// <param name="result">Receives [row, number].</param>
+    /// <param name="placeOf">For an input region its first number (or -1 to leave it out), its matrix (or 0), and how many numbers it adds to.</param>
+    /// <param name="skipObserved">Leaves out input regions whose variable no row of a tile hides.</param>
+    /// <param name="redo">The same in log space.</param>
+    private void ReadOut(ReadOnlySpan<double> seeds, int width, Span<double> result, Func<int, (int Offset, nint Matrix, int Count)> placeOf, bool skipObserved, RedoRow redo)
+    {
+        using FlushToZero flush = FlushToZero.Here();
+        if (rowCount == 0) return;
+        root.Backward(weights.Floats, null, rowCount, seeds, suspect, pool);
+        BoundComponent[] bound = Programs(QueryProgram);
+        (int Offset, nint Matrix, int Count)[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
+        int tile = ReadOutLanes(bound, width), tiles = (packed.Stride + tile - 1) / tile;
+        if (readOuts.Length == 0) readOuts = [.. workspaces.Select(_ => new NativeBuffer(0))];
+        var lost = new bool[packed.Stride];
+        fixed (double* target = result)
+        {
+            double* to = target;
+            pool.Run(tiles, (t, worker) =>
+            {
+                int start = t * tile, lanes = Math.Min(tile, packed.Stride - start);
+                float* numbers = Zeroed(ref readOuts[worker], (long)width * lanes);
+                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], start, lanes, workspaces[worker], numbers, skipObserved, lost);
+                for (int lane = 0; lane < lanes && start + lane < rowCount; lane++)
+                {
+                    double* row = to + (long)(start + lane) * width;
+                    for (int j = 0; j < width; j++) row[j] = numbers[(long)j * lanes + lane];
+                }
+            });
+        }
+        for (int i = 0; i < rowCount; i++)
+        {
+            if (suspect[i] == 0 && !lost[i]) continue;
+            LogSpacePass pass = LogSpace();
+            pass.Upward(evidence, rows[i]);
+            Span<double> own = result.Slice(i * width, width);
+            own.Clear();
+            redo(pass, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), own);
+        }
+    }
+
+    private void ReadOutTile(BoundComponent bound, (int Offset, nint Matrix, int Count)[] places, int start, int lanes, Workspace ws, float* numbers, bool skipObserved, bool[] lost)
+    {
+        OpProgram program = bound.Program;
+        ws.Fit(program, lanes, downward: true);
+        RunSource source = Source(bound, start, copy: 0, slice: 0);
+        source.Centres = centres;
+        OpRunner<L, F, I>.Forward(program, source, ws, lanes);
+        new Span<float>(ws.Counts, lanes).Fill(1);
+        SeedBoundary(bound, ws, start, lanes);
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+        for (int lane = 0; lane < lanes; lane++)
+            if (!(ws.Largest[lane] < SimdLimits.LargestSlope)) lost[start + lane] = true;
+        foreach (Op op in program.Ops)
+        {
+            if (op.Kind != OpKind.Input) continue;
+            (int offset, nint matrix, int count) = places[op.Place];
+            if (offset < 0 || (skipObserved && !AnyHidden(bound.Inputs[op.Place].Variable, start, lanes))) continue;
+            long units = (long)program.SlotUnits[op.Slot] * lanes;
+            RegionKernel<L, F, I>.Multiply(ws.Units + units, ws.Slopes + units, ws.Scratch, op.Channels * lanes);
+            InputRunner<L, F, I>.ReadOut(op, source, ws, ws.Scratch, (float*)matrix, count, numbers + (long)offset * lanes, lanes);
+        }
+    }
+
+    private bool AnyHidden(int variable, int start, int lanes) =>
+        packed.Hidden != null && new Span<byte>(packed.Hidden + (long)variable * packed.Stride + start, lanes).IndexOfAnyExcept((byte)0) >= 0;
+
+    /// <summary>Lanes of a tile: what fits the cache beside the numbers, and enough tiles for all workers.</summary>
+    private int ReadOutLanes(BoundComponent[] bound, int width)
+    {
+        long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward: true)) + (long)width * sizeof(float);
+        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
+        int shared = (packed.Stride / 32 + pool.Threads - 1) / pool.Threads * 32;
+        return Math.Max(32, Math.Min(most, shared));
+    }
+
+    private static float* Zeroed(ref NativeBuffer buffer, long floats)
+    {
+        if (buffer.Bytes < floats * sizeof(float))
+        {
+            buffer.Dispose();
+            buffer = new NativeBuffer(floats * sizeof(float));
+        }
+        for (long at = 0; at < floats; at += 1 << 20)
+            new Span<float>(buffer.Floats + at, (int)Math.Min(1 << 20, floats - at)).Clear();
+        return buffer.Floats;
+    }
 }

@@ -129,7 +129,11 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         }
     }
 
-    public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
+    public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods) => Upward(batch, samples, max: false, logLikelihoods);
+
+    public void ForwardMax(Evidence batch, ReadOnlySpan<int> samples, Span<double> logValues) => Upward(batch, samples, max: true, logValues);
+
+    private void Upward(Evidence batch, ReadOnlySpan<int> samples, bool max, Span<double> logLikelihoods)
     {
         using FlushToZero flush = FlushToZero.Here();
         evidence = batch;
@@ -150,15 +154,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
             Workspace ws = workspaces[worker];
             ws.Fit(bound[c].Program, lanes, downward: false);
             RunSource source = Source(bound[c], start, copy: 0, slice: 0);
+            source.Max = max;
             OpRunner<L, F, I>.Forward(bound[c].Program, source, ws, lanes);
             root.Keep(bound[c], ws, start, lanes);
         });
-        root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect);
+        root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect, max);
         for (int i = 0; i < rowCount; i++)
             if (suspect[i] != 0)
             {
                 LogSpacePass pass = LogSpace();
-                pass.Upward(evidence, rows[i]);
+                pass.Upward(evidence, rows[i], max);
                 pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
             }
     }
@@ -248,10 +253,11 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     public void Dispose()
     {
         foreach (Workspace ws in workspaces) ws.Dispose();
-        foreach (NativeBuffer scratch in (NativeBuffer[])[.. weightScratch, .. packScratch]) scratch.Dispose();
+        foreach (NativeBuffer scratch in (NativeBuffer[])[.. weightScratch, .. packScratch, .. readOuts]) scratch.Dispose();
         foreach (NativeBuffer b in new[] { parameters, weights, valueTables, statistics, tables, tableSlopes, networkGradients }) b.Dispose();
         root.Dispose();
         packed.Dispose();
+        foreach (PackedEvidence own in routeEvidence) own.Dispose();
     }
 
     /// <summary>About as many items as asked for, none of which mixes programs: each gathers the gradient of one network at most.</summary>
@@ -270,9 +276,11 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         int ProgramOf(int chunk) => layout.Groups[chunks[chunk].First].Program;
     }
 
-    private BoundComponent[] Programs(bool downward)
+    private BoundComponent[] Programs(bool downward) =>
+        Programs(new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: canTabulate && packed.Hidden == null));
+
+    private BoundComponent[] Programs(ProgramOptions options)
     {
-        var options = new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: canTabulate && packed.Hidden == null);
         if (programs.TryGetValue(options, out BoundComponent[]? bound)) return bound;
         OpProgram[] shapes = Shapes(options);
         bound = new BoundComponent[components.Length];
@@ -306,9 +314,13 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
 
     private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, packed.Stride);
 
-    private RunSource Source(BoundComponent bound, int start, int copy, int slice) => new()
+    private RunSource Source(BoundComponent bound, int start, int copy, int slice) => Source(bound, packed, start, copy, slice);
+
+    private RunSource Source(BoundComponent bound, PackedEvidence packed, int start, int copy, int slice) => new()
     {
         Component = bound,
+        Packed = packed,
+        Start = start,
         Weights = weights.Floats,
         Statistics = statistics.Floats + (long)copy * layout.Floats,
         Codes = packed.Codes + start,

@@ -123,6 +123,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
                 Reals = packed.Reals,
                 Hidden = packed.Hidden,
                 Stride = packed.Stride,
+                Packed = packed,
                 ValueTables = valueTable.Floats,
                 Parameters = inputValues,
                 MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),

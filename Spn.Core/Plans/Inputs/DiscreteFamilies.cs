@@ -11,6 +11,12 @@ public sealed class IndicatorFamily(int states) : DiscreteFamily(states, states)
         (int)value == component ? 0 : double.NegativeInfinity;
 
     /// <inheritdoc/>
+    public override float Mode(int component, ValueSet? within, ReadOnlySpan<double> parameters) => component;
+
+    /// <inheritdoc/>
+    public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters) => component;
+
+    /// <inheritdoc/>
     public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient) { }
 
     /// <inheritdoc/>
@@ -29,6 +35,10 @@ public sealed class BernoulliFamily(int components) : DiscreteFamily(components,
         double towards = value != 0 ? parameters[component] : -parameters[component];
         return towards >= 0 ? -Math.Log(1 + Math.Exp(-towards)) : towards - Math.Log(1 + Math.Exp(towards));
     }
+
+    /// <inheritdoc/>
+    public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters) =>
+        within is null ? (share * (1 + Math.Exp(parameters[component])) < 1 ? 0 : 1) : base.Quantile(component, within, share, parameters);
 
     /// <inheritdoc/>
     public override void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient) =>
@@ -52,6 +62,17 @@ public sealed class CategoricalFamily(int components, int states) : DiscreteFami
     {
         ReadOnlySpan<double> logits = parameters.Slice(component * Values, Values);
         return logits[(int)value] - LogSum.Of(logits);
+    }
+
+    /// <inheritdoc/>
+    public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters)
+    {
+        if (within is not null) return base.Quantile(component, within, share, parameters);
+        ReadOnlySpan<double> logits = parameters.Slice(component * Values, Values);
+        double total = LogSum.Of(logits), left = share;
+        for (int s = 0; s < Values; s++)
+            if ((left -= Math.Exp(logits[s] - total)) < 0) return s;
+        return Values - 1;
     }
 
     /// <inheritdoc/>

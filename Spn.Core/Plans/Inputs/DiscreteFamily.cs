@@ -62,7 +62,7 @@ public abstract class DiscreteFamily : InputFamily
     }
 
     /// <inheritdoc/>
-    public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, Span<double> to)
+    public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, double centre, Span<double> to)
     {
         double total = within is null ? 0 : LogProbability(component, within, parameters);
         for (int s = 0; s < Values; s++)

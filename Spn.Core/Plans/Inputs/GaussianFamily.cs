@@ -78,11 +78,11 @@ public sealed class GaussianFamily(
     }
 
     /// <inheritdoc/>
-    public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, Span<double> to)
+    public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, double centre, Span<double> to)
     {
         (double low, double high) = Bounds(component, within, parameters);
         (double first, double second) = Normal.Moments(low, high);
-        double mean = Mean(component, parameters), deviation = Math.Exp(LogDeviation(component, parameters));
+        double mean = Mean(component, parameters) - centre, deviation = Math.Exp(LogDeviation(component, parameters));
         to[0] = mean + deviation * first;
         to[1] = mean * mean + 2 * mean * deviation * first + deviation * deviation * second;
     }

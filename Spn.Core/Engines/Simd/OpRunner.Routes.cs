@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+
+namespace Spn.Core.Engines.Simd;
+
+/// <summary>Steps of ways down: each lane has one chosen channel of a step and passes on to one channel of its sources.</summary>
+internal static unsafe partial class OpRunner<L, F, I>
+{
+    /// <summary>Passes the chosen channels of a step on.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="op">A product or sum.</param>
+    /// <param name="source">The run.</param>
+    /// <param name="ws">The workspace after an upward pass.</param>
+    /// <param name="chosen">Chosen channels, [slot, lane], -1 where a way does not pass.</param>
+    /// <param name="routing">How sums choose.</param>
+    /// <param name="items">The way of each lane that counts.</param>
+    /// <param name="draws">Random numbers of each way.</param>
+    /// <param name="lost">Marks ways for which a sum has no positive term left.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    [MethodImpl(Hot)]
+    public static void Route(
+        OpProgram program, Op op, in RunSource source, Workspace ws, int* chosen, Routing routing, int[] items, RandomStream[] draws, bool[] lost, int lanes)
+    {
+        int* own = chosen + (long)op.Slot * lanes;
+        if (op.Kind == OpKind.Product)
+        {
+            for (int t = 0; t < op.Sources.Length; t++)
+            {
+                int* to = chosen + (long)op.Sources[t] * lanes;
+                ReadOnlySpan<int> table = op.Table!.Row(t);
+                for (int lane = 0; lane < items.Length; lane++)
+                    if (own[lane] >= 0) to[lane] = table[own[lane]];
+            }
+            return;
+        }
+        float* x = SumInputs(program, op, ws, lanes), w = source.Weights + source.Component.Weights[op.Place];
+        ulong region = (ulong)source.Component.Source.Sums[op.Place];
+        for (int lane = 0; lane < items.Length; lane++)
+        {
+            if (own[lane] < 0) continue;
+            float* row = w + own[lane] * op.Columns * WeightStride;
+            int column = routing == Routing.Max
+                ? Largest(row, x + lane, op.Columns, lanes)
+                : Drawn(row, x + lane, op.Columns, lanes, draws[items[lane]].DoubleAt(region));
+            if (column < 0) lost[items[lane]] = true;
+            else PassOn(program, op, column, chosen + lane, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PassOn(OpProgram program, Op op, int column, int* chosen, int lanes)
+    {
+        if (op.Kind != OpKind.SumOfMany)
+        {
+            foreach (int slot in op.Sources) chosen[(long)slot * lanes] = column;
+            return;
+        }
+        foreach (int slot in op.Sources)
+        {
+            if (column < program.SlotChannels[slot])
+            {
+                chosen[(long)slot * lanes] = column;
+                return;
+            }
+            column -= program.SlotChannels[slot];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Largest(float* w, float* x, int columns, int lanes)
+    {
+        int best = -1;
+        float most = 0;
+        for (int c = 0; c < columns; c++)
+        {
+            float own = w[c * WeightStride] * x[(long)c * lanes];
+            if (own > most) (best, most) = (c, own);
+        }
+        return best;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Drawn(float* w, float* x, int columns, int lanes, double uniform)
+    {
+        float total = 0;
+        for (int c = 0; c < columns; c++) total += w[c * WeightStride] * x[(long)c * lanes];
+        float left = (float)(uniform * total);
+        int last = -1;
+        for (int c = 0; c < columns; c++)
+        {
+            float own = w[c * WeightStride] * x[(long)c * lanes];
+            if (own == 0) continue;
+            last = c;
+            if ((left -= own) < 0) break;
+        }
+        return last;
+    }
+}
