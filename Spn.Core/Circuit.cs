@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Spn.Core.Engines;
 using Spn.Core.Engines.Simd;
 using Spn.Core.Files;
+using Spn.Core.Inference;
 using Spn.Core.Lowering;
 using Spn.Core.Plans;
 
@@ -9,7 +10,7 @@ namespace Spn.Core;
 
 /// <summary>A compiled circuit: its description, its plan, its parameters and the sessions that run it.</summary>
 /// <remarks>Queries may come from several threads at once; each takes a session of its own from a pool.</remarks>
-public sealed class Circuit : IDisposable
+public sealed partial class Circuit : IDisposable
 {
     private const int BlockRows = 4096;
 
@@ -19,6 +20,7 @@ public sealed class Circuit : IDisposable
     private float[] parameters;
     private long version;
     private volatile bool disposed;
+    private volatile DeterminismAt? determinism;
 
     private Circuit(CircuitSpec spec, Plan plan, IEngine engine, float[] parameters)
     {
@@ -106,36 +108,32 @@ public sealed class Circuit : IDisposable
         }
     }
 
-    /// <summary>log p(observed entries) of every sample, in nats; hidden entries are summed out.</summary>
-    /// <param name="evidence">The samples.</param>
-    /// <returns>[sample] for one class, else [sample, class] row by row.</returns>
-    /// <exception cref="EvidenceException">The evidence does not fit.</exception>
-    public double[] LogLikelihood(Evidence evidence)
-    {
-        Plan.CheckEvidence(evidence);
-        var result = new double[evidence.Count * Classes];
-        Use(session =>
-        {
-            int[] rows = [.. Enumerable.Range(0, evidence.Count)];
-            for (int first = 0; first < rows.Length; first += BlockRows)
-            {
-                int count = Math.Min(BlockRows, rows.Length - first);
-                session.Forward(evidence, rows.AsSpan(first, count), result.AsSpan(first * Classes, count * Classes));
-            }
-        });
-        return result;
-    }
-
-    /// <summary>Mean of the log-likelihoods, in nats.</summary>
-    /// <param name="evidence">The samples, at least one.</param>
-    public double AverageLogLikelihood(Evidence evidence) => LogLikelihood(evidence).Average();
-
     /// <summary>A fresh session of this circuit's engine, for a caller that keeps it: training, benchmarks.</summary>
     internal ISession NewSession()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         return engine.Bind(Plan);
     }
+
+    /// <summary>Gives the rows of a batch to a session, some thousand at a time.</summary>
+    /// <param name="evidence">The batch; checked here.</param>
+    /// <param name="work">Told the session and a block of rows.</param>
+    /// <param name="most">Rows of a block.</param>
+    /// <param name="cancellation">Stops between blocks.</param>
+    private void Use(Evidence evidence, Action<ISession, Range> work, int most = BlockRows, CancellationToken cancellation = default)
+    {
+        Plan.CheckEvidence(evidence);
+        Use(session =>
+        {
+            for (int first = 0; first < evidence.Count; first += most)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                work(session, first..Math.Min(first + most, evidence.Count));
+            }
+        });
+    }
+
+    private static int[] Rows(Range block) => [.. Enumerable.Range(block.Start.Value, block.End.Value - block.Start.Value)];
 
     private void Use(Action<ISession> work)
     {
@@ -155,6 +153,18 @@ public sealed class Circuit : IDisposable
         idle.Add((held.Session, wanted));
         if (disposed) DropSessions();
     }
+
+    /// <summary>Whether the circuit is deterministic with its present parameters; found once for each change of them.</summary>
+    private Determinism Determinism()
+    {
+        (float[] current, long now) = Snapshot();
+        if (determinism is { } known && known.Version == now) return known.Found;
+        Determinism found = Inference.Determinism.Of(Plan, current);
+        determinism = new DeterminismAt(now, found);
+        return found;
+    }
+
+    private sealed record DeterminismAt(long Version, Determinism Found);
 
     private (float[] Parameters, long Version) Snapshot()
     {

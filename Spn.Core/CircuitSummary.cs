@@ -14,6 +14,7 @@ internal static class CircuitSummary
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"Circuit over {plan.Variables} variables{(plan.Classes > 1 ? $", {plan.Classes} classes" : "")}: {circuit.ParameterCount:N0} parameters");
         text.AppendLine($"  structure  {circuit.Spec.Structure.Name}");
+        if (circuit.Spec.Absorbed.Count > 0) text.AppendLine($"  given      evidence on {circuit.Spec.Absorbed} of the structure, taken up by the weights");
         text.AppendLine($"  weights    {circuit.Spec.Weights.Name}");
         text.AppendLine($"  engine     {circuit.Engine.Name}");
         text.AppendLine("  layers, bottom up");

@@ -30,6 +30,20 @@ let inputs channels : (string * InputSpec) list = [
     "gaussian, fixed means", GaussianInput(channels, FixedMeans = values [ for k in 1..channels -> float k - 2.0 ])
 ]
 
+/// An input of another kind for every variable; channels differ, so a sum must follow.
+let mixed (random: Random) variables : InputSpec =
+    PerVariableInput(
+        values [
+            for _ in 1..variables ->
+                match random.Next 5 with
+                | 0 -> IndicatorInput(2) :> InputSpec
+                | 1 -> IndicatorInput(3)
+                | 2 -> CategoricalInput(2, 4)
+                | 3 -> BernoulliInput(3)
+                | _ -> GaussianInput(2, Location = 0.3, Scale = 1.7)
+        ]
+    )
+
 let weights: (string * WeightSpec) list = [
     "free", WeightSpec.Free()
     "hyper", WeightSpec.Hyper(3, [ 7; 4 ])
@@ -100,11 +114,20 @@ let spec seed : string * CircuitSpec =
         structure :? BinaryTrees |> not && structure <> wide && structure <> wideLeaf
 
     let inputName, input = pick random (inputs channels)
-    let channels = input.Components
+
+    let isMixed = random.Next 5 = 0 && structure <> wide && structure <> wideLeaf
+
+    let inputName, input =
+        if isMixed then
+            "mixed", mixed random structure.VariableCount
+        else
+            inputName, input
+
+    let channels = if isMixed then channels else input.Components
 
     let productName, product =
         products channels
-        |> List.filter (fun (name, _) -> name <> "table" || isBinary)
+        |> List.filter (fun (name, _) -> (name <> "table" || isBinary) && (name <> "kronecker" || not isMixed))
         |> pick random
 
     let weightName, weight = pick random weights
@@ -133,7 +156,7 @@ let spec seed : string * CircuitSpec =
 
     let layers: LayerSpec list = [
         input
-        if productName <> "kronecker" && random.Next 3 > 0 then
+        if productName <> "kronecker" && (isMixed || random.Next 3 > 0) then
             sum
             product
 
@@ -152,22 +175,42 @@ let spec seed : string * CircuitSpec =
 let evidence (plan: Plans.Plan) count hidden seed =
     let random = Random(seed: int)
 
-    let family =
-        Seq.init plan.Regions.Count id
-        |> Seq.filter (fun r -> plan.Regions.Kind r = Plans.RegionKind.Input)
-        |> Seq.map (fun r -> (plan.Regions.Input r).Family)
-        |> Seq.head
-
-    let draw () =
-        if family.States.HasValue then
-            float32 (random.Next family.States.Value)
-        else
-            float32 (random.NextDouble() * 4.0 - 2.0)
+    let draw variable =
+        match plan.InputOf[variable] with
+        | null -> 0f
+        | family when family.States.HasValue -> float32 (random.Next family.States.Value)
+        | _ -> float32 (random.NextDouble() * 4.0 - 2.0)
 
     let batch =
-        Evidence.From(Array.init (count * plan.Variables) (fun _ -> draw ()), plan.Variables)
+        Evidence.From(Array.init (count * plan.Variables) (fun i -> draw (i % plan.Variables)), plan.Variables)
 
     if hidden > 0.0 then
         batch.Hide(fun _ _ -> random.NextDouble() < hidden)
     else
         batch
+
+/// Sets of values for some of the hidden entries.
+let restrict (plan: Plans.Plan) (random: Random) (evidence: Evidence) =
+    let set variable : ValueSet | null =
+        match plan.InputOf[variable] with
+        | null -> null
+        | family when family.States.HasValue ->
+            let states = family.States.Value
+            let kept = [| for s in 0 .. states - 1 do if random.Next 2 = 0 then float32 s |]
+
+            if random.Next 3 = 0 then ValueSet.Between(0.0, float (random.Next states))
+            elif kept.Length = 0 then ValueSet.OneOf(float32 (random.Next states))
+            else ValueSet.OneOf kept
+        | _ ->
+            let low = random.NextDouble() * 3.0 - 2.0
+
+            match random.Next 3 with
+            | 0 -> ValueSet.AtLeast low
+            | 1 -> ValueSet.AtMost low
+            | _ -> ValueSet.Between(low, low + random.NextDouble() * 2.0 + 0.01)
+
+    evidence.Where(fun row variable ->
+        if evidence.IsHidden(row, variable) && random.Next 3 = 0 then
+            set variable
+        else
+            null)

@@ -11,6 +11,8 @@ let allTests =
         TwentyTests.tests
         HostTests.tests
         EngineTests.tests
+        QueryEngineTests.tests
+        QueryTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

@@ -12,6 +12,12 @@ namespace Spn.Core;
 /// <param name="Weights">Where the weights of layers that name no source of their own come from.</param>
 public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> Layers, WeightSpec Weights)
 {
+    /// <summary>
+    /// Variables whose evidence the weights have taken up: they are no variables of the circuit any more, and the others move up in
+    /// order. Every sum then has free weights of its own. See <see cref="Circuit.Condition"/>.
+    /// </summary>
+    public ValueList<int> Absorbed { get; init; } = [];
+
     /// <summary>Starts a description over a structure, with free weights and no layers yet.</summary>
     public static CircuitSpec Over(StructureSpec structure) => new(structure, [], WeightSpec.Free());
 
@@ -69,5 +75,5 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{Structure.Name}; {string.Join(" - ", Layers.Select(l => l.Name))}; weights {Weights.Name}";
+        $"{Structure.Name}; {string.Join(" - ", Layers.Select(l => l.Name))}; weights {Weights.Name}{(Absorbed.Count == 0 ? "" : $"; evidence on {Absorbed} taken up")}";
 }

@@ -65,11 +65,11 @@ public interface ISession : IDisposable
 
     /// <summary>Ways down from the root that choose one child at every sum and so end in one input unit for every variable.</summary>
     /// <param name="routing"><see cref="Routing.Draw"/> after <see cref="Forward"/>, <see cref="Routing.Max"/> after <see cref="ForwardMax"/>.</param>
-    /// <param name="classes">Class root of each row.</param>
-    /// <param name="ways">Ways for each row.</param>
-    /// <param name="seed">Seed of the draws; item i of the batch draws the same numbers in any call.</param>
+    /// <param name="classes">Class root of each way, [row, way]; its length says how many ways each row gets.</param>
+    /// <param name="firstWay">Number of the first way; a way draws the same numbers in whatever call it is asked for.</param>
+    /// <param name="seed">Seed of the draws.</param>
     /// <param name="units">Receives [row, way, variable]: an input unit by the plan's numbering.</param>
-    void Route(Routing routing, ReadOnlySpan<int> classes, int ways, long seed, Span<int> units);
+    void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units);
 }
 
 /// <summary>How a sum passes the count that arrives at it on to its children (one downward pass, several meanings).</summary>

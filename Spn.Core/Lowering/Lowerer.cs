@@ -30,6 +30,7 @@ public static class Lowerer
         IReadOnlyList<CircuitFinding> findings = CheckStructure.Find(built.Regions, spec.Structure.VariableCount, spec.Layers);
         if (findings.Count > 0) throw new CircuitException(findings);
         var placed = new PlaceParameters(built);
-        return new Plan(spec.Structure.VariableCount, built.Regions, built.Blocks, placed.Programs, placed.Tensors);
+        var plan = new Plan(spec.Structure.VariableCount, built.Regions, built.Blocks, placed.Programs, placed.Tensors);
+        return spec.Absorbed.Count == 0 ? plan : AbsorbVariables.From(plan, spec.Absorbed).Plan;
     }
 }

@@ -95,13 +95,14 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         }
     }
 
-    public void Route(Routing routing, ReadOnlySpan<int> classes, int ways, long seed, Span<int> units)
+    public void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units)
     {
+        int ways = rows.Length == 0 ? 0 : classes.Length / rows.Length;
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Upward(evidence!, rows[i], max: routing == Routing.Max);
             for (int way = 0; way < ways; way++)
-                pass.Route(routing, classes[i], Draws.Stream(seed, rows[i], ways, way), units.Slice((i * ways + way) * plan.Variables, plan.Variables));
+                pass.Route(routing, classes[i * ways + way], Draws.Stream(seed, rows[i], firstWay + way), units.Slice((i * ways + way) * plan.Variables, plan.Variables));
         }
     }
 

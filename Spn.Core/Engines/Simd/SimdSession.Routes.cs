@@ -16,19 +16,19 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <summary>A piece of a component's work.</summary>
     private sealed record RouteTile(int Component, int[] Items);
 
-    public void Route(Routing routing, ReadOnlySpan<int> classes, int ways, long seed, Span<int> units)
+    public void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units)
     {
         using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
-        int items = rowCount * ways;
+        int items = classes.Length, ways = items / rowCount;
         var draws = new RandomStream[items];
         var columns = new int[items];
         var lost = new bool[items];
         for (int item = 0; item < items; item++)
         {
             int row = item / ways;
-            draws[item] = Draws.Stream(seed, rows[row], ways, item % ways);
-            columns[item] = suspect[row] != 0 ? -1 : root.Choose(weights.Floats, row, classes[row], routing, draws[item].DoubleAt((ulong)plan.Regions.Root));
+            draws[item] = Draws.Stream(seed, rows[row], firstWay + item % ways);
+            columns[item] = suspect[row] != 0 ? -1 : root.Choose(weights.Floats, row, classes[item], routing, draws[item].DoubleAt((ulong)plan.Regions.Root));
             lost[item] = columns[item] < 0;
         }
         BoundComponent[] bound = Programs(RouteProgram);
@@ -53,7 +53,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             LogSpacePass pass = LogSpace();
             if (row != last) pass.Upward(evidence, rows[row], max: routing == Routing.Max);
             last = row;
-            pass.Route(routing, classes[row], draws[item], units.Slice(item * plan.Variables, plan.Variables));
+            pass.Route(routing, classes[item], draws[item], units.Slice(item * plan.Variables, plan.Variables));
         }
     }
 

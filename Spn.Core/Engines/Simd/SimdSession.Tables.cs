@@ -50,7 +50,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     }
 
     /// <summary>Address of an input region's value table, or 0 for indicators.</summary>
-    private Func<int, nint> ValueTable => field ??= inputParameters == 0 ? _ => 0 : region => (nint)(valueTables.Floats + ValueTableOfRegion[region]);
+    private Func<int, nint> ValueTable => field ??= region => ValueTableOfRegion[region] < 0 ? 0 : (nint)(valueTables.Floats + ValueTableOfRegion[region]);
 
     private Dictionary<int, int> ValueTableOfRegion => field ??=
         components.SelectMany((c, i) => c.Inputs.Select((r, k) => (r, valueTableOf[i][k]))).ToDictionary(p => p.r, p => p.Item2);

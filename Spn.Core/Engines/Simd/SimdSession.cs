@@ -145,7 +145,8 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
         Array.Clear(suspect);
 
-        BoundComponent[] bound = Programs(downward: false);
+        // State tables hold sums.
+        BoundComponent[] bound = max ? Programs(new ProgramOptions(PostOrder: true, ReuseSlots: true, Tabulate: false)) : Programs(downward: false);
         MakeTables(bound);
         int tile = TileLanes(bound, downward: false), tiles = (packed.Stride + tile - 1) / tile;
         pool.Run(components.Length * tiles, (item, worker) =>

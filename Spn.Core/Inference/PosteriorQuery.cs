@@ -1,0 +1,160 @@
+using Spn.Core.Inference;
+using Spn.Core.Plans;
+
+namespace Spn.Core;
+
+/// <content>Exact marginals of all variables at once, and moments.</content>
+public sealed partial class Circuit
+{
+    /// <summary>The exact distribution of every variable given the evidence: one upward and one downward pass for all of them.</summary>
+    /// <remarks>With several classes, the mixture of them with equal priors.</remarks>
+    /// <param name="evidence">The samples.</param>
+    /// <param name="cancellation">Stops between blocks of samples.</param>
+    /// <exception cref="EvidenceException">The evidence does not fit, or has probability 0.</exception>
+    public Posterior Posterior(Evidence evidence, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        int width = Plan.ExpectationsOf[^1];
+        var result = new double[(long)evidence.Count * width];
+        double[] centres = Centres();
+        Use(evidence, (session, block) =>
+        {
+            int[] rows = Rows(block);
+            double[] seeds = Forward(session, evidence, rows);
+            session.Expectations(seeds, centres, result.AsSpan(rows[0] * width, rows.Length * width));
+        }, cancellation: cancellation);
+        for (int row = 0; row < evidence.Count; row++) Settle(evidence, row, centres, result.AsSpan(row * width, width));
+        return new Posterior(Plan, evidence, result);
+    }
+
+    /// <summary>The exact distribution of one variable given the evidence, as a mixture of input densities: all there is to say of a real variable.</summary>
+    /// <param name="evidence">The samples; what they say of the variable itself counts, unless it is its value.</param>
+    /// <param name="variable">Index of the variable, from 0.</param>
+    /// <returns>[sample]</returns>
+    /// <exception cref="EvidenceException">The evidence does not fit, or has probability 0.</exception>
+    /// <exception cref="ArgumentException">The variable is observed in a sample.</exception>
+    public VariableMixture[] Mixture(Evidence evidence, int variable)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        ArgumentOutOfRangeException.ThrowIfNegative(variable);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(variable, Variables);
+        if (Enumerable.Range(0, evidence.Count).FirstOrDefault(row => !evidence.IsHidden(row, variable), -1) is >= 0 and int observed)
+            throw new ArgumentException($"Row {observed}: variable {variable} is observed, so it has no mixture. Hide it.", nameof(variable));
+        InputUnit[] units = [.. Plan.InputsOf(variable).SelectMany(r => Enumerable.Range(0, Plan.Regions.Channels(r)).Select(k => new InputUnit(r, k)))];
+        var flows = new double[(long)evidence.Count * units.Length];
+        Use(evidence, (session, block) =>
+        {
+            int[] rows = Rows(block);
+            double[] seeds = Forward(session, evidence, rows);
+            session.InputFlows(variable, seeds, flows.AsSpan(rows[0] * units.Length, rows.Length * units.Length));
+        });
+        double[] values = InDouble(Parameters);
+        return [.. flows.Chunk(units.Length).Select((own, row) =>
+        {
+            double total = own.Sum();
+            return new VariableMixture(Plan, values, units, [.. own.Select(w => w / total)], evidence.SetOf(row, variable));
+        })];
+    }
+
+    /// <summary>Covariance matrix of all variables given one sample's evidence, exact: a pass up and down for each hidden variable.</summary>
+    /// <param name="evidence">One sample; null knows nothing.</param>
+    /// <returns>[variable, variable]; rows and columns of observed variables are 0. Discrete variables count by their codes.</returns>
+    /// <exception cref="EvidenceException">The evidence does not fit, has probability 0, or is more than one sample.</exception>
+    public double[,] Covariance(Evidence? evidence = null)
+    {
+        evidence ??= Evidence.Unknown(1, Variables);
+        if (evidence.Count != 1) throw new EvidenceException($"A covariance matrix is that of one sample; {evidence.Count} were given.");
+        Posterior alone = Posterior(evidence);
+        double[] values = InDouble(Parameters);
+        int[] hidden = [.. Enumerable.Range(0, Variables).Where(v => evidence.IsHidden(0, v))];
+        // Weighing every value of variable i by its distance from a low point makes the means of the others those under x_i p / E x_i.
+        double[] low = [.. hidden.Select(v => Below(v, evidence.SetOf(0, v), values))];
+        Evidence tilted = evidence.Rows(new int[hidden.Length]).Where((row, v) => v == hidden[row] ? new Tilt(low[row], evidence.SetOf(0, v)) : null);
+        Posterior weighed = Posterior(tilted);
+        var result = new double[Variables, Variables];
+        for (int i = 0; i < hidden.Length; i++)
+            foreach (int j in hidden)
+                result[hidden[i], j] = j == hidden[i]
+                    ? alone.Variance(0, j)
+                    : (alone.Mean(0, hidden[i]) - low[i]) * (weighed.Mean(i, j) - alone.Mean(0, j));
+        return result;
+    }
+
+    /// <summary>A number below the mean of every component of a variable, about as far as they lie apart.</summary>
+    private double Below(int variable, ValueSet? within, double[] values)
+    {
+        double least = double.PositiveInfinity, most = double.NegativeInfinity;
+        foreach (int region in Plan.InputsOf(variable))
+        {
+            InputPlace place = Plan.Regions.Input(region);
+            for (int k = 0; k < place.Family.Components; k++)
+            {
+                double mean = place.Family.Mean(k, within, values.AsSpan(place.Offset, place.Family.ParameterCount));
+                (least, most) = (Math.Min(least, mean), Math.Max(most, mean));
+            }
+        }
+        return least - Math.Max(most - least, Math.Max(1e-3, 1e-3 * Math.Abs(least)));
+    }
+
+    /// <summary>An upward pass; gives the shares of the class roots.</summary>
+    private double[] Forward(Engines.ISession session, Evidence evidence, int[] rows)
+    {
+        var logLikelihoods = new double[rows.Length * Classes];
+        session.Forward(evidence, rows, logLikelihoods);
+        return ClassShares(logLikelihoods, [], rows[0]);
+    }
+
+    /// <summary>For each real variable the middle of its components' means.</summary>
+    private double[] Centres()
+    {
+        var centres = new double[Variables];
+        if (Plan.InputOf.All(f => f?.States is not null)) return centres;
+        double[] values = InDouble(Parameters);
+        var counts = new int[Variables];
+        foreach (InputUnit unit in Plan.InputUnits)
+        {
+            InputPlace place = Plan.Regions.Input(unit.Region);
+            if (place.Family.States is not null) continue;
+            centres[place.Variable] += place.Family.Mean(unit.Component, null, values.AsSpan(place.Offset, place.Family.ParameterCount));
+            counts[place.Variable]++;
+        }
+        for (int v = 0; v < centres.Length; v++) centres[v] /= Math.Max(counts[v], 1);
+        return centres;
+    }
+
+    /// <summary>Turns moments into mean and variance, makes probabilities add to 1, and puts in what is observed.</summary>
+    private void Settle(Evidence evidence, int row, double[] centres, Span<double> expectations)
+    {
+        for (int v = 0; v < Variables; v++)
+        {
+            Span<double> own = expectations[Plan.ExpectationsOf[v]..Plan.ExpectationsOf[v + 1]];
+            bool discrete = Plan.InputOf[v]?.States is not null;
+            if (own.IsEmpty) continue;
+            if (!evidence.IsHidden(row, v))
+            {
+                own.Clear();
+                float value = evidence.Row(row)[v];
+                if (discrete) own[(int)value] = 1;
+                else own[0] = value;
+            }
+            else if (discrete)
+            {
+                double total = 0;
+                foreach (double p in own) total += p;
+                for (int s = 0; total > 0 && s < own.Length; s++) own[s] /= total;
+            }
+            else
+            {
+                own[1] = Math.Max(own[1] - own[0] * own[0], 0);
+                own[0] += centres[v];
+            }
+        }
+    }
+
+    private static double[] InDouble(ReadOnlySpan<float> values)
+    {
+        var result = new double[values.Length];
+        for (int i = 0; i < result.Length; i++) result[i] = values[i];
+        return result;
+    }
+}

@@ -1,0 +1,111 @@
+using Spn.Core.Engines;
+using Spn.Core.Inference;
+using Spn.Core.Plans;
+
+namespace Spn.Core;
+
+/// <content>Samples, with and without evidence.</content>
+public sealed partial class Circuit
+{
+    /// <summary>Ways down that are kept at a time.</summary>
+    private const int BlockWays = 1 << 13;
+
+    /// <summary>Independent samples of all variables.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="seed">The same seed gives the same samples, on any number of threads.</param>
+    /// <param name="cancellation">Stops between blocks of samples.</param>
+    /// <returns>A fully observed batch; with several classes, classes are drawn with equal probability.</returns>
+    public Evidence Sample(int count, long seed = 1, CancellationToken cancellation = default) =>
+        Sample(Evidence.Unknown(1, Variables), count, seed, cancellation);
+
+    /// <summary>Samples of the hidden variables given the evidence, exactly from the conditional distribution.</summary>
+    /// <remarks>One upward pass for each sample of the batch, however many are drawn from it, then a way down for each draw.</remarks>
+    /// <param name="evidence">What is known.</param>
+    /// <param name="draws">Draws for each sample of the batch.</param>
+    /// <param name="seed">The same seed gives the same samples, on any number of threads.</param>
+    /// <param name="cancellation">Stops between blocks of samples.</param>
+    /// <returns>[sample, draw]: the batch with every hidden entry filled in.</returns>
+    /// <exception cref="EvidenceException">The evidence does not fit, or has probability 0.</exception>
+    public Evidence Sample(Evidence evidence, int draws = 1, long seed = 1, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        ArgumentOutOfRangeException.ThrowIfNegative(draws);
+        var filled = new float[(long)evidence.Count * draws * Variables];
+        double[] values = InDouble(Parameters);
+        int waysOfBlock = Math.Min(draws, BlockWays), rowsOfBlock = Math.Max(1, BlockWays / Math.Max(draws, 1));
+        var units = new int[Math.Min(rowsOfBlock, evidence.Count) * waysOfBlock * Variables];
+        Use(evidence, (session, block) =>
+        {
+            int[] rows = Rows(block);
+            double[] shares = Forward(session, evidence, rows);
+            for (int first = 0; first < draws; first += waysOfBlock)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                int ways = Math.Min(waysOfBlock, draws - first);
+                var classes = new int[rows.Length * ways];
+                for (int item = 0; Classes > 1 && item < classes.Length; item++)
+                    classes[item] = DrawnClass(shares.AsSpan(item / ways * Classes, Classes), Draws.Stream(seed, rows[item / ways], first + item % ways));
+                session.Route(Routing.Draw, classes, first, seed, units);
+                Fill(evidence, rows, ways, item => (rows[item / ways] * draws + first + item % ways) * Variables, units, values, filled,
+                    (place, component, set, variable, item) => place.Family.Quantile(component, set,
+                        Draws.Stream(seed, rows[item / ways], first + item % ways).DoubleAt((ulong)(Plan.Regions.Count + variable)),
+                        values.AsSpan(place.Offset, place.Family.ParameterCount)));
+            }
+        }, rowsOfBlock, cancellation);
+        return Evidence.From(filled, Variables);
+    }
+
+    /// <summary>Expected value of a function of the variables, estimated from samples; the answer carries its standard error.</summary>
+    /// <param name="function">The function of one sample's values.</param>
+    /// <param name="evidence">One sample of what is known; null knows nothing.</param>
+    /// <param name="samples">Number of samples, at least 2.</param>
+    /// <param name="seed">Seed of the samples.</param>
+    /// <exception cref="EvidenceException">The evidence does not fit, has probability 0, or is more than one sample.</exception>
+    public Estimate Expectation(Func<float[], double> function, Evidence? evidence = null, int samples = 10_000, long seed = 1)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        ArgumentOutOfRangeException.ThrowIfLessThan(samples, 2);
+        if (evidence is { Count: not 1 }) throw new EvidenceException($"An expectation is that given one sample of evidence; {evidence.Count} were given.");
+        Evidence drawn = evidence is null ? Sample(samples, seed) : Sample(evidence, samples, seed);
+        var values = new double[samples];
+        for (int i = 0; i < samples; i++) values[i] = function(drawn.Row(i).ToArray());
+        return Estimate.Of(values);
+    }
+
+    private delegate float ValueOf(InputPlace place, int component, ValueSet? set, int variable, int item);
+
+    /// <summary>Fills the hidden entries in by the input units that ways down ended in.</summary>
+    private void Fill(Evidence evidence, int[] rows, int ways, Func<int, int> placeOf, int[] units, double[] values, float[] filled, ValueOf valueOf)
+    {
+        const int Chunk = 256;
+        int items = rows.Length * ways;
+        WorkerPool.Of(engine.Threads).Run((items + Chunk - 1) / Chunk, (chunk, _) =>
+        {
+            for (int item = chunk * Chunk; item < Math.Min(items, (chunk + 1) * Chunk); item++)
+            {
+                int row = rows[item / ways];
+                Span<float> to = filled.AsSpan(placeOf(item), Variables);
+                evidence.Row(row).CopyTo(to);
+                for (int v = 0; v < to.Length; v++)
+                {
+                    if (!evidence.IsHidden(row, v)) continue;
+                    InputUnit unit = Plan.InputUnits[units[item * Variables + v]];
+                    to[v] = valueOf(Plan.Regions.Input(unit.Region), unit.Component, evidence.SetOf(row, v), v, item);
+                }
+            }
+        });
+    }
+
+    private int DrawnClass(ReadOnlySpan<double> shares, RandomStream draws)
+    {
+        double left = draws.DoubleAt((ulong)(Plan.Regions.Count + Variables));
+        int last = 0;
+        for (int c = 0; c < shares.Length; c++)
+        {
+            if (shares[c] == 0) continue;
+            last = c;
+            if ((left -= shares[c]) < 0) break;
+        }
+        return last;
+    }
+}
