@@ -312,7 +312,12 @@ let private mpeTests =
                     |> Array.map fst
 
                 let evidence = evidence.Rows(ReadOnlySpan possible)
-                let result = circuit.Mpe evidence
+                let result =
+                    try
+                        circuit.Mpe evidence
+                    with e ->
+                        failtest $"{name}: {e.Message}"
+
                 let again = circuit.Mpe result.Completed
                 Expect.isFalse result.Completed.HasHidden name
 

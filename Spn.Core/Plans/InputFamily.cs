@@ -126,6 +126,6 @@ public abstract class InputFamily
     internal double LogPeak(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
         float mode = Mode(component, within, parameters);
-        return within?.Contains(mode) == false ? double.NegativeInfinity : LogDensity(component, mode, parameters);
+        return States is not null && within?.Contains(mode) == false ? double.NegativeInfinity : LogDensity(component, mode, parameters);
     }
 }

@@ -63,18 +63,13 @@ public sealed class GaussianFamily(
     }
 
     /// <inheritdoc/>
-    public override float Mode(int component, ValueSet? within, ReadOnlySpan<double> parameters)
-    {
-        double mean = Mean(component, parameters);
-        return (float)(within is Interval set ? Math.Clamp(mean, set.Low, set.High) : mean);
-    }
+    public override float Mode(int component, ValueSet? within, ReadOnlySpan<double> parameters) => Inside(Mean(component, parameters), within);
 
     /// <inheritdoc/>
     public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters)
     {
         (double low, double high) = Bounds(component, within, parameters);
-        double value = Mean(component, parameters) + Math.Exp(LogDeviation(component, parameters)) * Normal.Quantile(low, high, share);
-        return (float)(within is Interval set ? Math.Clamp(value, set.Low, set.High) : value);
+        return Inside(Mean(component, parameters) + Math.Exp(LogDeviation(component, parameters)) * Normal.Quantile(low, high, share), within);
     }
 
     /// <inheritdoc/>
@@ -117,6 +112,15 @@ public sealed class GaussianFamily(
         if (fixedMeans is null)
             for (int k = 0; k < Components; k++) parameters[k] = (float)((values[random.NextInt(values.Length)] - location) / scale);
         if (fixedVariances is null) parameters[DeviationOffset..].Fill((float)Math.Log(deviation));
+    }
+
+    /// <summary>The nearest number that lies in the set, rounded towards its inside.</summary>
+    private static float Inside(double value, ValueSet? within)
+    {
+        if (within is not Interval set) return (float)value;
+        float nearest = (float)Math.Clamp(value, set.Low, set.High);
+        if (nearest < set.Low) return MathF.BitIncrement(nearest);
+        return nearest > set.High ? MathF.BitDecrement(nearest) : nearest;
     }
 
     /// <summary>A set's bounds in standard deviations from the mean.</summary>

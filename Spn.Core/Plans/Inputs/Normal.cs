@@ -63,7 +63,8 @@ internal static class Normal
     public static double Quantile(double low, double high, double share)
     {
         if (low + high < 0) return -Quantile(-high, -low, 1 - share);
-        if (IsNarrow(low, high)) return low + share * (high - low);
+        // The density falls nearly evenly across a narrow piece.
+        if (IsNarrow(low, high)) return low + (high - low) * (share - 0.25 * (high + low) * (high - low) * share * (1 - share));
         double value;
         if (low >= 0)
         {
