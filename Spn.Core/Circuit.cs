@@ -9,7 +9,7 @@ namespace Spn.Core;
 
 /// <summary>A compiled circuit: its description, its plan, its parameters and the sessions that run it.</summary>
 /// <remarks>Queries may come from several threads at once; each takes a session of its own from a pool.</remarks>
-public sealed class Circuit : IDisposable
+public sealed partial class Circuit : IDisposable
 {
     private const int BlockRows = 4096;
 
@@ -67,7 +67,7 @@ public sealed class Circuit : IDisposable
     public static Circuit Load(string path, IEngine? engine = null)
     {
         ModelFile file = ModelFile.Read(path);
-        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray());
+        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray()) { Schema = file.Schema };
     }
 
     /// <summary>Writes description and parameters to one file in safetensors layout; an existing file is replaced in one step.</summary>
@@ -77,7 +77,7 @@ public sealed class Circuit : IDisposable
     /// <exception cref="ModelFileException">The file cannot be written, or a kind of the description is unknown to <see cref="SpecKinds"/>; an existing file stays as it was.</exception>
     /// <exception cref="ArgumentException">A metadata key is "format" or starts with "spn.".</exception>
     public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null) =>
-        new ModelFile(Spec, Plan, Snapshot().Parameters, metadata ?? new Dictionary<string, string>()).Write(path);
+        new ModelFile(Spec, Plan, Snapshot().Parameters, Schema, metadata ?? new Dictionary<string, string>()).Write(path);
 
     /// <summary>Starts the parameters afresh; learned input densities are placed by the samples.</summary>
     /// <param name="train">Samples to place input densities by.</param>
@@ -85,7 +85,7 @@ public sealed class Circuit : IDisposable
     /// <returns>This circuit.</returns>
     public Circuit Initialise(Evidence train, long seed = 1)
     {
-        Plan.CheckEvidence(train);
+        Check(train);
         SetParameters(Plan.Initialise(seed, train));
         return this;
     }
@@ -112,7 +112,7 @@ public sealed class Circuit : IDisposable
     /// <exception cref="EvidenceException">The evidence does not fit.</exception>
     public double[] LogLikelihood(Evidence evidence)
     {
-        Plan.CheckEvidence(evidence);
+        Check(evidence);
         var result = new double[evidence.Count * Classes];
         Use(session =>
         {
