@@ -69,7 +69,7 @@ public sealed partial class Circuit : IDisposable
     public static Circuit Load(string path, IEngine? engine = null)
     {
         ModelFile file = ModelFile.Read(path);
-        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray());
+        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray()) { Schema = file.Schema };
     }
 
     /// <summary>Writes description and parameters to one file in safetensors layout; an existing file is replaced in one step.</summary>
@@ -79,7 +79,7 @@ public sealed partial class Circuit : IDisposable
     /// <exception cref="ModelFileException">The file cannot be written, or a kind of the description is unknown to <see cref="SpecKinds"/>; an existing file stays as it was.</exception>
     /// <exception cref="ArgumentException">A metadata key is "format" or starts with "spn.".</exception>
     public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null) =>
-        new ModelFile(Spec, Plan, Snapshot().Parameters, metadata ?? new Dictionary<string, string>()).Write(path);
+        new ModelFile(Spec, Plan, Snapshot().Parameters, Schema, metadata ?? new Dictionary<string, string>()).Write(path);
 
     /// <summary>Starts the parameters afresh; learned input densities are placed by the samples.</summary>
     /// <param name="train">Samples to place input densities by.</param>
@@ -87,7 +87,7 @@ public sealed partial class Circuit : IDisposable
     /// <returns>This circuit.</returns>
     public Circuit Initialise(Evidence train, long seed = 1)
     {
-        Plan.CheckEvidence(train);
+        Check(train);
         SetParameters(Plan.Initialise(seed, train));
         return this;
     }
@@ -122,7 +122,7 @@ public sealed partial class Circuit : IDisposable
     /// <param name="cancellation">Stops between blocks.</param>
     private void Use(Evidence evidence, Action<ISession, Range> work, int most = BlockRows, CancellationToken cancellation = default)
     {
-        Plan.CheckEvidence(evidence);
+        Check(evidence);
         Use(session =>
         {
             for (int first = 0; first < evidence.Count; first += most)

@@ -50,4 +50,7 @@ public sealed class EvidenceException : Exception
 
     /// <summary>The variable, from 0, or null when the whole batch is concerned.</summary>
     public int? Variable { get; }
+
+    /// <summary>The character, from 1, of a text of conditions that cannot be read, or null.</summary>
+    public int? Position { get; init; }
 }

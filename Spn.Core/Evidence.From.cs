@@ -17,20 +17,30 @@ public sealed partial class Evidence
         return Array.Exists(values, float.IsNaN) ? batch.Hide((s, v) => float.IsNaN(values[s * variables + v])) : batch;
     }
 
-    /// <summary>A batch from a matrix; NaN means hidden.</summary>
-    /// <param name="values">[sample, variable]</param>
-    public static Evidence From(float[,] values)
+    /// <summary>A batch from values in row order, which are copied; NaN means hidden.</summary>
+    /// <param name="values">[sample, variable], row by row.</param>
+    /// <param name="variables">Number of variables of a sample, at least 1.</param>
+    /// <exception cref="ArgumentException">The length is no multiple of the number of variables.</exception>
+    public static Evidence From(ReadOnlySpan<float> values, int variables) => From(values.ToArray(), variables);
+
+    /// <summary>A batch from values in row order, kept as 32-bit floats; NaN means hidden.</summary>
+    /// <inheritdoc cref="From(ReadOnlySpan{float}, int)"/>
+    public static Evidence From(double[] values, int variables)
     {
         ArgumentNullException.ThrowIfNull(values);
-        int rows = values.GetLength(0), columns = values.GetLength(1);
-        var flat = new float[rows * columns];
-        Buffer.BlockCopy(values, 0, flat, 0, flat.Length * sizeof(float));
-        return From(flat, columns);
+        return From(Array.ConvertAll(values, v => (float)v), variables);
     }
 
     /// <summary>A fully observed batch of discrete codes in row order.</summary>
-    /// <param name="values">[sample, variable], row by row.</param>
-    /// <param name="variables">Number of variables of a sample, at least 1.</param>
+    /// <inheritdoc cref="From(ReadOnlySpan{float}, int)"/>
+    public static Evidence From(int[] values, int variables)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return From(Array.ConvertAll(values, v => (float)v), variables);
+    }
+
+    /// <summary>A fully observed batch of discrete codes in row order.</summary>
+    /// <inheritdoc cref="From(ReadOnlySpan{float}, int)"/>
     public static Evidence From(byte[] values, int variables)
     {
         ArgumentNullException.ThrowIfNull(values);

@@ -32,6 +32,12 @@ module Circuit =
     /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
     let initialise (train: Evidence) (circuit: Circuit) : Circuit = circuit.Initialise train
 
+    /// <summary>Names the columns that the variables are, and gives the circuit back; the schema is saved with it.</summary>
+    /// <exception cref="T:System.ArgumentException">The columns are not the circuit's variables.</exception>
+    let withSchema (schema: Schema) (circuit: Circuit) : Circuit =
+        circuit.Schema <- schema
+        circuit
+
     /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
     let summary (circuit: Circuit) : string = circuit.Summary()
 

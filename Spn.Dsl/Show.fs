@@ -83,16 +83,42 @@ module Show =
         $"{data.Name}: {data.Variables} variables; {data.Train.Count} training, {data.Valid.Count} validation "
         + $"and {data.Test.Count} test samples{image}{labels}"
 
-    /// <summary>A readable text for a circuit, a description, a training report or a data set; null for anything else.</summary>
+    let private values (column: Column) =
+        match column with
+        | :? RealColumn as real ->
+            let number (value: float) =
+                value.ToString("G4", CultureInfo.InvariantCulture)
+
+            [ "real"; $"mean {number real.Location}, deviation {number real.Scale}" ]
+        | column -> [ $"{column.States.GetValueOrDefault()} values"; column.Domain ]
+
+    let private schema (schema: Schema) =
+        Table.create [ "column"; "kind"; "values" ] [ for column in schema.Columns -> column.Name :: values column ]
+        |> Table.toText
+
+    let private profile (profile: TableProfile) =
+        let rows = [
+            for column, counted in Seq.zip profile.Schema.Columns profile.Columns ->
+                column.Name :: values column
+                @ [ string counted.Missing; defaultArg (Option.ofObj counted.Note) "" ]
+        ]
+
+        Table.create [ "column"; "kind"; "values"; "missing"; "note" ] rows
+        |> Table.toText
+
+    /// <summary>A readable text for a circuit, a description, a training report, a data set, or the columns of a table;
+    /// null for anything else.</summary>
     let text (value: objnull) : string | null =
         match value with
         | :? Circuit as circuit -> circuit.Summary()
         | :? CircuitSpec as spec -> string spec
         | :? TrainingReport as report -> trainingReport report
         | :? DataSet as data -> dataSet data
+        | :? Schema as columns -> schema columns
+        | :? TableProfile as table -> profile table
         | _ -> null
 
-    /// <summary>Makes the REPL print circuits, descriptions, training reports and data sets by <c>text</c>.</summary>
+    /// <summary>Makes the REPL print circuits, descriptions, training reports, data sets and schemas by <c>text</c>.</summary>
     /// <example><code>Show.registerPrinters fsi.AddPrinter</code></example>
     /// <param name="addPrinter">The REPL's own function for that.</param>
     let registerPrinters (addPrinter: (objnull -> string | null) -> unit) : unit = addPrinter text

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using System.Runtime.InteropServices;
 
 namespace Spn.Core.Data;
 
@@ -46,7 +46,7 @@ public static class Csv
     /// <exception cref="ArgumentException">The options name a text column that the table does not have.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static CsvTable Read(string path, CsvOptions? options = null) =>
-        Parse(DataBytes.Read(path).Span, path, options ?? new());
+        Parse(DataBytes.Read(path), path, options ?? new());
 
     /// <summary>Reads a stream to its end.</summary>
     /// <param name="stream">The text, plain or gzip; left open.</param>
@@ -54,21 +54,19 @@ public static class Csv
     /// <param name="options">How to read it; null for the defaults.</param>
     /// <inheritdoc cref="Read(string, CsvOptions)"/>
     public static CsvTable Read(Stream stream, string name, CsvOptions? options = null) =>
-        Parse(DataBytes.Read(stream, name).Span, name, options ?? new());
+        Parse(DataBytes.Read(stream, name), name, options ?? new());
 
-    private static CsvTable Parse(ReadOnlySpan<byte> bytes, string name, CsvOptions options)
+    private static CsvTable Parse(ReadOnlyMemory<byte> bytes, string name, CsvOptions options)
     {
-        if (bytes.StartsWith(Encoding.UTF8.Preamble)) bytes = bytes[3..];
-        var cells = CsvCells.Split(Encoding.UTF8.GetString(bytes), name, options.Separator);
-        int first = options.HasHeader ? 1 : 0, width = cells.Width, rows = cells.Rows - first;
-        if (rows < 1) throw new DataFormatException(name, cells.Rows + 1, null, "at least one row of values", "the end of the file");
-        string[] names = [.. Enumerable.Range(0, width).Select(c => options.HasHeader ? cells.Text(0, c).ToString() : $"column{c + 1}")];
-        for (int c = 0; c < width; c++)
-            if (Array.IndexOf(names, names[c]) < c)
-                throw new DataFormatException(name, cells.Line(0), c + 1, "a name that no column before has", DataFormatException.Quote(names[c]));
+        MemoryMarshal.TryGetArray(bytes, out ArraySegment<byte> content);
+        using var reader = new CsvReader(new MemoryStream(content.Array!, content.Offset, content.Count, writable: false), name, options.Separator);
+        string[] names = reader.ReadNames(options.HasHeader);
         foreach (string text in options.TextColumns ?? [])
             if (!names.Contains(text))
                 throw new ArgumentException($"{name} has no column \"{text}\"; its columns are {string.Join(", ", names)}.", nameof(options));
+        var cells = new CsvCells(reader);
+        int width = reader.Width, rows = cells.Rows;
+        if (rows < 1) throw reader.NoRows();
 
         var values = new float[rows * width];
         var hidden = new bool[rows * width];
@@ -77,16 +75,16 @@ public static class Csv
         {
             bool numeric = options.TextColumns is { } chosen
                 ? !chosen.Contains(names[c])
-                : Enumerable.Range(first, rows).All(r => IsMissing(cells.Text(r, c)) || IsNumber(cells.Text(r, c), out _));
+                : Enumerable.Range(0, rows).All(r => IsMissing(cells.Text(r, c)) || IsNumber(cells.Text(r, c), out _));
             var codes = new Dictionary<string, int>();
             for (int r = 0; r < rows; r++)
             {
-                var text = cells.Text(r + first, c);
+                var text = cells.Text(r, c);
                 int at = r * width + c;
                 if (IsMissing(text)) hidden[at] = true;
                 else if (!numeric) values[at] = Code(codes, text);
                 else if (!IsNumber(text, out values[at]) || !float.IsFinite(values[at]))
-                    throw new DataFormatException(name, cells.Line(r + first), c + 1, "a finite number", DataFormatException.Quote(text));
+                    throw new DataFormatException(name, cells.Line(r), c + 1, "a finite number", DataFormatException.Quote(text));
             }
             // A dictionary without removals lists its keys in order of arrival, but only by habit: sort by code.
             columns[c] = new CsvColumn(names[c], numeric ? null : [.. codes.OrderBy(pair => pair.Value).Select(pair => pair.Key)]);

@@ -21,6 +21,29 @@ public sealed class DataFormatException : Exception
         Found = found;
     }
 
+    private DataFormatException(string file, int? line, int? column, string name, string expected, string found, string reason)
+        : base($"{Place(file, line, null)}{(line is null ? "" : ",")} column \"{name}\": {reason}.")
+    {
+        File = file;
+        Line = line;
+        Column = column;
+        ColumnName = name;
+        Expected = expected;
+        Found = found;
+    }
+
+    /// <summary>An error of a named column; the message reads like <c>anes.csv line 17, column "vote": "maybe" is not one of 0, 1.</c></summary>
+    /// <param name="file">Path or display name of the file.</param>
+    /// <param name="line">Line from 1, or null when the error concerns the whole column.</param>
+    /// <param name="column">Column from 1.</param>
+    /// <param name="name">Name of the column.</param>
+    /// <param name="expected">What should be there, as a phrase.</param>
+    /// <param name="found">What is there, as a phrase.</param>
+    /// <param name="reason">What is wrong and perhaps the way out, without a full stop; null says that the one is not the other.</param>
+    internal static DataFormatException InColumn(
+        string file, int? line, int column, string name, string expected, string found, string? reason = null) =>
+        new(file, line, column, name, expected, found, reason ?? $"{found} is not {expected}");
+
     /// <summary>Path or display name of the file; the message names its last part only.</summary>
     public string File { get; }
 
@@ -29,6 +52,9 @@ public sealed class DataFormatException : Exception
 
     /// <summary>Column from 1, counted in values and not in characters; null when the error concerns the whole line or file.</summary>
     public int? Column { get; }
+
+    /// <summary>Name of the column, where columns have names that were looked at; else null.</summary>
+    public string? ColumnName { get; }
 
     /// <summary>What should be there, as a phrase: <c>0 or 1</c>.</summary>
     public string Expected { get; }

@@ -18,11 +18,12 @@ internal sealed class ModelFileReader(string path, Stream stream)
         Dictionary<string, string> metadata = Metadata(entries);
         CircuitSpec spec = Description(metadata);
         Plan plan = Lower(spec);
+        Schema? schema = Columns(metadata, plan);
         CheckTensors(plan, entries);
         float[] parameters = Parameters(plan, stream.Length - LengthBytes - header.Length);
         CheckHash(metadata, parameters);
         CheckFinite(plan, parameters);
-        return new ModelFile(spec, plan, parameters, metadata.Where(pair => !ModelFile.IsReserved(pair.Key)));
+        return new ModelFile(spec, plan, parameters, schema, metadata.Where(pair => !ModelFile.IsReserved(pair.Key)));
     }
 
     private byte[] Header()
@@ -62,7 +63,7 @@ internal sealed class ModelFileReader(string path, Stream stream)
         return metadata;
     }
 
-    // These two catch any exception: a description from outside may break what constructors, builders and custom rules take for granted.
+    // These three catch any exception: a description from outside may break what constructors, builders and custom rules take for granted.
     private CircuitSpec Description(Dictionary<string, string> metadata)
     {
         string text = Required(metadata, ModelFile.CircuitKey);
@@ -85,6 +86,21 @@ internal sealed class ModelFileReader(string path, Stream stream)
         catch (Exception e)
         {
             throw Bad($"the circuit description makes no circuit: {e.Message}", e);
+        }
+    }
+
+    private Schema? Columns(Dictionary<string, string> metadata, Plan plan)
+    {
+        if (!metadata.TryGetValue(ModelFile.SchemaKey, out string? text)) return null;
+        try
+        {
+            Schema schema = SchemaText.Read(text);
+            plan.CheckSchema(schema);
+            return schema;
+        }
+        catch (Exception e)
+        {
+            throw Bad($"the schema cannot be read: {e.Message}", e);
         }
     }
 

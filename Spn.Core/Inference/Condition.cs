@@ -25,13 +25,13 @@ public sealed partial class Circuit
     public Circuit Condition(Evidence evidence)
     {
         ArgumentNullException.ThrowIfNull(evidence);
-        Plan.CheckEvidence(evidence);
+        Check(evidence);
         if (evidence.Count != 1) throw new EvidenceException($"A circuit is conditioned on one sample of evidence; {evidence.Count} were given.");
         if (Enumerable.Range(0, Variables).FirstOrDefault(v => evidence.SetOf(0, v) is not null, -1) is >= 0 and int set)
             throw new EvidenceException($"Row 0, variable {set}: a set of values cannot be taken up by weights. Observe the variable, hide it, or pass the set to the query.", 0, set);
         int[] observed = [.. Enumerable.Range(0, Variables).Where(v => !evidence.IsHidden(0, v))];
         float[] current = Snapshot().Parameters;
-        if (observed.Length == 0) return new Circuit(Spec, Plan, engine, (float[])current.Clone());
+        if (observed.Length == 0) return new Circuit(Spec, Plan, engine, (float[])current.Clone()) { Schema = Schema };
 
         AbsorbVariables rest = AbsorbVariables.From(Plan, observed);
         var pass = new LogSpacePass(Plan);
@@ -51,7 +51,9 @@ public sealed partial class Circuit
         // Variables that an earlier condition took out come first; the others are counted among what that one left.
         int[] left = [.. Enumerable.Range(0, Spec.Structure.VariableCount).Except(Spec.Absorbed)];
         var spec = Spec with { Absorbed = new([.. Spec.Absorbed.Concat(observed.Select(v => left[v])).Order()]) };
-        return new Circuit(spec, rest.Plan, engine, parameters);
+        Schema? columns = Schema is null ? null
+            : new Schema(Enumerable.Range(0, Variables).Except(observed).Select(v => Schema.Columns[v]), Schema.Missing, Schema.Ignored.Concat(observed.Select(v => Schema.Columns[v].Name)));
+        return new Circuit(spec, rest.Plan, engine, parameters) { Schema = columns };
     }
 
     /// <summary>Logits of a sum whose terms carry what they say of the observed variables.</summary>

@@ -67,8 +67,9 @@ public sealed class Plan
 
     /// <summary>Refuses evidence that does not fit.</summary>
     /// <param name="evidence">The batch.</param>
+    /// <param name="schema">The columns that the variables are, so that errors call them by name; null calls them by index.</param>
     /// <exception cref="EvidenceException">The width differs, an observed value lies outside its variable's domain, or a set is none of its values.</exception>
-    public void CheckEvidence(Evidence evidence)
+    public void CheckEvidence(Evidence evidence, Schema? schema = null)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         if (evidence.Variables != Variables)
@@ -78,13 +79,34 @@ public sealed class Plan
             ReadOnlySpan<float> values = evidence.Row(row);
             for (int v = 0; v < values.Length; v++)
                 if (InputOf[v] is { } family && !family.Accepts(values[v]) && !evidence.IsHidden(row, v))
-                    throw new EvidenceException(
-                        $"Row {row}, variable {v}: {values[v].ToString(System.Globalization.CultureInfo.InvariantCulture)} is not {family.Domain}.", row, v);
+                    throw Misfit(row, v, $"{values[v].ToString(System.Globalization.CultureInfo.InvariantCulture)} is not {family.Domain}");
             if (!evidence.HasSets) continue;
             for (int v = 0; v < values.Length; v++)
                 if (evidence.SetOf(row, v) is { } set && InputOf[v]?.Refusal(set) is { } why)
-                    throw new EvidenceException($"Row {row}, variable {v}: {why}.", row, v);
+                    throw Misfit(row, v, why);
         }
+
+        EvidenceException Misfit(int row, int variable, string why) => schema is null
+            ? new($"Row {row}, variable {variable}: {why}.", row, variable)
+            : new($"Row {row}, column \"{schema.Columns[variable].Name}\": {why}{Labels(schema.Columns[variable])}.", row, variable);
+
+        // A value in a batch is a code, which says little to those who know the labels only.
+        static string Labels(Column column) => column is DiscreteColumn { LabelsAreCodes: false } ? $", the code of {column.Domain}" : "";
+    }
+
+    /// <summary>Refuses a schema whose columns are not the variables.</summary>
+    /// <param name="schema">The schema.</param>
+    /// <exception cref="ArgumentException">There is not one column a variable, or a column and its input differ in the number of values.</exception>
+    public void CheckSchema(Schema schema)
+    {
+        ArgumentNullException.ThrowIfNull(schema);
+        if (schema.Variables != Variables)
+            throw new ArgumentException($"The schema has {schema.Variables} columns, the circuit {Variables} variables; they must be as many.");
+        for (int v = 0; v < Variables; v++)
+            if (InputOf[v] is { } family && family.States != schema.Columns[v].States)
+                throw new ArgumentException($"Column \"{schema.Columns[v].Name}\" has {Values(schema.Columns[v].States)}, variable {v} of the circuit {Values(family.States)}.");
+
+        static string Values(int? states) => states is int count ? $"{count} values" : "real values";
     }
 
     /// <summary>Fresh parameters.</summary>

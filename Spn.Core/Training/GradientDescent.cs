@@ -30,12 +30,12 @@ public static class GradientDescent
         ArgumentNullException.ThrowIfNull(train);
         options ??= new GradientOptions();
         options.Check();
-        circuit.Plan.CheckEvidence(train);
+        circuit.Check(train);
         if (train.Count == 0) throw new ArgumentException("There are no training samples.", nameof(train));
         CheckLabels(circuit, train, labels, nameof(labels));
         if (valid is not null)
         {
-            circuit.Plan.CheckEvidence(valid);
+            circuit.Check(valid);
             if (valid.Count == 0) throw new ArgumentException("There are no validation samples.", nameof(valid));
             CheckLabels(circuit, valid, validLabels, nameof(validLabels));
         }

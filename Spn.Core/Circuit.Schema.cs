@@ -1,0 +1,23 @@
+namespace Spn.Core;
+
+/// <content>The table that the variables come from.</content>
+public sealed partial class Circuit
+{
+    private Schema? schema;
+
+    /// <summary>The columns of the table that the variables are, or null where they have no names; saved with the circuit.</summary>
+    /// <remarks>Errors then call variables by their column.</remarks>
+    /// <exception cref="ArgumentException">On setting, when there is not one column a variable, or a column and its input differ in the number of values.</exception>
+    public Schema? Schema
+    {
+        get => schema;
+        set
+        {
+            if (value is not null) Plan.CheckSchema(value);
+            schema = value;
+        }
+    }
+
+    /// <summary>Refuses evidence that does not fit, by the names of the columns where there are any.</summary>
+    internal void Check(Evidence evidence) => Plan.CheckEvidence(evidence, schema);
+}

@@ -1,0 +1,41 @@
+using System.Buffers;
+
+namespace Spn.Core.Data;
+
+/// <summary>Writes a table row by row; cells stand in quotes only where they must. Reading it gives the same cells.</summary>
+public sealed class CsvWriter
+{
+    private readonly TextWriter output;
+    private readonly char separator;
+    private readonly SearchValues<char> special;
+
+    /// <summary>Starts a table.</summary>
+    /// <param name="output">Receives the text; lines end with a line feed.</param>
+    /// <param name="separator">Character between cells: not a quote, a line end or a space.</param>
+    /// <exception cref="ArgumentException">The separator cannot be told from the cells.</exception>
+    public CsvWriter(TextWriter output, char separator = ',')
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        if (separator is '"' or '\n' or '\r' or ' ') throw new ArgumentException("A quote, a line end or a space cannot separate cells.", nameof(separator));
+        this.output = output;
+        this.separator = separator;
+        special = SearchValues.Create([separator, '"', '\n', '\r']);
+    }
+
+    /// <summary>Writes a row.</summary>
+    /// <param name="cells">Its cells, at least one; as many as in the rows before.</param>
+    public void Write(params IReadOnlyList<string> cells)
+    {
+        ArgumentNullException.ThrowIfNull(cells);
+        for (int c = 0; c < cells.Count; c++)
+        {
+            if (c > 0) output.Write(separator);
+            string cell = cells[c];
+            // A line without anything on it is no row.
+            bool quoted = cell.Length == 0 ? cells.Count == 1
+                : cell.AsSpan().ContainsAny(special) || char.IsWhiteSpace(cell[0]) || char.IsWhiteSpace(cell[^1]);
+            output.Write(quoted ? $"\"{cell.Replace("\"", "\"\"")}\"" : cell);
+        }
+        output.Write('\n');
+    }
+}
