@@ -38,6 +38,13 @@ module Circuit =
         circuit.Schema <- schema
         circuit
 
+    /// <summary>The circuit over the hidden variables whose likelihoods are those given the observed ones; see <see cref="M:Spn.Core.Circuit.Condition(Spn.Core.Evidence)"/>.</summary>
+    /// <param name="evidence">One sample: what is observed.</param>
+    /// <param name="circuit">The circuit; it stays as it is.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The evidence does not fit, holds a set of values, or has probability 0.</exception>
+    /// <exception cref="T:Spn.Core.CircuitException">No variable is hidden.</exception>
+    let condition (evidence: Evidence) (circuit: Circuit) : Circuit = circuit.Condition evidence
+
     /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
     let summary (circuit: Circuit) : string = circuit.Summary()
 

@@ -47,11 +47,38 @@ type Input =
     /// <param name="components">Channels of a region.</param>
     /// <param name="means">Fixed means, one a component; learned unless told.</param>
     /// <param name="variances">Fixed variances, one a component, each above 0; learned unless told.</param>
-    static member Gaussian(components: int, ?means: seq<float>, ?variances: seq<float>) : LayerSpec =
+    /// <param name="location">Origin of learned means: where the values lie; 0 unless told.</param>
+    /// <param name="scale">Unit of learned means and deviations: how far the values scatter; 1 unless told.</param>
+    static member Gaussian
+        (components: int, ?means: seq<float>, ?variances: seq<float>, ?location: float, ?scale: float)
+        : LayerSpec =
         let fixedTo values =
             values |> Option.map ValueList<float> |> Option.toObj
 
-        GaussianInput(components, FixedMeans = fixedTo means, FixedVariances = fixedTo variances)
+        GaussianInput(
+            components,
+            FixedMeans = fixedTo means,
+            FixedVariances = fixedTo variances,
+            Location = defaultArg location 0.0,
+            Scale = defaultArg scale 1.0
+        )
+
+    /// <summary>An input of its own for every variable: mixed types in one model; a sum must follow where channels differ.</summary>
+    /// <param name="inputs">[variable]</param>
+    static member PerVariable(inputs: seq<LayerSpec>) : LayerSpec =
+        PerVariableInput(
+            ValueList<InputSpec>(
+                inputs
+                |> Seq.map (function
+                    | :? InputSpec as input -> input
+                    | other -> invalidArg (nameof inputs) $"{other.Name} is no input.")
+            )
+        )
+
+    /// <summary>Inputs that suit the columns of a table.</summary>
+    /// <param name="components">Components of the densities of real columns.</param>
+    /// <param name="schema">The columns.</param>
+    static member ForSchema(components: int, schema: Schema) : LayerSpec = schema.Inputs components
 
 /// <summary>Mixtures over the channels of regions with the same scope.</summary>
 [<AbstractClass; Sealed>]
