@@ -79,7 +79,8 @@ internal static unsafe partial class OpRunner<L, F, I>
                 InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
                 if (error == null) break;
                 new Span<int>(error, lanes).Fill(SimdLimits.Lost);
-                // Units of inputs are already normalised; a density of 0 everywhere raises the error.
+                // Units of inputs are already normalised; a density of 0 everywhere raises the error, and indicators never are 0 everywhere.
+                if (op.Family is IndicatorFamily && !source.Packed.HasSets) break;
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
             case OpKind.Lookup:

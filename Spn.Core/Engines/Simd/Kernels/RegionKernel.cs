@@ -174,6 +174,31 @@ internal static unsafe class RegionKernel<L, F, I>
         }
     }
 
+    /// <summary>Puts given units and exponent where a lane is hidden.</summary>
+    /// <param name="hidden">0 where a lane keeps its units.</param>
+    /// <param name="values">The units, [channel].</param>
+    /// <param name="exponent">Their exponent.</param>
+    /// <param name="y">Units, [channel, lane], in place.</param>
+    /// <param name="channels">Number of channels.</param>
+    /// <param name="e">Exponents, in place.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    [MethodImpl(Hot)]
+    public static void Replace(byte* hidden, float* values, int exponent, float* y, int channels, int* e, int lanes)
+    {
+        int n = L.Count;
+        I zero = L.BroadcastInt(0), other = L.BroadcastInt(exponent);
+        for (int at = 0; at < lanes; at += n)
+        {
+            F keeps = L.OneWhereEqual(L.Widen(hidden + at), zero), gives = L.Subtract(L.Broadcast(1f), keeps);
+            for (int k = 0; k < channels; k++)
+            {
+                float* to = y + (long)k * lanes + at;
+                L.Store(to, L.Add(L.WherePositive(keeps, L.Load(to)), L.Multiply(gives, L.Broadcast(values[k]))));
+            }
+            L.StoreInt(e + at, L.AddInt(L.MultiplyInt(L.LoadInt(e + at), L.Round(keeps)), L.MultiplyInt(other, L.Round(gives))));
+        }
+    }
+
     /// <summary>The state of a subtree: bit i is the value of variable i.</summary>
     /// <param name="values">First lane of each variable's values, 0 or 1.</param>
     /// <param name="count">Number of variables.</param>
