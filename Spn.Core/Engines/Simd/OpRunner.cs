@@ -144,8 +144,13 @@ internal static unsafe class OpRunner<L, F, I>
     }
 
     /// <summary>Adds the statistics of all sums, input parameters and tables, from the slopes of <see cref="Backward"/>.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="source">Evidence, weights and where statistics go.</param>
+    /// <param name="ws">Units and slopes.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    /// <param name="first">Whether the slopes of tables start from nothing.</param>
     [MethodImpl(Hot)]
-    public static void Gather(OpProgram program, in RunSource source, Workspace ws, int lanes)
+    public static void Gather(OpProgram program, in RunSource source, Workspace ws, int lanes, bool first)
     {
         foreach (Op op in program.Ops)
         {
@@ -160,6 +165,7 @@ internal static unsafe class OpRunner<L, F, I>
                     break;
                 case OpKind.Lookup:
                     TableShape table = program.Tables[op.Place];
+                    if (first) new Span<float>(source.TableSlopes + table.Offset, 16 * op.Channels).Clear();
                     RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States + (long)op.Place * lanes, source.TableSlopes + table.Offset, lanes);
                     break;
                 case OpKind.SumOfProduct when IsPairOfFives(op):

@@ -55,29 +55,30 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private Dictionary<int, int> ValueTableOfRegion => field ??=
         components.SelectMany((c, i) => c.Inputs.Select((r, k) => (r, valueTableOf[i][k]))).ToDictionary(p => p.r, p => p.Item2);
 
-    private void ClearTableSlopes(BoundComponent[] bound)
+    /// <summary>Makes room for the slopes of tables; the first tile of a slice clears each table's own.</summary>
+    private void FitTableSlopes(BoundComponent[] bound)
     {
         tableSlopesUsed = bound.Any(b => b.TableFloats > 0);
-        if (!tableSlopesUsed) return;
-        if (tableSlopes.Bytes < tables.Bytes * Slices)
-        {
-            tableSlopes.Dispose();
-            tableSlopes = new NativeBuffer(tables.Bytes * Slices);
-        }
-        else
-        {
-            pool.Run(components.Length * Slices, (item, _) =>
-            {
-                BoundComponent b = bound[item / Slices];
-                new Span<float>(tableSlopes.Floats + item % Slices * (tables.Bytes / sizeof(float)) + b.TableOffset, b.TableFloats).Clear();
-            });
-        }
+        if (!tableSlopesUsed || tableSlopes.Bytes >= tables.Bytes * Slices) return;
+        tableSlopes.Dispose();
+        tableSlopes = new NativeBuffer(tables.Bytes * Slices);
+    }
+
+    private Span<float> TableSlopesOf(BoundComponent bound, int slice) =>
+        new(tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + bound.TableOffset, bound.TableFloats);
+
+    /// <summary>Statistics of blocks within tables are written whole by the first downward pass; whoever reads or adds without it calls this before.</summary>
+    private void ClearUnwritten()
+    {
+        if (tableStatisticsWritten) return;
+        new Span<float>(statistics.Floats, layout.WantedFloats).Clear();
+        tableStatisticsWritten = true;
     }
 
     private void TablesDownward(TablePack pack, float* memory, List<LostSlope> lost)
     {
         FoldTableSlopes(pack);
-        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, ValueTable, tableSlopes.Floats,
+        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, !tableStatisticsWritten, ValueTable, tableSlopes.Floats,
             (member, state) =>
             {
                 StateTable table = pack.Members[member];

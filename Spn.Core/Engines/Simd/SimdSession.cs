@@ -48,6 +48,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private NativeBuffer networkGradients = new(0);
     private bool tablesReady;
     private bool tableSlopesUsed;
+    private bool tableStatisticsWritten;
     private byte[] suspect = [];
     private int rowCount;
     private Evidence evidence = Evidence.From([0f], 1);
@@ -110,12 +111,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
                 ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
                 if (makers.Serves(groups[0].Program))
                     makers.Make(groups, parameters.Floats, weights.Floats + groups[0].Offset, weightScratch[worker].Floats);
-                int size = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes - groups[0].Offset;
-                if (gathers)
-                    for (int copy = 0; copy < copies; copy++)
-                        new Span<float>(statistics.Floats + copy * floats + groups[0].Offset, size).Clear();
+                if (!gathers) continue;
+                int end = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes;
+                for (int copy = 0; copy < copies; copy++)
+                {
+                    int from = Math.Max(groups[0].Offset, copy == 0 ? layout.WantedFloats : 0);
+                    if (from < end) new Span<float>(statistics.Floats + copy * floats + from, end - from).Clear();
+                }
             }
         });
+        tableStatisticsWritten = false;
         MakeOtherWeights();
         MakeValueTables();
         Array.Clear(inputGradient);
@@ -178,17 +183,22 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
 
         BoundComponent[] bound = Programs(downward: true);
         MakeTables(bound);
-        ClearTableSlopes(bound);
+        FitTableSlopes(bound);
+        if (!tableSlopesUsed) ClearUnwritten();
         int tile = TileLanes(bound, downward: true), tiles = (packed.Stride + tile - 1) / tile;
         var lost = new List<LostSlope>();
         pool.Run(components.Length * Slices, (item, worker) =>
         {
-            int c = item / Slices, slice = item % Slices;
-            for (int t = tiles * slice / Slices; t < tiles * (slice + 1) / Slices; t++)
-                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), workspaces[worker], lost);
+            int c = item / Slices, slice = item % Slices, first = tiles * slice / Slices, end = tiles * (slice + 1) / Slices;
+            if (first == end && tableSlopesUsed) TableSlopesOf(bound[c], slice).Clear();
+            for (int t = first; t < end; t++)
+                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), t == first, workspaces[worker], lost);
         });
         if (tableSlopesUsed)
+        {
             pool.Run(packs.Length, (p, worker) => TablesDownward(packs[p], packScratch[worker].Floats, lost));
+            tableStatisticsWritten = true;
+        }
         RedoInLogSpace(seeds, lost);
     }
 
@@ -197,6 +207,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         using FlushToZero flush = FlushToZero.Here();
         gradient.Clear();
         if (statistics.Bytes <= 64) return;
+        ClearUnwritten();
         FoldStatistics();
         int network = makers.NetworkParameters;
         if (networkGradients.Bytes < (long)network * weightItems.Length * sizeof(float))
@@ -234,6 +245,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     {
         flows.Clear();
         if (statistics.Bytes <= 64) return;
+        ClearUnwritten();
         FoldStatistics();
         for (int b = 0; b < plan.Blocks.Count; b++)
         {
@@ -323,7 +335,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
     };
 
-    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, Workspace ws, List<LostSlope> lost)
+    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, bool first, Workspace ws, List<LostSlope> lost)
     {
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
@@ -337,7 +349,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
             SeedBoundary(bound, ws, start, lanes);
             OpRunner<L, F, I>.Backward(program, source, ws, lanes);
         }
-        OpRunner<L, F, I>.Gather(program, source, ws, lanes);
+        OpRunner<L, F, I>.Gather(program, source, ws, lanes, first);
     }
 
     private void SeedBoundary(BoundComponent bound, Workspace ws, int start, int lanes)

@@ -52,6 +52,7 @@ internal sealed class WeightLayout
         List<WeightGroup> groups = [];
         int next = 0;
         foreach (int[] blocks in wanted.OrderBy(g => Key(g[0]))) AddGroup(blocks);
+        WantedFloats = next;
         foreach (var alike in Enumerable.Range(0, plan.Blocks.Count).Where(b => BlockOffset[b] < 0).GroupBy(Key).ToList())
             foreach (int[] blocks in alike.Chunk(WeightGroup.Lanes)) AddGroup(blocks);
         Groups = [.. groups];
@@ -78,6 +79,9 @@ internal sealed class WeightLayout
     public WeightChunk[] Chunks { get; }
 
     public int Floats { get; }
+
+    /// <summary>Floats of the groups that were asked for, which stand first.</summary>
+    public int WantedFloats { get; }
 
     private IEnumerable<WeightChunk> MakeChunks()
     {
