@@ -73,9 +73,9 @@ internal static unsafe class OpRunner<L, F, I>
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
             case OpKind.Lookup:
-                TableShape table = program.Tables[op.Place];
+                LookupPlace table = source.Component.Lookups[op.Place];
                 byte* states = ws.States + (long)op.Place * lanes;
-                FindStates(table, source, states, lanes);
+                RegionKernel<L, F, I>.States(source.Codes, source.Stride, source.Component.TableVariables.AsSpan(table.First, table.Count), states, lanes);
                 RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, error, lanes);
                 break;
             case OpKind.Product:
@@ -164,7 +164,7 @@ internal static unsafe class OpRunner<L, F, I>
                         InputRunner<L, F, I>.Gather(op, source, ws, ws.Units + (long)program.SlotUnits[op.Slot] * lanes, q, lanes);
                     break;
                 case OpKind.Lookup:
-                    TableShape table = program.Tables[op.Place];
+                    LookupPlace table = source.Component.Lookups[op.Place];
                     if (first) new Span<float>(source.TableSlopes + table.Offset, 16 * op.Channels).Clear();
                     RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States + (long)op.Place * lanes, source.TableSlopes + table.Offset, lanes);
                     break;
@@ -183,14 +183,6 @@ internal static unsafe class OpRunner<L, F, I>
 
     /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>
     private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2 };
-
-    private static void FindStates(TableShape table, in RunSource source, byte* states, int lanes)
-    {
-        byte** values = stackalloc byte*[4];
-        for (int i = 0; i < table.Inputs.Length; i++)
-            values[i] = source.Codes + (long)source.Component.Inputs[table.Inputs[i]].Variable * source.Stride;
-        RegionKernel<L, F, I>.States(values, table.Inputs.Length, states, lanes);
-    }
 
     private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;
 

@@ -175,17 +175,18 @@ internal static unsafe class RegionKernel<L, F, I>
     }
 
     /// <summary>The state of a subtree: bit i is the value of variable i.</summary>
-    /// <param name="values">First lane of each variable's values, 0 or 1.</param>
-    /// <param name="count">Number of variables.</param>
+    /// <param name="codes">Values, 0 or 1, [variable, lane].</param>
+    /// <param name="stride">Distance between variables.</param>
+    /// <param name="variables">The subtree's variables.</param>
     /// <param name="states">Receives the states.</param>
     /// <param name="lanes">Number of lanes, a multiple of 32.</param>
     [MethodImpl(Hot)]
-    public static void States(byte** values, int count, byte* states, int lanes)
+    public static void States(byte* codes, int stride, ReadOnlySpan<int> variables, byte* states, int lanes)
     {
         for (int at = 0; at < lanes; at += 32)
         {
-            Vector256<byte> state = Vector256.Load(values[count - 1] + at);
-            for (int i = count - 2; i >= 0; i--) state = state + state + Vector256.Load(values[i] + at);
+            Vector256<byte> state = default;
+            for (int i = variables.Length - 1; i >= 0; i--) state = state + state + Vector256.Load(codes + (long)variables[i] * stride + at);
             Vector256.Store(state, states + at);
         }
     }
