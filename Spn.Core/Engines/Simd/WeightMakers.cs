@@ -235,10 +235,10 @@ internal sealed unsafe class WeightMakers<L, F, I>
     {
         for (int g = 0; g < groups.Length; g++)
             fixed (int* places = groups[g].Places)
-                for (int lane = 0; lane < WeightGroup.Lanes; lane++)
+                for (int lane = 0; lane < WeightGroup.Lanes; lane += L.Count)
                 {
-                    float* from = parameters + places[lane], to = x + g * WeightGroup.Lanes + lane;
-                    for (int i = 0; i < length; i++, to += lanes) *to = from[i];
+                    float* to = x + g * WeightGroup.Lanes + lane;
+                    for (int i = 0; i < length; i++, to += lanes) L.Store(to, L.Gather(parameters + i, places + lane));
                 }
     }
 
