@@ -343,11 +343,12 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
         new Span<float>(ws.Counts, lanes).Fill(1);
         SeedBoundary(bound, ws, start, lanes);
-        OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first, (op, lane) => LoseSum(bound, component, op, ws, lane, lanes, start, lost));
+        if (program.GathersAtOnce) return;
         if (DropLost(lanes, ws, lost, lane => new LostSlope(component, -1, start + lane, [])))
         {
             SeedBoundary(bound, ws, start, lanes);
-            OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+            OpRunner<L, F, I>.Backward(program, source, ws, lanes, first, (_, _) => { });
         }
         OpRunner<L, F, I>.Gather(program, source, ws, lanes, first);
     }
@@ -358,7 +359,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         for (int b = 0; b < program.Boundary.Length; b++)
             for (int k = 0; k < program.SlotChannels[program.Boundary[b]]; k++)
             {
-                var to = new Span<float>(ws.Slopes + (long)(program.SlotUnits[program.Boundary[b]] + k) * lanes, lanes);
+                var to = new Span<float>(ws.Slopes + (long)(program.SlotSlopes[program.Boundary[b]] + k) * lanes, lanes);
                 new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
                 for (int lane = 0; lane < lanes; lane++)
                     if (ws.Counts[lane] == 0) to[lane] = 0;

@@ -8,7 +8,7 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Units, [unit, lane].</summary>
     public float* Units { get; private set; }
 
-    /// <summary>Slopes, [unit, lane].</summary>
+    /// <summary>Slopes, [slope, lane].</summary>
     public float* Slopes { get; private set; }
 
     /// <summary>Exponents, [slot, lane].</summary>
@@ -25,6 +25,9 @@ internal sealed unsafe class Workspace : IDisposable
 
     public float* OtherScratch { get; private set; }
 
+    /// <summary>Slopes of the step at hand before it was scaled, [unit, lane].</summary>
+    public float* Scaled { get; private set; }
+
     /// <summary>1 where a lane takes part in a downward pass, 0 where its slopes left the range, [lane].</summary>
     public float* Counts { get; private set; }
 
@@ -38,7 +41,7 @@ internal sealed unsafe class Workspace : IDisposable
 
     /// <summary>Bytes for each lane.</summary>
     public static long LaneBytes(OpProgram program, bool downward) =>
-        sizeof(float) * ((downward ? 2 : 1) * program.Units + 2 * program.Slots + 2L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
+        sizeof(float) * (program.Units + (downward ? program.Slopes : 0) + 2 * program.Slots + 3L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
 
     /// <summary>Lays the memory out for a program and a number of lanes.</summary>
     public void Fit(OpProgram program, int lanes, bool downward)
@@ -51,12 +54,13 @@ internal sealed unsafe class Workspace : IDisposable
         }
         float* next = buffer.Floats;
         Units = Take(program.Units);
-        Slopes = downward ? Take(program.Units) : null;
+        Slopes = downward ? Take(program.Slopes) : null;
         Exponents = (int*)Take(program.Slots);
         Scales = downward ? Take(program.Slots) : null;
         Errors = downward ? null : (int*)Take(program.Slots);
         Scratch = Take(program.Scratch);
         OtherScratch = Take(program.Scratch);
+        Scaled = Take(program.Scratch);
         Counts = Take(1);
         Largest = Take(1);
         States = (byte*)Take((program.Tables.Length + 3) / 4);

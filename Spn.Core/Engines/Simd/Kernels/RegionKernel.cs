@@ -143,24 +143,33 @@ internal static unsafe class RegionKernel<L, F, I>
     }
 
     /// <summary>r = q * scale, and the largest |r| of a lane is kept: slopes that leave the float range are found there.</summary>
+    /// <returns>Whether the largest of a lane leaves the range.</returns>
     [MethodImpl(Hot)]
-    public static void ScaleSlopes(float* q, float* scale, int channels, float* largest, int lanes)
+    public static bool ScaleSlopes(float* q, float* scale, float* r, int channels, float* largest, int lanes)
     {
         int n = L.Count, end = channels * lanes;
         I magnitude = L.BroadcastInt(0x7fffffff);
+        F worst = default;
         for (int at = 0; at < lanes; at += n)
         {
             F factor = L.Load(scale + at), max = L.Load(largest + at);
             for (int o = at; o < end; o += lanes)
             {
-                F r = L.Multiply(L.Load(q + o), factor);
+                F scaled = L.Multiply(L.Load(q + o), factor);
                 // The order matters: a NaN gives way to what was seen before, an infinity.
-                max = L.Max(L.AsFloat(L.And(L.AsInt(r), magnitude)), max);
-                L.Store(q + o, r);
+                max = L.Max(L.AsFloat(L.And(L.AsInt(scaled), magnitude)), max);
+                L.Store(r + o, scaled);
             }
             L.Store(largest + at, max);
+            worst = L.Max(worst, max);
         }
+        return LeavesRange(worst);
     }
+
+    /// <summary>Whether a lane is not below <see cref="SimdLimits.LargestSlope"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool LeavesRange(F largest) =>
+        L.Sum(L.WherePositive(L.Subtract(L.Broadcast(SimdLimits.LargestSlope), largest), L.Broadcast(1f))) < L.Count;
 
     /// <summary>Channel s is 1 where the variable equals s.</summary>
     [MethodImpl(Hot)]
