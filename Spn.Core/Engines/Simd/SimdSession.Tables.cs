@@ -29,25 +29,35 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         return [.. all];
     }
 
+    /// <summary>Packs by component where each fills many: they then run while the component's weights and tables are in cache.</summary>
+    private bool PacksByComponent => Slices == 1 && stateTables.Length >= 4 * WeightGroup.Lanes * components.Length;
+
     private TablePack[] MakePacks() =>
-        [.. stateTables.GroupBy(t => t.Shape.Key).SelectMany(g => g.Chunk(WeightGroup.Lanes)).Select(members => new TablePack(members[0].Shape.Steps, members))];
+        [.. stateTables.GroupBy(t => (t.Shape.Key, PacksByComponent ? t.Component : 0)).SelectMany(g => g.Chunk(WeightGroup.Lanes)).Select(members => new TablePack(members[0].Shape.Steps, members))];
+
+    private ILookup<int, TablePack> PacksOf => field ??= packs.ToLookup(p => PacksByComponent ? p.Members[0].Component : -1);
 
     /// <summary>For each sum of a pack's shape the blocks of its members.</summary>
     private IEnumerable<int[]> PackBlocks(TablePack pack) =>
         Enumerable.Range(0, pack.Members[0].Sums.Length).Select(i => pack.Members.Select(m => plan.Regions.Block(m.Sums[i])).ToArray());
 
-    private void MakeTables(BoundComponent[] bound)
+    /// <summary>Makes the tables unless each component makes its own, which the result says.</summary>
+    private bool MakeTables(BoundComponent[] bound, bool byComponent)
     {
-        if (tablesReady || bound.All(b => b.TableFloats == 0)) return;
+        if (tablesReady || bound.All(b => b.TableFloats == 0)) return false;
         long floats = bound.Sum(b => (long)b.TableFloats);
         if (tables.Bytes < floats * sizeof(float))
         {
             tables.Dispose();
             tables = new NativeBuffer(floats * sizeof(float));
         }
-        pool.Run(packs.Length, (p, worker) => TablePacks<L, F, I>.Make(packs[p], weights.Floats, ValueTable, tables.Floats, packScratch[worker].Floats));
         tablesReady = true;
+        if (byComponent && PacksByComponent) return true;
+        pool.Run(packs.Length, (p, worker) => MakeTables(packs[p], worker));
+        return false;
     }
+
+    private void MakeTables(TablePack pack, int worker) => TablePacks<L, F, I>.Make(pack, weights.Floats, ValueTable, tables.Floats, packScratch[worker].Floats);
 
     /// <summary>Address of an input region's value table, or 0 for indicators.</summary>
     private Func<int, nint> ValueTable => field ??= inputParameters == 0 ? _ => 0 : region => (nint)(valueTables.Floats + ValueTableOfRegion[region]);
@@ -59,13 +69,16 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private void FitTableSlopes(BoundComponent[] bound)
     {
         tableSlopesUsed = bound.Any(b => b.TableFloats > 0);
-        if (!tableSlopesUsed || tableSlopes.Bytes >= tables.Bytes * Slices) return;
+        long bytes = PacksByComponent ? (long)bound.Max(b => b.TableFloats) * sizeof(float) * pool.Threads : tables.Bytes * Slices;
+        if (!tableSlopesUsed || tableSlopes.Bytes >= bytes) return;
         tableSlopes.Dispose();
-        tableSlopes = new NativeBuffer(tables.Bytes * Slices);
+        tableSlopes = new NativeBuffer(bytes);
     }
 
-    private Span<float> TableSlopesOf(BoundComponent bound, int slice) =>
-        new(tableSlopes.Floats + slice * (tables.Bytes / sizeof(float)) + bound.TableOffset, bound.TableFloats);
+    /// <summary>Slopes of the tables of all components; a worker that carries them down at once needs those of one component at a time.</summary>
+    private float* TableSlopes(BoundComponent bound, int slice, int worker) => PacksByComponent
+        ? tableSlopes.Floats + tableSlopes.Bytes / sizeof(float) / pool.Threads * worker - bound.TableOffset
+        : tableSlopes.Floats + slice * (tables.Bytes / sizeof(float));
 
     /// <summary>Statistics of blocks within tables are written whole by the first downward pass; whoever reads or adds without it calls this before.</summary>
     private void ClearUnwritten()
@@ -75,14 +88,13 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         tableStatisticsWritten = true;
     }
 
-    private void TablesDownward(TablePack pack, float* memory, List<LostSlope> lost)
+    private void TablesDownward(TablePack pack, float* slopes, float* memory, List<LostSlope> lost)
     {
-        FoldTableSlopes(pack);
-        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, !tableStatisticsWritten, ValueTable, tableSlopes.Floats,
+        TablePacks<L, F, I>.Downward(pack, weights.Floats, statistics.Floats, !tableStatisticsWritten, ValueTable, slopes,
             (member, state) =>
             {
                 StateTable table = pack.Members[member];
-                float* from = tableSlopes.Floats + table.Offset + state;
+                float* from = slopes + table.Offset + state;
                 var own = new float[table.Channels];
                 for (int k = 0; k < own.Length; k++) own[k] = from[16 * k];
                 lock (lost) lost.Add(new LostSlope(table.Component, Array.IndexOf(stateTables, table), state, own));

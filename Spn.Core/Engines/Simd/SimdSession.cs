@@ -147,14 +147,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         Array.Clear(suspect);
 
         BoundComponent[] bound = Programs(downward: false);
-        MakeTables(bound);
         int tile = TileLanes(bound, downward: false), tiles = (packed.Stride + tile - 1) / tile;
+        bool ownTables = MakeTables(bound, byComponent: tiles == 1);
         pool.Run(components.Length * tiles, (item, worker) =>
         {
             int c = item / tiles, start = item % tiles * tile, lanes = Math.Min(tile, packed.Stride - start);
+            if (ownTables)
+                foreach (TablePack pack in PacksOf[c]) MakeTables(pack, worker);
             Workspace ws = workspaces[worker];
             ws.Fit(bound[c].Program, lanes, downward: false);
-            RunSource source = Source(bound[c], start, copy: 0, slice: 0);
+            RunSource source = Source(bound[c], start, copy: 0, slice: 0, worker);
             OpRunner<L, F, I>.Forward(bound[c].Program, source, ws, lanes);
             root.Keep(bound[c], ws, start, lanes);
         });
@@ -182,7 +184,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         root.Backward(weights.Floats, statistics.Floats, rowCount, seeds, suspect, pool);
 
         BoundComponent[] bound = Programs(downward: true);
-        MakeTables(bound);
+        MakeTables(bound, byComponent: false);
         FitTableSlopes(bound);
         if (!tableSlopesUsed) ClearUnwritten();
         int tile = TileLanes(bound, downward: true), tiles = (packed.Stride + tile - 1) / tile;
@@ -190,13 +192,20 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         pool.Run(components.Length * Slices, (item, worker) =>
         {
             int c = item / Slices, slice = item % Slices, first = tiles * slice / Slices, end = tiles * (slice + 1) / Slices;
-            if (first == end && tableSlopesUsed) TableSlopesOf(bound[c], slice).Clear();
+            if (first == end && tableSlopesUsed) new Span<float>(TableSlopes(bound[c], slice, worker) + bound[c].TableOffset, bound[c].TableFloats).Clear();
             for (int t = first; t < end; t++)
-                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), t == first, workspaces[worker], lost);
+                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), t == first, worker, lost);
+            if (tableSlopesUsed)
+                foreach (TablePack pack in PacksOf[c]) TablesDownward(pack, TableSlopes(bound[c], slice, worker), packScratch[worker].Floats, lost);
         });
         if (tableSlopesUsed)
         {
-            pool.Run(packs.Length, (p, worker) => TablesDownward(packs[p], packScratch[worker].Floats, lost));
+            TablePack[] rest = [.. PacksOf[-1]];
+            pool.Run(rest.Length, (p, worker) =>
+            {
+                FoldTableSlopes(rest[p]);
+                TablesDownward(rest[p], tableSlopes.Floats, packScratch[worker].Floats, lost);
+            });
             tableStatisticsWritten = true;
         }
         RedoInLogSpace(seeds, lost);
@@ -318,7 +327,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
 
     private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, packed.Stride);
 
-    private RunSource Source(BoundComponent bound, int start, int copy, int slice) => new()
+    private RunSource Source(BoundComponent bound, int start, int copy, int slice, int worker) => new()
     {
         Component = bound,
         Weights = weights.Floats,
@@ -328,18 +337,19 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         Hidden = packed.Hidden == null ? null : packed.Hidden + start,
         Stride = packed.Stride,
         Tables = tables.Floats + bound.TableOffset,
-        TableSlopes = tableSlopes.Floats + (long)slice * (tables.Bytes / sizeof(float)) + bound.TableOffset,
+        TableSlopes = TableSlopes(bound, slice, worker) + bound.TableOffset,
         ValueTables = valueTables.Floats,
         Parameters = inputValues,
         MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
     };
 
-    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, bool first, Workspace ws, List<LostSlope> lost)
+    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, bool first, int worker, List<LostSlope> lost)
     {
+        Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
-        RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice);
+        RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice, worker);
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
         new Span<float>(ws.Counts, lanes).Fill(1);
         SeedBoundary(bound, ws, start, lanes);
