@@ -33,7 +33,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private bool PacksByComponent => Slices == 1 && stateTables.Length >= 4 * WeightGroup.Lanes * components.Length;
 
     private TablePack[] MakePacks() =>
-        [.. stateTables.GroupBy(t => (t.Shape.Key, PacksByComponent ? t.Component : 0)).SelectMany(g => g.Chunk(WeightGroup.Lanes)).Select(members => new TablePack(members[0].Shape.Steps, members))];
+        [.. stateTables.GroupBy(t => t.Shape.Key).SelectMany(alike => alike.GroupBy(t => PacksByComponent ? t.Component : 0)
+            .SelectMany(own => own.Chunk(WeightGroup.Lanes)).Select(members => new TablePack(alike.First().Shape.Steps, members)))];
 
     private ILookup<int, TablePack> PacksOf => field ??= packs.ToLookup(p => PacksByComponent ? p.Members[0].Component : -1);
 
@@ -59,8 +60,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 
     private void MakeTables(TablePack pack, int worker) => TablePacks<L, F, I>.Make(pack, weights.Floats, ValueTable, tables.Floats, packScratch[worker].Floats);
 
-    /// <summary>Address of an input region's value table, or 0 for indicators.</summary>
-    private Func<int, nint> ValueTable => field ??= inputParameters == 0 ? _ => 0 : region => (nint)(valueTables.Floats + ValueTableOfRegion[region]);
+    /// <summary>Address of an input region's value table, or 0 for indicators; null when all inputs are indicators.</summary>
+    private Func<int, nint>? ValueTable => inputParameters == 0 ? null : field ??=
+        region => ValueTableOfRegion[region] is var place && place < 0 ? 0 : (nint)(valueTables.Floats + place);
 
     private Dictionary<int, int> ValueTableOfRegion => field ??=
         components.SelectMany((c, i) => c.Inputs.Select((r, k) => (r, valueTableOf[i][k]))).ToDictionary(p => p.r, p => p.Item2);

@@ -99,11 +99,11 @@ internal sealed unsafe class TablePacks<L, F, I>
     /// <summary>Evaluates all states of all members and writes their tables.</summary>
     /// <param name="pack">The pack.</param>
     /// <param name="weights">Weights in the engine's layout.</param>
-    /// <param name="inputs">First float of an input region's value table, by region, or null for indicators.</param>
+    /// <param name="inputs">First float of an input region's value table, by region, or 0 for indicators; null when all are.</param>
     /// <param name="tables">Receives the tables.</param>
     /// <param name="memory">Scratch.</param>
     [MethodImpl(Hot)]
-    public static void Make(TablePack pack, float* weights, Func<int, nint> inputs, float* tables, float* memory)
+    public static void Make(TablePack pack, float* weights, Func<int, nint>? inputs, float* tables, float* memory)
     {
         var scratch = new Scratch(pack, memory);
         Span<uint> wanted = stackalloc uint[pack.Steps.Length];
@@ -138,13 +138,13 @@ internal sealed unsafe class TablePacks<L, F, I>
     /// <param name="weights">Weights in the engine's layout.</param>
     /// <param name="statistics">Statistics in the same layout, added to.</param>
     /// <param name="first">Whether nothing was added to the statistics before: what is there then gives way.</param>
-    /// <param name="inputs">First float of an input region's value table, by region, or null for indicators.</param>
+    /// <param name="inputs">First float of an input region's value table, by region, or 0 for indicators; null when all are.</param>
     /// <param name="slopes">Slopes of the tables, laid out as the tables.</param>
     /// <param name="lost">Told (member, state) of slopes that left the range; those are left out.</param>
     /// <param name="inputFlows">Told (input region, component, value, flow).</param>
     /// <param name="memory">Scratch.</param>
     [MethodImpl(Hot)]
-    public static void Downward(TablePack pack, float* weights, float* statistics, bool first, Func<int, nint> inputs, float* slopes,
+    public static void Downward(TablePack pack, float* weights, float* statistics, bool first, Func<int, nint>? inputs, float* slopes,
         Action<int, int> lost, Action<int, int, int, double> inputFlows, float* memory)
     {
         var scratch = new Scratch(pack, memory);
@@ -200,11 +200,13 @@ internal sealed unsafe class TablePacks<L, F, I>
     }
 
     /// <summary>Whether a step mixes the values of an indicator, so that each state picks a column of its weights.</summary>
-    private static bool Picks(TablePack pack, PackStep step, Func<int, nint> inputs) =>
-        step.Sources.Length == 1 && pack.Steps[step.Sources[0]] is { Sum: < 0 } below && inputs(pack.Members[0].Inputs[below.Input]) == 0;
+    private static bool Picks(TablePack pack, PackStep step, Func<int, nint>? inputs) =>
+        step.Sources.Length == 1 && pack.Steps[step.Sources[0]] is { Sum: < 0 } below && IsIndicator(pack, below, inputs);
+
+    private static bool IsIndicator(TablePack pack, PackStep step, Func<int, nint>? inputs) => inputs is null || inputs(pack.Members[0].Inputs[step.Input]) == 0;
 
     [MethodImpl(Hot)]
-    private static void Upward(TablePack pack, float* weights, Func<int, nint> inputs, ReadOnlySpan<uint> wanted, in Scratch scratch)
+    private static void Upward(TablePack pack, float* weights, Func<int, nint>? inputs, ReadOnlySpan<uint> wanted, in Scratch scratch)
     {
         for (int i = 0; i < wanted.Length; i++)
         {
@@ -255,7 +257,7 @@ internal sealed unsafe class TablePacks<L, F, I>
     }
 
     [MethodImpl(Hot)]
-    private static void CarryDown(TablePack pack, float* weights, Func<int, nint> inputs, ReadOnlySpan<uint> states, in Scratch scratch)
+    private static void CarryDown(TablePack pack, float* weights, Func<int, nint>? inputs, ReadOnlySpan<uint> states, in Scratch scratch)
     {
         PackStep top = pack.Steps[^1];
         new Span<float>(scratch.Slopes, top.Offset * Lanes).Clear();
@@ -320,7 +322,7 @@ internal sealed unsafe class TablePacks<L, F, I>
     }
 
     [MethodImpl(Hot)]
-    private static void Gather(TablePack pack, float* statistics, bool first, Func<int, nint> inputs, Action<int, int, int, double> inputFlows,
+    private static void Gather(TablePack pack, float* statistics, bool first, Func<int, nint>? inputs, Action<int, int, int, double> inputFlows,
         ReadOnlySpan<uint> states, in Scratch scratch)
     {
         for (int i = 0; i < states.Length; i++)
@@ -345,9 +347,9 @@ internal sealed unsafe class TablePacks<L, F, I>
         }
     }
 
-    private static void GatherInput(TablePack pack, PackStep step, Func<int, nint> inputs, Action<int, int, int, double> inputFlows, in Scratch scratch)
+    private static void GatherInput(TablePack pack, PackStep step, Func<int, nint>? inputs, Action<int, int, int, double> inputFlows, in Scratch scratch)
     {
-        if (inputs(pack.Members[0].Inputs[step.Input]) == 0) return;
+        if (IsIndicator(pack, step, inputs)) return;
         for (int m = 0; m < pack.Members.Length; m++)
             for (int s = 0; s < 2; s++)
                 for (int k = 0; k < step.Channels; k++)
@@ -357,9 +359,9 @@ internal sealed unsafe class TablePacks<L, F, I>
                 }
     }
 
-    private static void FillInput(TablePack pack, PackStep step, Func<int, nint> inputs, float* y, int* e)
+    private static void FillInput(TablePack pack, PackStep step, Func<int, nint>? inputs, float* y, int* e)
     {
-        if (inputs(pack.Members[0].Inputs[step.Input]) == 0)
+        if (IsIndicator(pack, step, inputs))
         {
             // Indicators: channel s is 1 in state s.
             new Span<float>(y, 4 * Lanes).Clear();
@@ -371,7 +373,7 @@ internal sealed unsafe class TablePacks<L, F, I>
         for (int m = 0; m < Lanes; m++)
         {
             StateTable member = pack.Members[Math.Min(m, pack.Members.Length - 1)];
-            var table = (float*)inputs(member.Inputs[step.Input]);
+            var table = (float*)inputs!(member.Inputs[step.Input]);
             for (int s = 0; s < 2; s++)
             {
                 for (int k = 0; k < step.Channels; k++) y[(s * step.Channels + k) * Lanes + m] = table[16 * k + s];
