@@ -100,7 +100,11 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     public void SetParameters(ReadOnlySpan<float> values)
     {
         using FlushToZero flush = FlushToZero.Here();
-        values.CopyTo(new Span<float>(parameters.Floats, plan.ParameterCount));
+        fixed (float* given = values)
+        {
+            float* from = given;
+            InPieces(plan.ParameterCount, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(parameters.Floats + at, count)));
+        }
         for (int i = 0; i < inputParameters; i++) inputValues[i] = values[i];
         long floats = layout.Floats;
         bool gathers = statistics.Bytes > 64;
@@ -214,8 +218,11 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     public void Gradient(Span<float> gradient)
     {
         using FlushToZero flush = FlushToZero.Here();
-        gradient.Clear();
-        if (statistics.Bytes <= 64) return;
+        if (statistics.Bytes <= 64)
+        {
+            gradient.Clear();
+            return;
+        }
         ClearUnwritten();
         FoldStatistics();
         int network = makers.NetworkParameters;
@@ -228,6 +235,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         fixed (float* target = gradient)
         {
             float* to = target;
+            InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
             pool.Run(weightItems.Length, (item, worker) =>
             {
                 for (int c = weightItems[item].First; c < weightItems[item].End; c++)
@@ -273,6 +281,13 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         foreach (NativeBuffer b in new[] { parameters, weights, valueTables, statistics, tables, tableSlopes, networkGradients }) b.Dispose();
         root.Dispose();
         packed.Dispose();
+    }
+
+    /// <summary>Runs over a long vector piece by piece: a single thread would not reach the speed of memory.</summary>
+    private void InPieces(int length, Action<int, int> work)
+    {
+        const int piece = 1 << 16;
+        pool.Run((length + piece - 1) / piece, (i, _) => work(i * piece, Math.Min(piece, length - i * piece)));
     }
 
     /// <summary>About as many items as asked for, none of which mixes programs: each gathers the gradient of one network at most.</summary>
