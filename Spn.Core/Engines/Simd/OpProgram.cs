@@ -95,9 +95,9 @@ internal sealed class OpProgram
     public int[] SlotSlopes => field ??= PlaceSlopes();
 
     /// <summary>Slopes that are alive at a time.</summary>
-    public int Slopes => slopes ??= SlotSlopes.Select((first, slot) => first + SlotChannels[slot]).Max();
+    public int Slopes => slopes > 0 ? slopes : slopes = SlotSlopes.Select((first, slot) => first + SlotChannels[slot]).Max();
 
-    private int? slopes;
+    private int slopes;
 
     private int[] PlaceSlopes()
     {

@@ -74,7 +74,7 @@ internal static unsafe class OpRunner<L, F, I>
                 break;
             case OpKind.Lookup:
                 LookupPlace table = source.Component.Lookups[op.Place];
-                byte* states = ws.States + (long)op.Place * lanes;
+                byte* states = ws.States(op.Place);
                 RegionKernel<L, F, I>.States(source.Codes, source.Stride, source.Component.TableVariables.AsSpan(table.First, table.Count), states, lanes);
                 RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, error, lanes);
                 break;
@@ -129,17 +129,18 @@ internal static unsafe class OpRunner<L, F, I>
         {
             Op op = program.Ops[i];
             float* q = SlopesOf(program, ws, op.Slot, lanes), r = atOnce ? ws.Scaled : q;
-            if (op.Kind is not (OpKind.Input or OpKind.Lookup))
+            if (op.Kind is OpKind.Input or OpKind.Lookup)
             {
-                if (Descend(program, op, source, ws, q, r, lanes) && atOnce)
-                {
-                    Drop(op, ws, q, lanes, lost);
-                    Descend(program, op, source, ws, q, r, lanes);
-                }
+                if (atOnce) GatherStep(program, op, source, ws, q, lanes, first);
+                continue;
             }
-            else r = q;
+            if (Descend(program, op, source, ws, q, r, lanes) && atOnce)
+            {
+                Drop(op, ws, q, lanes, lost);
+                Descend(program, op, source, ws, q, r, lanes);
+            }
             if (atOnce) GatherStep(program, op, source, ws, r, lanes, first);
-            if (op.Kind is not (OpKind.Input or OpKind.Lookup) && !IsPair(op)) PassOn(program, op, source, ws, r, lanes);
+            if (!IsPair(op)) PassOn(program, op, source, ws, r, lanes);
         }
     }
 
@@ -191,7 +192,7 @@ internal static unsafe class OpRunner<L, F, I>
             case OpKind.Lookup:
                 LookupPlace table = source.Component.Lookups[op.Place];
                 if (first) new Span<float>(source.TableSlopes + table.Offset, 16 * op.Channels).Clear();
-                RegionKernel<L, F, I>.Scatter(r, op.Channels, ws.States + (long)op.Place * lanes, source.TableSlopes + table.Offset, lanes);
+                RegionKernel<L, F, I>.Scatter(r, op.Channels, ws.States(op.Place), source.TableSlopes + table.Offset, lanes);
                 break;
             case OpKind.SumOfProduct when IsPairOfFives(op):
                 PairKernel<L, F, I>.Gather(source.Statistics + source.Component.Weights[op.Place],

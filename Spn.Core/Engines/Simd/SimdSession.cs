@@ -94,6 +94,9 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         weightItems = [.. ShareOutChunks()];
     }
 
+    /// <summary>Rows of the call, padded to whole vectors.</summary>
+    private int Covered => (rowCount + L.Count - 1) / L.Count * L.Count;
+
     /// <summary>Pieces of a batch that are worked on at the same time when the components are too few to share out.</summary>
     private int Slices => components.Length >= ManyComponents ? 1 : 4;
 
@@ -146,16 +149,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         rowCount = rows.Length;
         if (rowCount == 0) return;
         packed.Pack(batch, samples);
-        root.Fit(rowCount);
+        root.Fit(rowCount, Covered);
         if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
         Array.Clear(suspect);
 
         BoundComponent[] bound = Programs(downward: false);
-        int tile = TileLanes(bound, downward: false), tiles = (packed.Stride + tile - 1) / tile;
+        int tile = TileLanes(bound, downward: false), tiles = (Covered + tile - 1) / tile;
         bool ownTables = MakeTables(bound, byComponent: tiles == 1);
         pool.Run(components.Length * tiles, (item, worker) =>
         {
-            int c = item / tiles, start = item % tiles * tile, lanes = Math.Min(tile, packed.Stride - start);
+            int c = item / tiles, start = item % tiles * tile, lanes = Math.Min(tile, Covered - start);
             if (ownTables)
                 foreach (TablePack pack in PacksOf[c]) MakeTables(pack, worker);
             Workspace ws = workspaces[worker];
@@ -191,14 +194,14 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         MakeTables(bound, byComponent: false);
         FitTableSlopes(bound);
         if (!tableSlopesUsed) ClearUnwritten();
-        int tile = TileLanes(bound, downward: true), tiles = (packed.Stride + tile - 1) / tile;
+        int tile = TileLanes(bound, downward: true), tiles = (Covered + tile - 1) / tile;
         var lost = new List<LostSlope>();
         pool.Run(components.Length * Slices, (item, worker) =>
         {
             int c = item / Slices, slice = item % Slices, first = tiles * slice / Slices, end = tiles * (slice + 1) / Slices;
             if (first == end && tableSlopesUsed) new Span<float>(TableSlopes(bound[c], slice, worker) + bound[c].TableOffset, bound[c].TableFloats).Clear();
             for (int t = first; t < end; t++)
-                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), t == first, worker, lost);
+                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, Covered - t * tile), t == first, worker, lost);
             if (tableSlopesUsed)
                 foreach (TablePack pack in PacksOf[c]) TablesDownward(pack, TableSlopes(bound[c], slice, worker), packScratch[worker].Floats, lost);
         });
@@ -335,12 +338,13 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward));
         int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
         int tiles = (rows + most - 1) / most;
+        if (tiles == 1 && rows < 256) return rows;
         int lanes = ((rows + tiles - 1) / tiles + 31) / 32 * 32;
         // Rows of a region a power of two apart would fall on the same cache sets.
         return lanes >= 256 && lanes % 64 == 0 ? lanes / 2 / 32 * 32 + 32 : lanes;
     }
 
-    private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, packed.Stride);
+    private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, Covered);
 
     private RunSource Source(BoundComponent bound, int start, int copy, int slice, int worker) => new()
     {

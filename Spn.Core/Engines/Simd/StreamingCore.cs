@@ -108,7 +108,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
     {
         using FlushToZero flush = FlushToZero.Here();
         packed.Pack(evidence, rows);
-        root.Fit(rows.Length);
+        root.Fit(rows.Length, packed.Stride);
         Array.Clear(suspect);
         foreach (Stream stream in streams)
         {

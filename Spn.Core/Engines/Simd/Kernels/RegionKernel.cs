@@ -187,8 +187,8 @@ internal static unsafe class RegionKernel<L, F, I>
     /// <param name="codes">Values, 0 or 1, [variable, lane].</param>
     /// <param name="stride">Distance between variables.</param>
     /// <param name="variables">The subtree's variables.</param>
-    /// <param name="states">Receives the states.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
+    /// <param name="states">Receives the states, up to a multiple of 32.</param>
+    /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(Hot)]
     public static void States(byte* codes, int stride, ReadOnlySpan<int> variables, byte* states, int lanes)
     {
@@ -227,7 +227,7 @@ internal static unsafe class RegionKernel<L, F, I>
     /// <param name="channels">Number of channels.</param>
     /// <param name="states">State of each lane.</param>
     /// <param name="slopes">[channel, state], added to.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
+    /// <param name="lanes">Number of lanes.</param>
     public static void Scatter(float* q, int channels, byte* states, float* slopes, int lanes)
     {
         int k = 0;
@@ -261,6 +261,7 @@ internal static unsafe class RegionKernel<L, F, I>
         for (int first = 0; first < lanes; first += 32)
         {
             uint others = ~Vector256.Equals(Vector256.Load(states + first), Vector256<byte>.Zero).ExtractMostSignificantBits();
+            if (lanes - first < 32) others &= (1u << (lanes - first)) - 1;
             for (; others != 0; others &= others - 1)
             {
                 int at = first + BitOperations.TrailingZeroCount(others);
