@@ -9,7 +9,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
-    private static readonly ProgramOptions RouteProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false);
+    private static readonly ProgramOptions RouteProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, KeepSlopes: true);
 
     private PackedEvidence[] routeEvidence = [];
 
@@ -43,7 +43,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 int[] own = [.. tile.Items.Select(item => rows[item / ways])];
                 PackedEvidence evidenceOfTile = routeEvidence[worker];
                 evidenceOfTile.Pack(evidence, own);
-                RouteDown(bound[tile.Component], tile.Items, evidenceOfTile, routing, columns, draws, workspaces[worker], to, lost);
+                RouteDown(bound[tile.Component], tile.Items, evidenceOfTile, routing, columns, draws, worker, to, lost);
             });
         }
         for (int item = 0, last = -1; item < items; item++)
@@ -70,12 +70,13 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     }
 
     private void RouteDown(
-        BoundComponent bound, int[] items, PackedEvidence own, Routing routing, int[] columns, RandomStream[] draws, Workspace ws, int* units, bool[] lost)
+        BoundComponent bound, int[] items, PackedEvidence own, Routing routing, int[] columns, RandomStream[] draws, int worker, int* units, bool[] lost)
     {
+        Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
         int lanes = own.Stride;
         ws.Fit(program, lanes, downward: true);
-        RunSource source = Source(bound, own, start: 0, copy: 0, slice: 0);
+        RunSource source = Source(bound, own, start: 0, copy: 0, slice: 0, worker);
         source.Max = routing == Routing.Max;
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
 
