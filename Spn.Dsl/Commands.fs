@@ -149,7 +149,9 @@ type SpnCommand =
         }
 
         if not (given.Contains FitArguments.Csv) && columns <> TableColumns.Unknown then
-            invalidArg "columns" "--missing, --real, --discrete and --drop say how a table is read; give them with --csv."
+            invalidArg
+                "columns"
+                "--missing, --real, --discrete and --drop say how a table is read; give them with --csv."
 
         columns
 
