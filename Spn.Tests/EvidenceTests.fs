@@ -240,7 +240,7 @@ let private tables =
                     (fun () -> Evidence.ofColumns schema [ "size", [| 1f |]; "level", [| 1; 2 |] ]),
                     "Column \"level\" has 2 values, column \"size\" has 1."
                     (fun () -> Evidence.ofRecords schema [ {| Size = 1.0; Weight = 2.0 |} ]),
-                    "there is no column \"Weight\""
+                    "Property Weight: there is no column \"Weight\"; the columns are"
                 ] do
                 Expect.stringContains (refusal action).Message message "message")
     ]
