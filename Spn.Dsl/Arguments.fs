@@ -60,6 +60,14 @@ type FitArguments =
     | Csv of file: string
     /// <summary>A table without names of columns.</summary>
     | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>A missing marker of the table.</summary>
+    | Missing of mark: string
+    /// <summary>Columns of the table that are real.</summary>
+    | Real of columns: string
+    /// <summary>Columns of the table that are discrete.</summary>
+    | Discrete of columns: string
+    /// <summary>Columns of the table that are no variables.</summary>
+    | Drop of columns: string
     /// <summary>The data folder.</summary>
     | Data of folder: string
     /// <summary>Which model.</summary>
@@ -94,20 +102,25 @@ type FitArguments =
             match option with
             | DataSet _ -> "data set by name; 'spn data list' shows them"
             | Csv _ ->
-                "table of numbers, one sample a line; a tenth of it, chosen by the seed, becomes validation samples"
-            | NoHeader -> "the first line of the table holds values, not names"
+                "table of numbers and text, one sample a line; a tenth of it, chosen by the seed, becomes validation samples"
+            | NoHeader -> "the first line of the table holds values, not names; columns are called column1, column2 ..."
+            | Missing _ -> "cell that means missing, besides an empty one, ?, NA and NaN; may be repeated"
+            | Real _ -> "columns that are real though they hold few integers, separated by commas"
+            | Discrete _ -> "columns that are discrete though they hold many numbers, separated by commas"
+            | Drop _ -> "columns that are no variables, separated by commas"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Model _ -> "HyperSPN, SPN with weight decay, or plain SPN (default: hyper)"
             | H _ -> "width of the hyper-network's last hidden layer (default: 20)"
             | Channels _ -> "channels of a region (default: 5)"
-            | Replicas _ -> "random trees (default: 50)"
+            | Replicas _ -> "random trees (default: 50; 5 for a table that is not binary)"
             | Steps _ -> "gradient steps (default: 4000)"
             | Epochs _ -> "passes over the samples, instead of steps"
-            | Batch _ -> "samples a batch (default: 500)"
-            | LearningRate _ -> "step size of Adam (default: 0.005 for hyper, else 0.02)"
+            | Batch _ -> "samples a batch (default: 500; 200 for a table that is not binary)"
+            | LearningRate _ ->
+                "step size of Adam (default: 0.005 for hyper, else 0.02; 0.01 for a table that is not binary)"
             | Decay _ -> "L2 weight decay (default: 0.0001 for decay, else 0)"
             | Patience _ ->
-                "stop after this many evaluations without a better validation log-likelihood (default: never)"
+                "stop after this many evaluations without a better validation log-likelihood (default: never; 15 for a table that is not binary)"
             | Seed _ -> "seed of structure, parameters and batches (default: 1)"
             | Threads _ -> "threads (default: one a processor)"
             | Out _ -> "file of the model (default: model.safetensors)"
@@ -133,6 +146,8 @@ type ScoreArguments =
     | Csv of file: string
     /// <summary>A table without names of columns.</summary>
     | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>A table that lacks columns.</summary>
+    | [<CustomCommandLine "--hide-absent">] HideAbsent
     /// <summary>The data folder.</summary>
     | Data of folder: string
     /// <summary>Which part of the data set.</summary>
@@ -147,8 +162,9 @@ type ScoreArguments =
             match option with
             | File _ -> "model file that 'spn fit' wrote"
             | DataSet _ -> "data set by name; 'spn data list' shows them"
-            | Csv _ -> "table of numbers, one sample a line; empty cells are summed out"
+            | Csv _ -> "table with the model's columns in any order, one sample a line; missing cells are summed out"
             | NoHeader -> "the first line of the table holds values, not names"
+            | HideAbsent -> "sum out columns of the model that the table lacks, instead of refusing it"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Split _ -> "part of the data set (default: test)"
             | PerRow -> "print the log-likelihood of every sample, one a line, instead of the average"

@@ -15,26 +15,48 @@ type SampleSource = {
     Folder: string | null
 }
 
-/// <summary>What <c>spn fit</c> is to do.</summary>
+/// <summary>What is known beforehand of the columns of a table.</summary>
+type TableColumns = {
+    /// <summary>Missing markers besides the usual ones.</summary>
+    Missing: string[]
+    /// <summary>Names of columns that are real.</summary>
+    Real: string[]
+    /// <summary>Names of columns that are discrete.</summary>
+    Discrete: string[]
+    /// <summary>Names of columns that are no variables.</summary>
+    Drop: string[]
+} with
+
+    /// <summary>Nothing is known beforehand.</summary>
+    static member Unknown = {
+        Missing = [||]
+        Real = [||]
+        Discrete = [||]
+        Drop = [||]
+    }
+
+/// <summary>What <c>spn fit</c> is to do; what is null is chosen by the samples.</summary>
 type FitSettings = {
     /// <summary>The samples.</summary>
     Source: SampleSource
+    /// <summary>The columns, where the samples are a table.</summary>
+    Columns: TableColumns
     /// <summary>Which model.</summary>
     Model: FitModel
     /// <summary>Width of the hyper-network's last hidden layer.</summary>
     H: int
     /// <summary>Channels of a region.</summary>
     Channels: int
-    /// <summary>Number of trees.</summary>
-    Replicas: int
+    /// <summary>Number of trees, or null.</summary>
+    Replicas: Nullable<int>
     /// <summary>Gradient steps, unused when there are epochs.</summary>
     Steps: int
     /// <summary>Passes over the samples, or null.</summary>
     Epochs: Nullable<int>
-    /// <summary>Samples a batch.</summary>
-    Batch: int
-    /// <summary>Step size.</summary>
-    LearningRate: float
+    /// <summary>Samples a batch, or null.</summary>
+    Batch: Nullable<int>
+    /// <summary>Step size, or null.</summary>
+    LearningRate: Nullable<float>
     /// <summary>L2 weight decay.</summary>
     Decay: float
     /// <summary>Evaluations without progress before it stops, or null.</summary>
@@ -53,6 +75,8 @@ type ScoreSettings = {
     File: string
     /// <summary>The samples.</summary>
     Source: SampleSource
+    /// <summary>Whether columns that a table lacks are summed out.</summary>
+    HideAbsent: bool
     /// <summary>Which part of a data set.</summary>
     Split: DataSplit
     /// <summary>One number a sample instead of the average.</summary>
@@ -111,6 +135,26 @@ type SpnCommand =
     static member private Perhaps name (value: int option) =
         value |> Option.map (SpnCommand.AtLeast 1 name) |> Option.toNullable
 
+    static member private Names(lists: string list) = [|
+        for names in lists do
+            yield! names.Split(',', StringSplitOptions.TrimEntries ||| StringSplitOptions.RemoveEmptyEntries)
+    |]
+
+    static member private OfColumns(given: ParseResults<FitArguments>) =
+        let columns = {
+            Missing = Array.ofList (given.GetResults FitArguments.Missing)
+            Real = SpnCommand.Names(given.GetResults FitArguments.Real)
+            Discrete = SpnCommand.Names(given.GetResults FitArguments.Discrete)
+            Drop = SpnCommand.Names(given.GetResults FitArguments.Drop)
+        }
+
+        if not (given.Contains FitArguments.Csv) && columns <> TableColumns.Unknown then
+            invalidArg
+                "columns"
+                "--missing, --real, --discrete and --drop say how a table is read; give them with --csv."
+
+        columns
+
     static member private OfFit(given: ParseResults<FitArguments>) =
         let model = given.GetResult(FitArguments.Model, FitModel.Hyper)
 
@@ -122,14 +166,15 @@ type SpnCommand =
                     given.Contains FitArguments.NoHeader,
                     given.TryGetResult FitArguments.Data
                 )
+            Columns = SpnCommand.OfColumns given
             Model = model
             H = given.GetResult(FitArguments.H, 20) |> SpnCommand.AtLeast 1 "--h"
             Channels = given.GetResult(FitArguments.Channels, 5) |> SpnCommand.AtLeast 1 "--channels"
-            Replicas = given.GetResult(FitArguments.Replicas, 50) |> SpnCommand.AtLeast 1 "--replicas"
+            Replicas = given.TryGetResult FitArguments.Replicas |> SpnCommand.Perhaps "--replicas"
             Steps = given.GetResult(FitArguments.Steps, 4000) |> SpnCommand.AtLeast 1 "--steps"
             Epochs = given.TryGetResult FitArguments.Epochs |> SpnCommand.Perhaps "--epochs"
-            Batch = given.GetResult(FitArguments.Batch, 500) |> SpnCommand.AtLeast 1 "--batch"
-            LearningRate = given.GetResult(FitArguments.LearningRate, (if model.IsHyper then 5e-3 else 2e-2))
+            Batch = given.TryGetResult FitArguments.Batch |> SpnCommand.Perhaps "--batch"
+            LearningRate = given.TryGetResult FitArguments.LearningRate |> Option.toNullable
             Decay = given.GetResult(FitArguments.Decay, (if model.IsDecay then 1e-4 else 0.0))
             Patience = given.TryGetResult FitArguments.Patience |> SpnCommand.Perhaps "--patience"
             Seed = given.GetResult(FitArguments.Seed, 1L)
@@ -146,6 +191,7 @@ type SpnCommand =
                 given.Contains ScoreArguments.NoHeader,
                 given.TryGetResult ScoreArguments.Data
             )
+        HideAbsent = given.Contains ScoreArguments.HideAbsent
         Split = given.GetResult(ScoreArguments.Split, DataSplit.Test)
         PerRow = given.Contains ScoreArguments.PerRow
         Threads = given.GetResult(ScoreArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"

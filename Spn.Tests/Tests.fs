@@ -6,6 +6,10 @@ let allTests =
         HarnessTests.tests
         RandomStreamTests.tests
         DataTests.tests
+        EvidenceTests.tests
+        SchemaTests.tests
+        SchemaReadingTests.tests
+        TableTests.tests
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests

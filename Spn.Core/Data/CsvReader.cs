@@ -64,7 +64,7 @@ internal sealed class CsvReader : IDisposable
         return Rows > 0 ? false : throw new DataFormatException(name, 1, null, "lines of cells", "an empty file");
     }
 
-    /// <summary>The names of the columns, before any other row is read: the first row, or column1, column2 and so on.</summary>
+    /// <summary>The names of the columns, before any other row is read: the first row; without one, and for empty names, column1, column2 and so on.</summary>
     /// <exception cref="DataFormatException">Two columns have one name, or see <see cref="Read"/>.</exception>
     public string[] ReadNames(bool hasHeader)
     {
@@ -72,7 +72,7 @@ internal sealed class CsvReader : IDisposable
         var names = new string[Width];
         for (int c = 0; c < Width; c++)
         {
-            names[c] = hasHeader ? this[c].ToString() : $"column{c + 1}";
+            names[c] = hasHeader && !this[c].IsEmpty ? this[c].ToString() : $"column{c + 1}";
             if (Array.IndexOf(names, names[c]) < c)
                 throw new DataFormatException(name, Line, c + 1, "a name that no column before has", DataFormatException.Quote(names[c]));
         }

@@ -24,7 +24,10 @@ public sealed class CsvWriter
 
     /// <summary>Writes a row.</summary>
     /// <param name="cells">Its cells, at least one; as many as in the rows before.</param>
-    public void Write(params IReadOnlyList<string> cells)
+    public void Write(params string[] cells) => Write((IReadOnlyList<string>)cells);
+
+    /// <inheritdoc cref="Write(string[])"/>
+    public void Write(IReadOnlyList<string> cells)
     {
         ArgumentNullException.ThrowIfNull(cells);
         for (int c = 0; c < cells.Count; c++)

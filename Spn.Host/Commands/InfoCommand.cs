@@ -11,6 +11,7 @@ internal static class InfoCommand
         IReadOnlyDictionary<string, string> metadata = ModelFile.Read(file).Metadata;
         using Circuit circuit = Circuit.Load(file);
         output.WriteLine(circuit.Summary());
+        if (circuit.Schema is { } schema) output.WriteLine($"  columns\n    {Show.text(schema)!.ReplaceLineEndings("\n    ")}");
         if (metadata.Count == 0) return;
         output.WriteLine("  metadata");
         foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
