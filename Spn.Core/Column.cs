@@ -86,9 +86,9 @@ public sealed record RealColumn : Column
     {
         if (!double.IsFinite(value) || value == 0) return Text((float)value);
         int magnitude = (int)Math.Floor(Math.Log10(Math.Abs(value))), fine = 3 - (int)Math.Floor(Math.Log10(Scale));
-        int decimals = Math.Clamp(Math.Clamp(fine, 5 - magnitude, 6 - magnitude), 0, 15);
-        double rounded = Math.Round(value, decimals);
-        return rounded == 0 ? "0" : rounded.ToString("R", CultureInfo.InvariantCulture);
+        int digits = Math.Clamp(magnitude + fine + 1, 6, 7);
+        double rounded = double.Parse(value.ToString($"G{digits}", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        return rounded.ToString("R", CultureInfo.InvariantCulture);
     }
 
     /// <inheritdoc/>

@@ -104,5 +104,10 @@ public sealed partial record Schema
     /// <inheritdoc/>
     public override string ToString() => string.Join(Environment.NewLine, Columns);
 
-    internal string Unknown(string name) => $"no column \"{name}\"; the columns are {string.Join(", ", Columns.Select(c => c.Name))}";
+    internal string Unknown(string name)
+    {
+        const int MostNamed = 24;
+        string more = Columns.Count > MostNamed ? $", ... ({Columns.Count} columns)" : "";
+        return $"no column \"{name}\"; the columns are {string.Join(", ", Columns.Take(MostNamed).Select(c => c.Name))}{more}";
+    }
 }

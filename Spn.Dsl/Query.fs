@@ -71,6 +71,19 @@ module Query =
     /// <summary>The batch with every hidden entry filled in.</summary>
     let complete (by: Completion) (evidence: Evidence) (circuit: Circuit) : Evidence = circuit.Complete(evidence, by)
 
+    /// <summary>Draws given one sample of evidence, some thousand at a time, for more of them than memory holds.</summary>
+    let sampleBlocks (seed: int64) (draws: int) (evidence: Evidence) (circuit: Circuit) : seq<Evidence> =
+        circuit.SampleBlocks(evidence, draws, seed)
+
+    /// <summary>Copies a CSV file with its missing cells filled in and all else as it was.</summary>
+    /// <param name="options">How, for example <c>TableCompletionOptions(By = Completion.Mpe)</c>.</param>
+    /// <param name="input">The file, plain or gzip.</param>
+    /// <param name="output">The file to write.</param>
+    /// <param name="circuit">The circuit.</param>
+    /// <exception cref="T:Spn.Core.Data.DataFormatException">The table does not fit the circuit's columns, or a row has probability 0.</exception>
+    let completeTable (options: TableCompletionOptions) (input: string) (output: string) (circuit: Circuit) : TableCompletionReport =
+        circuit.CompleteTable(input, output, options)
+
     /// <summary>Expected value of a function of one sample's values, estimated from 10,000 samples given one sample of evidence.</summary>
     let expectation (f: float32[] -> float) (evidence: Evidence) (circuit: Circuit) : Estimate =
         circuit.Expectation(Func<float32[], float> f, evidence)

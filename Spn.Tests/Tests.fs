@@ -10,6 +10,7 @@ let allTests =
         InteropTests.tests
         TwentyTests.tests
         HostTests.tests
+        QueryCommandTests.tests
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests

@@ -17,7 +17,7 @@ internal sealed class CsvReader : IDisposable
     private char[] buffer = new char[1 << 14];
     private char[] row = new char[1 << 8]; // the cells of the row, end to end
     private int at, end, length, keptTo, line = 1;
-    private bool again;
+    private bool again, ended;
 
     /// <summary>Starts to read.</summary>
     /// <param name="content">The text in UTF-8, unpacked.</param>
@@ -64,6 +64,7 @@ internal sealed class CsvReader : IDisposable
             again = false;
             return true;
         }
+        if (ended) return false;
         if (Rows > 0)
         {
             kept?.Clear();
@@ -83,7 +84,8 @@ internal sealed class CsvReader : IDisposable
             Rows++;
             return true;
         }
-        return Rows > 0 ? false : throw new DataFormatException(name, 1, null, "lines of cells", "an empty file");
+        ended = Rows > 0;
+        return ended ? false : throw new DataFormatException(name, 1, null, "lines of cells", "an empty file");
     }
 
     /// <summary>The names of the columns, before any other row is read: the first row, or column1, column2 and so on.</summary>

@@ -53,7 +53,7 @@ internal static class QueryCommand
     }
 
     /// <summary>A number of nats.</summary>
-    public static string Nats(double value) => value.ToString("F4", CultureInfo.InvariantCulture);
+    public static string Nats(double value) => double.IsNegativeInfinity(value) ? "-inf" : value.ToString("F4", CultureInfo.InvariantCulture);
 
     /// <summary>A probability to be read.</summary>
     public static string Shown(double probability) =>
@@ -112,7 +112,9 @@ internal static class QueryCommand
             return;
         }
         if (circuit.Classes > 1) output.WriteLine($"The model has {circuit.Classes} classes, which are taken as equally probable beforehand.\n");
-        output.WriteLine($"p({conditions.Trim()}{known}) = {Math.Exp(log).ToString("G6", CultureInfo.InvariantCulture)}");
+        // Below the smallest double only the logarithm is left.
+        string value = Math.Exp(log) == 0 && !double.IsNegativeInfinity(log) ? "less than 1e-300" : $"= {Math.Exp(log).ToString("G6", CultureInfo.InvariantCulture)}";
+        output.WriteLine($"p({conditions.Trim()}{known}) {value}");
         output.WriteLine($"log p = {Nats(log)} nats");
         if (densities.Length > 0) output.WriteLine($"This is a density, since {string.Join(" and ", densities)} {(densities.Length == 1 ? "is" : "are")} real; ask for an interval to get a probability.");
     }
