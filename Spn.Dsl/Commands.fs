@@ -201,8 +201,7 @@ type SpnCommand =
                 | QueryArguments.Mpe -> "--mpe", Question.Mpe
                 | QueryArguments.Probability conditions -> "--probability", Question.Probability conditions
                 | QueryArguments.Complete file -> "--complete", Question.Complete(file, by)
-                | QueryArguments.Sample count ->
-                    "--sample", Question.Sample(SpnCommand.AtLeast 1 "--sample" count)
+                | QueryArguments.Sample count -> "--sample", Question.Sample(SpnCommand.AtLeast 1 "--sample" count)
                 | _ -> ()
         ]
 
@@ -221,7 +220,13 @@ type SpnCommand =
                 invalidArg "option" $"{name} is for {where}."
 
         only (given.Contains QueryArguments.By) "--by" question.IsComplete "--complete"
-        only (given.Contains QueryArguments.Given) "--given" (not question.IsComplete) "the other questions; the rows of --complete say what is known"
+
+        only
+            (given.Contains QueryArguments.Given)
+            "--given"
+            (not question.IsComplete)
+            "the other questions; the rows of --complete say what is known"
+
         let writes = question.IsComplete || question.IsSample
         only (given.Contains QueryArguments.Out) "--out" writes "--complete and --sample"
         only (given.Contains QueryArguments.NoHeader) "--no-header" writes "--complete and --sample"

@@ -18,7 +18,10 @@ open Spn.Host
 let private spnWith (cancellation: CancellationToken) (words: string list) =
     use output = new StringWriter()
     use error = new StringWriter()
-    let code = Program.Run(Array.ofList words, output, error, ProgressLine(error, 0), cancellation)
+
+    let code =
+        Program.Run(Array.ofList words, output, error, ProgressLine(error, 0), cancellation)
+
     code, string output, string error
 
 let private spn words = spnWith CancellationToken.None words
@@ -48,9 +51,19 @@ let private people rows =
 
     let row i =
         let young = random.NextDouble() < 0.5
-        let gap cell = if random.NextDouble() < 0.1 then "" else cell
-        let age = ((if young then 28.0 else 61.0) + 6.0 * random.NextNormal()).ToString("F1", CultureInfo.InvariantCulture)
-        let smoker = if random.NextDouble() < (if young then 0.7 else 0.2) then "yes" else "no"
+
+        let gap cell =
+            if random.NextDouble() < 0.1 then "" else cell
+
+        let age =
+            ((if young then 28.0 else 61.0) + 6.0 * random.NextNormal()).ToString("F1", CultureInfo.InvariantCulture)
+
+        let smoker =
+            if random.NextDouble() < (if young then 0.7 else 0.2) then
+                "yes"
+            else
+                "no"
+
         let vote = random.NextInt 3
         $"P{i},{gap age},{gap smoker},{gap (string vote)},\"note, {i}\""
 
@@ -58,11 +71,13 @@ let private people rows =
         yield "id,age,smoker,vote,note"
         for i in 1..rows do
             yield row i
-    ] + "\n"
+    ]
+    + "\n"
 
 let private table = lazy (people 300)
 
-let private stream (text: string) = new MemoryStream(Encoding.UTF8.GetBytes text)
+let private stream (text: string) =
+    new MemoryStream(Encoding.UTF8.GetBytes text)
 
 let private schema =
     lazy (Schema.Infer(stream table.Value, "people.csv", SchemaOptions(Drop = [| "id"; "note" |])))
@@ -83,7 +98,10 @@ let private trained =
 
          circuit.Initialise data |> ignore
          circuit.Schema <- schema
-         circuit.Fit(data, null, GradientOptions(Steps = 60, EvaluationPeriod = 30)) |> ignore
+
+         circuit.Fit(data, null, GradientOptions(Steps = 60, EvaluationPeriod = 30))
+         |> ignore
+
          circuit)
 
 /// A folder with the model and its table.
@@ -94,7 +112,8 @@ let private withModel work =
         File.WriteAllText(file "people.csv", table.Value)
         work trained.Value model file)
 
-let private number (text: string) = Double.Parse(text, CultureInfo.InvariantCulture)
+let private number (text: string) =
+    Double.Parse(text, CultureInfo.InvariantCulture)
 
 let private cells (csv: string) =
     csv.Split('\n', StringSplitOptions.RemoveEmptyEntries) |> Array.map _.Split(',')
@@ -108,13 +127,17 @@ let private askTests =
     testList "--ask" [
         testCase "prints the posterior of the columns, exactly with --csv" (fun () ->
             withModel (fun circuit model _ ->
-                let rows = succeeds [ "query"; model; "--given"; "smoker = yes"; "--ask"; "vote, age"; "--csv" ] |> cells
+                let rows =
+                    succeeds [ "query"; model; "--given"; "smoker = yes"; "--ask"; "vote, age"; "--csv" ]
+                    |> cells
+
                 let given = schema.Value.Given "smoker = yes"
                 let posterior = circuit.Posterior given
                 let vote, age = schema.Value.Find "vote", schema.Value.Find "age"
 
                 let expected = [|
-                    for code, p in Seq.indexed (posterior.Probabilities(0, vote).ToArray()) -> [| "vote"; string code |], p
+                    for code, p in Seq.indexed (posterior.Probabilities(0, vote).ToArray()) ->
+                        [| "vote"; string code |], p
                 |]
 
                 Expect.sequenceEqual [| for row in rows[1..3] -> row[..1], number row[2] |] expected "sorted by code"
@@ -122,7 +145,11 @@ let private askTests =
 
                 let moments = [ posterior.Mean(0, age); sqrt (posterior.Variance(0, age)) ]
                 let quantiles = List.map mixture.Quantile [ 0.05; 0.5; 0.95 ]
-                Expect.sequenceEqual (Array.map number (rows[4].[3..])) (moments @ quantiles) "mean, deviation and quantiles"
+
+                Expect.sequenceEqual
+                    (Array.map number (rows[4].[3..]))
+                    (moments @ quantiles)
+                    "mean, deviation and quantiles"
 
                 Expect.equal (rows[4].[0]) "age" "after the discrete ones"))
 
@@ -130,7 +157,12 @@ let private askTests =
             withModel (fun circuit model _ ->
                 let said = succeeds [ "query"; model; "--given"; "age >= 40"; "--ask"; "smoker" ]
                 let log = circuit.LogLikelihood(schema.Value.Given "age >= 40")[0]
-                Expect.stringStarts said $"log p(age >= 40) = {log:F4} nats\n\ncolumn  value  probability\n" "the preface"
+
+                Expect.stringStarts
+                    said
+                    $"log p(age >= 40) = {log:F4} nats\n\ncolumn  value  probability\n"
+                    "the preface"
+
                 Expect.stringContains said "\nsmoker  no " "labels of the table"))
 
         testCase "speaks of all columns that are not known when none is named" (fun () ->
@@ -143,21 +175,54 @@ let private askTests =
 
         testCase "speaks of a known column too when it is named" (fun () ->
             withModel (fun _ model _ ->
-                let rows = succeeds [ "query"; model; "--given"; "vote = 1, age = 40.5"; "--ask"; "age, vote"; "--csv" ] |> cells
+                let rows =
+                    succeeds [
+                        "query"
+                        model
+                        "--given"
+                        "vote = 1, age = 40.5"
+                        "--ask"
+                        "age, vote"
+                        "--csv"
+                    ]
+                    |> cells
+
                 Expect.sequenceEqual [ for row in rows[1..3] -> row[2] ] [ "0"; "1"; "0" ] "vote"
                 Expect.sequenceEqual (rows[4].[3..]) [ "40.5"; "0"; "40.5"; "40.5"; "40.5" ] "age"))
 
         testCase "prints the classes of a model with several" (fun () ->
             inFolder (fun file ->
                 let model = file "classes.safetensors"
-                let spec = CircuitSpec.Over(BinaryTrees(4, 2)).IndicatorInput(3).SumPerRegion(2).HadamardProduct().RootSum(classes = 3)
+
+                let spec =
+                    CircuitSpec
+                        .Over(BinaryTrees(4, 2))
+                        .IndicatorInput(3)
+                        .SumPerRegion(2)
+                        .HadamardProduct()
+                        .RootSum(classes = 3)
+
                 use circuit = Circuit.compile spec
                 circuit.Save model
-                let rows = succeeds [ "query"; model; "--given"; "x1 = 2"; "--ask"; "class"; "--csv" ] |> cells
+
+                let rows =
+                    succeeds [ "query"; model; "--given"; "x1 = 2"; "--ask"; "class"; "--csv" ]
+                    |> cells
+
                 let expected = circuit.ClassPosterior(circuit.SchemaOrDefault.Given "x1 = 2")
-                Expect.sequenceEqual [ for row in rows[1..] -> row[1], number row[2] ] (Seq.mapi (fun c p -> string c, p) expected) "Bayes"
+
+                Expect.sequenceEqual
+                    [ for row in rows[1..] -> row[1], number row[2] ]
+                    (Seq.mapi (fun c p -> string c, p) expected)
+                    "Bayes"
+
                 let said = succeeds [ "query"; model ]
-                Expect.stringStarts said "The model has 3 classes, which are taken as equally probable beforehand.\n" "the priors"
+
+                Expect.stringStarts
+                    said
+                    "The model has 3 classes, which are taken as equally probable beforehand.\n"
+                    "the priors"
+
                 Expect.stringContains said "\nclass " "asked without a question, too"
                 Expect.stringContains said "\nx3 " "columns without names"))
     ]
@@ -171,39 +236,103 @@ let private otherQuestions =
                 Expect.stringContains said $"log-likelihood {result.LogLikelihood[0]:F4} nats, " "its log-likelihood"
                 Expect.stringContains said $"\n{result.Exactness}\n" "approximate, and why"
                 Expect.stringContains said "2        given" "what is known is marked"
-                let rows = succeeds [ "query"; model; "--given"; "vote = 2"; "--mpe"; "--csv" ] |> cells
+
+                let rows =
+                    succeeds [ "query"; model; "--given"; "vote = 2"; "--mpe"; "--csv" ] |> cells
+
                 Expect.sequenceEqual (rows[0]) [ "age"; "smoker"; "vote" ] "names"
-                Expect.sequenceEqual (rows[1]) [ for v in 0..2 -> schema.Value.Rounded(v, float (result.Completed.Row(0)[v])) ] "values"))
+
+                Expect.sequenceEqual
+                    (rows[1])
+                    [ for v in 0..2 -> schema.Value.Rounded(v, float (result.Completed.Row(0)[v])) ]
+                    "values"))
 
         testCase "--mpe says so where it is exact" (fun () ->
             inFolder (fun file ->
                 use circuit = Circuit.compile Deterministic.spec
                 circuit.Save(file "m.safetensors")
-                Expect.stringContains (succeeds [ "query"; file "m.safetensors"; "--mpe" ]) "\nexact: " "deterministic"))
+
+                Expect.stringContains
+                    (succeeds [ "query"; file "m.safetensors"; "--mpe" ])
+                    "\nexact: "
+                    "deterministic"))
 
         testCase "--probability prints p(event | given), and the values of a column share it out" (fun () ->
             withModel (fun _ model _ ->
-                let p event = number (cells (succeeds [ "query"; model; "--given"; "40 <= age <= 60"; "--probability"; event; "--csv" ])).[1].[0]
+                let p event =
+                    number
+                        (cells (
+                            succeeds [
+                                "query"
+                                model
+                                "--given"
+                                "40 <= age <= 60"
+                                "--probability"
+                                event
+                                "--csv"
+                            ]
+                        ))
+                            .[1].[0]
+
                 Expect.floatClose Accuracy.low (p "vote = 0" + p "vote in {1, 2}") 1.0 "they add to one"
                 Expect.floatClose Accuracy.low (p "age >= 40") 1.0 "known already"
                 Expect.equal (p "age > 70") 0.0 "excluded already"
-                let said = succeeds [ "query"; model; "--given"; "age = 50"; "--probability"; "vote=0" ]
+
+                let said =
+                    succeeds [ "query"; model; "--given"; "age = 50"; "--probability"; "vote=0" ]
+
                 Expect.stringStarts said "p(vote=0 | age = 50) = 0." "to read"
                 Expect.stringContains said "\nlog p = -" "in nats"
-                Expect.stringContains (succeeds [ "query"; model; "--probability"; "age = 50" ]) "a density, since age is real" "one number"))
+
+                Expect.stringContains
+                    (succeeds [ "query"; model; "--probability"; "age = 50" ])
+                    "a density, since age is real"
+                    "one number"))
 
         testCase "--sample repeats by its seed, heeds what is given, and reads back" (fun () ->
             withModel (fun _ model file ->
-                let draw seed = succeeds [ "query"; model; "--sample"; "50"; "--seed"; seed; "--given"; "smoker = no, age >= 45" ]
+                let draw seed =
+                    succeeds [
+                        "query"
+                        model
+                        "--sample"
+                        "50"
+                        "--seed"
+                        seed
+                        "--given"
+                        "smoker = no, age >= 45"
+                    ]
+
                 Expect.equal (draw "3") (draw "3") "the same seed"
                 Expect.notEqual (draw "3") (draw "4") "another seed"
                 let samples = schema.Value.Read(stream (draw "3"), "samples.csv")
                 Expect.equal (samples.Count, samples.HasHidden) (50, false) "rows"
-                Expect.isTrue (Seq.forall (fun row -> samples.Row(row)[1] = 0f && samples.Row(row)[0] >= 44.999f) [ 0..49 ]) "what is given"
+
+                Expect.isTrue
+                    (Seq.forall (fun row -> samples.Row(row)[1] = 0f && samples.Row(row)[0] >= 44.999f) [ 0..49 ])
+                    "what is given"
+
                 let out = file "samples.csv.gz"
-                let said = succeeds [ "query"; model; "--sample"; "50"; "--seed"; "3"; "--given"; "smoker = no, age >= 45"; "--out"; out ]
+
+                let said =
+                    succeeds [
+                        "query"
+                        model
+                        "--sample"
+                        "50"
+                        "--seed"
+                        "3"
+                        "--given"
+                        "smoker = no, age >= 45"
+                        "--out"
+                        out
+                    ]
+
                 Expect.equal said $"Saved 50 samples in {out}\n" "it says so"
-                use unpack = new StreamReader(new GZipStream(File.OpenRead out, CompressionMode.Decompress))
+
+                use unpack =
+                    new StreamReader(new GZipStream(File.OpenRead out, CompressionMode.Decompress))
+
                 Expect.equal (unpack.ReadToEnd()) (draw "3") "the same in a file"))
 
         testCase "samples in blocks are those of one call" (fun () ->
@@ -211,7 +340,10 @@ let private otherQuestions =
             let whole = trained.Value.Sample(given, 40, 9L)
 
             for size in [ 1; 7; 40; 100 ] do
-                let blocks = trained.Value.SampleBlocks(given, 40, 9L, size) |> Seq.collect (fun block -> block.Values.ToArray())
+                let blocks =
+                    trained.Value.SampleBlocks(given, 40, 9L, size)
+                    |> Seq.collect (fun block -> block.Values.ToArray())
+
                 Expect.sequenceEqual blocks (whole.Values.ToArray()) $"blocks of {size}")
 
         testCase "info --queries lists what the model can answer" (fun () ->
@@ -230,10 +362,21 @@ let private otherQuestions =
                     let below = exp (mixture.LogProbability(ValueSet.AtMost(mixture.Quantile share)))
                     Expect.floatClose Accuracy.medium below share conditions
 
-            let votes = trained.Value.Posterior(schema.Value.Given "").Probabilities(0, 2).ToArray()
+            let votes =
+                trained.Value.Posterior(schema.Value.Given "").Probabilities(0, 2).ToArray()
+
             let mixture = trained.Value.Mixture(schema.Value.Given "", 2)[0]
-            let least share = votes |> Array.scan (+) 0.0 |> Array.tail |> Array.findIndex (fun sum -> sum > share)
-            Expect.sequenceEqual (List.map mixture.Quantile [ 0.1; 0.5; 0.9 ]) (List.map (least >> float) [ 0.1; 0.5; 0.9 ]) "codes")
+
+            let least share =
+                votes
+                |> Array.scan (+) 0.0
+                |> Array.tail
+                |> Array.findIndex (fun sum -> sum > share)
+
+            Expect.sequenceEqual
+                (List.map mixture.Quantile [ 0.1; 0.5; 0.9 ])
+                (List.map (least >> float) [ 0.1; 0.5; 0.9 ])
+                "codes")
     ]
 
 /// Tables with white space, quotes, line ends and characters that must survive.
@@ -264,7 +407,12 @@ let private completeTests =
                     let read (text: string) =
                         trained.Value.Schema
                         |> nonNull
-                        |> fun schema -> schema.Read(stream text, name, TableOptions(HideAbsentColumns = true, PassUnknownColumns = true))
+                        |> fun schema ->
+                            schema.Read(
+                                stream text,
+                                name,
+                                TableOptions(HideAbsentColumns = true, PassUnknownColumns = true)
+                            )
 
                     let before, after = read text, read filled
 
@@ -288,7 +436,10 @@ let private completeTests =
 
             for by in [ Completion.Mean; Completion.Mpe; Completion.Sample ] do
                 let expected = trained.Value.Complete(data, by, 4L)
-                let _, text = complete (TableCompletionOptions(By = by, Seed = 4L)) table.Value trained.Value
+
+                let _, text =
+                    complete (TableCompletionOptions(By = by, Seed = 4L)) table.Value trained.Value
+
                 let rows = text.Split '\n'
 
                 for row in 0 .. data.Count - 1 do
@@ -299,10 +450,14 @@ let private completeTests =
 
         testCase "gives the same in blocks of any size" (fun () ->
             for by in [ Completion.Mean; Completion.Mpe; Completion.Sample ] do
-                let whole = complete (TableCompletionOptions(By = by)) table.Value trained.Value |> snd
+                let whole =
+                    complete (TableCompletionOptions(By = by)) table.Value trained.Value |> snd
 
                 for size in [ 1; 7; 299 ] do
-                    let blocks = complete (TableCompletionOptions(By = by, RowsPerBlock = size)) table.Value trained.Value |> snd
+                    let blocks =
+                        complete (TableCompletionOptions(By = by, RowsPerBlock = size)) table.Value trained.Value
+                        |> snd
+
                     Expect.equal blocks whole $"{by}, blocks of {size}")
 
         testCase "reads and writes plain and packed files alike, and the file that it reads" (fun () ->
@@ -310,27 +465,58 @@ let private completeTests =
                 let expected = complete (TableCompletionOptions()) table.Value circuit |> snd
                 Expect.equal (succeeds [ "query"; model; "--complete"; file "people.csv" ]) expected "to the console"
 
-                (use pack = new GZipStream(File.Create(file "people.csv.gz"), CompressionLevel.Fastest)
+                (use pack =
+                    new GZipStream(File.Create(file "people.csv.gz"), CompressionLevel.Fastest)
+
                  pack.Write(ReadOnlySpan(Encoding.UTF8.GetBytes table.Value)))
 
-                let said = succeeds [ "query"; model; "--complete"; file "people.csv.gz"; "--out"; file "full.csv.gz" ]
+                let said =
+                    succeeds [
+                        "query"
+                        model
+                        "--complete"
+                        file "people.csv.gz"
+                        "--out"
+                        file "full.csv.gz"
+                    ]
+
                 Expect.stringContains said " cells in 300 rows\n" "what was done"
                 Expect.stringContains said "not in the model, written as they were   id, note\n" "what was not"
-                use unpack = new StreamReader(new GZipStream(File.OpenRead(file "full.csv.gz"), CompressionMode.Decompress))
+
+                use unpack =
+                    new StreamReader(new GZipStream(File.OpenRead(file "full.csv.gz"), CompressionMode.Decompress))
+
                 Expect.equal (unpack.ReadToEnd()) expected "packed"
-                succeeds [ "query"; model; "--complete"; file "people.csv"; "--out"; file "people.csv" ] |> ignore
+
+                succeeds [ "query"; model; "--complete"; file "people.csv"; "--out"; file "people.csv" ]
+                |> ignore
+
                 Expect.equal (File.ReadAllText(file "people.csv")) expected "in place"))
 
         testCase "draws by the seed" (fun () ->
             withModel (fun _ model file ->
-                let draw seed = succeeds [ "query"; model; "--complete"; file "people.csv"; "--by"; "sample"; "--seed"; seed ]
+                let draw seed =
+                    succeeds [
+                        "query"
+                        model
+                        "--complete"
+                        file "people.csv"
+                        "--by"
+                        "sample"
+                        "--seed"
+                        seed
+                    ]
+
                 Expect.equal (draw "2") (draw "2") "the same seed"
                 Expect.notEqual (draw "2") (draw "3") "another seed"))
 
         testCase "takes columns by their place where there are no names" (fun () ->
             withModel (fun _ model file ->
                 File.WriteAllText(file "bare.csv", "40.5,yes,1\n,no,\n")
-                let text = succeeds [ "query"; model; "--complete"; file "bare.csv"; "--no-header"; "--by"; "mpe" ]
+
+                let text =
+                    succeeds [ "query"; model; "--complete"; file "bare.csv"; "--no-header"; "--by"; "mpe" ]
+
                 Expect.stringStarts text "40.5,yes,1\n" "the first row is a row"
                 Expect.isFalse (text.Contains ",\n") "all is filled in"))
 
@@ -347,7 +533,9 @@ let private completeTests =
                 |> fails 1 "other.csv line 1: expected at least one of the columns age, smoker, vote, found a, b."
 
                 File.WriteAllBytes(file "latin.csv", [| yield! "age,smoker,vote,x\n40,,1,"B; 0xFCuy; yield! "\n"B |])
-                [ "query"; model; "--complete"; file "latin.csv" ] |> fails 1 "latin.csv: expected text in UTF-8"
+
+                [ "query"; model; "--complete"; file "latin.csv" ]
+                |> fails 1 "latin.csv: expected text in UTF-8"
 
                 Expect.sequenceEqual
                     (Directory.GetFiles(file ".") |> Array.map Path.GetFileName |> Array.sort)
@@ -357,7 +545,12 @@ let private completeTests =
         testCase "names the cell that makes a row impossible" (fun () ->
             inFolder (fun file ->
                 use circuit = Circuit.compile Deterministic.sure
-                circuit.Schema <- Schema [ for name in [ "a"; "b"; "c"; "d" ] -> DiscreteColumn(name, [ "no"; "yes" ]) :> Column ]
+
+                circuit.Schema <-
+                    Schema [
+                        for name in [ "a"; "b"; "c"; "d" ] -> DiscreteColumn(name, [ "no"; "yes" ]) :> Column
+                    ]
+
                 circuit.Save(file "m.safetensors")
                 let schema = circuit.SchemaOrDefault
 
@@ -376,22 +569,45 @@ let private completeTests =
                         }
                     )
 
-                let line = String.Join(",", [ for v in 0..3 -> if row.IsHidden(0, v) then "" else schema.Text(v, row.Row(0)[v]) ])
+                let line =
+                    String.Join(
+                        ",",
+                        [
+                            for v in 0..3 ->
+                                if row.IsHidden(0, v) then
+                                    ""
+                                else
+                                    schema.Text(v, row.Row(0)[v])
+                        ]
+                    )
+
                 File.WriteAllText(file "rows.csv", $"a,b,c,d\n,,,\n{line}\n")
                 let name v = schema.Columns[v].Name
 
-                [ "query"; file "m.safetensors"; "--complete"; file "rows.csv"; "--out"; file "out.csv" ]
+                [
+                    "query"
+                    file "m.safetensors"
+                    "--complete"
+                    file "rows.csv"
+                    "--out"
+                    file "out.csv"
+                ]
                 |> fails
                     1
-                    $"rows.csv line 3, column \"{name first}\": \"{schema.Text(first, row.Row(0)[first])}\", of one of no, yes, has probability 0 given the other known cells (the same holds of \"{name second}\")"
+                    $"rows.csv line 3, column \"{name first}\": \"{schema.Text(first, row.Row(0)[first])}\" (the column holds one of no, yes) has probability 0 given the other known cells (the same holds of \"{name second}\")"
 
-                let conditions = String.Join(", ", [ for v in [ first; second ] -> $"{name v} = {schema.Text(v, row.Row(0)[v])}" ])
-                [ "query"; file "m.safetensors"; "--given"; conditions; "--mpe" ] |> fails 1 "What is given has probability 0"))
+                let conditions =
+                    String.Join(", ", [ for v in [ first; second ] -> $"{name v} = {schema.Text(v, row.Row(0)[v])}" ])
+
+                [ "query"; file "m.safetensors"; "--given"; conditions; "--mpe" ]
+                |> fails 1 "What is given has probability 0"))
 
         testCase "a cancellation leaves no half file" (fun () ->
             withModel (fun _ model file ->
                 for question in [ [ "--complete"; file "people.csv" ]; [ "--sample"; "100" ] ] do
-                    let code, output, error = spnWith (CancellationToken true) ([ "query"; model; "--out"; file "out.csv" ] @ question)
+                    let code, output, error =
+                        spnWith (CancellationToken true) ([ "query"; model; "--out"; file "out.csv" ] @ question)
+
                     Expect.equal (code, output, error.Trim()) (130, "", "Stopped.") "it stops"
                     Expect.equal (Directory.GetFiles(file ".").Length) 2 "the model and the table"))
     ]
@@ -405,7 +621,8 @@ let private wrongUse =
                 [ "--ask"; "weight" ], "--ask: There is no column \"weight\"; the columns are age, smoker, vote."
                 [ "--ask"; "age vote" ], "\"age vote\""
                 [ "--ask"; "class" ], "\"class\""
-                [ "--given"; "vote = 7" ], "--given: Character 8 of the conditions: column \"vote\": \"7\" is not one of 0, 1, 2."
+                [ "--given"; "vote = 7" ],
+                "--given: Character 8 of the conditions: column \"vote\": \"7\" is not one of 0, 1, 2."
                 [ "--probability"; "" ], "--probability: there is no condition"
                 [ "--probability"; "vote" ], "--probability: Character 5"
                 [ "--sample"; "0" ], "--sample is 0; it must be at least 1."

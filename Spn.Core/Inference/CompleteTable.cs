@@ -119,6 +119,6 @@ public sealed partial class Circuit
         Column first = columns.Columns[guilty[0]];
         string others = guilty.Length == 1 ? "" : $" (the same holds of {string.Join(", ", guilty.Skip(1).Select(v => $"\"{columns.Columns[v].Name}\""))})";
         return DataFormatException.InColumn(name, line, variables.ToList().IndexOf(guilty[0]) + 1, first.Name, Expected, Found,
-            $"{DataFormatException.Quote(first.Text(row.Row(0)[guilty[0]]))}, of {first.Domain}, has probability 0 given the other known cells{others}, {Why}");
+            $"{DataFormatException.Quote(first.Text(row.Row(0)[guilty[0]]))} (the column holds {first.Domain}) has probability 0 given the other known cells{others}, {Why}");
     }
 }

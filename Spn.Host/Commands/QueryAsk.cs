@@ -18,7 +18,7 @@ internal static class QueryAsk
         (bool classes, int[] asked) = Asked(circuit, schema, given, names);
         List<string[]> discrete = [], real = [];
         if (classes)
-            foreach (double p in circuit.ClassPosterior(given)) discrete.Add([Class, Number(discrete.Count), Share(p)]);
+            foreach (double p in circuit.ClassPosterior(given)) discrete.Add([csv || discrete.Count == 0 ? Class : "", Number(discrete.Count), Share(p)]);
         Posterior posterior = circuit.Posterior(given);
         foreach (int v in asked)
         {
