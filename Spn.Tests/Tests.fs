@@ -11,6 +11,7 @@ let allTests =
         TwentyTests.tests
         HostTests.tests
         QueryCommandTests.tests
+        TableCompletionTests.tests
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests
