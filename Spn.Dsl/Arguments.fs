@@ -170,14 +170,81 @@ type ScoreArguments =
             | PerRow -> "print the log-likelihood of every sample, one a line, instead of the average"
             | Threads _ -> "threads (default: one a processor)"
 
+/// <summary>How <c>spn query --complete</c> fills missing cells in.</summary>
+[<RequireQualifiedAccess>]
+type CompleteBy =
+    /// <summary>The most probable explanation of all of them together.</summary>
+    | Mpe
+    /// <summary>Each alone: the most probable label, or the mean.</summary>
+    | Mean
+    /// <summary>A random draw.</summary>
+    | Sample
+
+/// <summary>Options of <c>spn query</c>.</summary>
+[<RequireQualifiedAccess>]
+type QueryArguments =
+    /// <summary>The model file.</summary>
+    | [<MainCommand; ExactlyOnce>] File of model: string
+    /// <summary>What is known.</summary>
+    | [<Unique>] Given of conditions: string
+    /// <summary>Distributions of columns.</summary>
+    | [<Unique>] Ask of columns: string option
+    /// <summary>The most probable explanation.</summary>
+    | Mpe
+    /// <summary>The probability of an event.</summary>
+    | [<Unique>] Probability of conditions: string
+    /// <summary>A table with missing cells.</summary>
+    | [<Unique>] Complete of file: string
+    /// <summary>How they are filled in.</summary>
+    | [<Unique>] By of CompleteBy
+    /// <summary>The completed table.</summary>
+    | [<Unique>] Out of file: string
+    /// <summary>Random samples.</summary>
+    | [<Unique>] Sample of count: int
+    /// <summary>Seed.</summary>
+    | [<Unique>] Seed of number: int64
+    /// <summary>A table for programs.</summary>
+    | Csv
+    /// <summary>A table without names of columns.</summary>
+    | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>Number of threads.</summary>
+    | [<Unique>] Threads of count: int
+
+    interface IArgParserTemplate with
+        member option.Usage =
+            match option with
+            | File _ -> "model file that 'spn fit' wrote"
+            | Given _ ->
+                "what is known, for example \"age >= 42, smoker = 1, vote in {0,1}\" (default: nothing); text values as in the table, x0, x1, ... for a model without column names"
+            | Ask _ ->
+                "distribution of these columns given what is known, for example \"vote, age\"; class for the class of a model with several; without names, or without any question, all columns that are not known"
+            | Mpe -> "most probable values of all columns together, given what is known"
+            | Probability _ -> "probability of these conditions given what is known; written as those of --given"
+            | Complete _ ->
+                "CSV file, plain or gzip: written with its missing cells filled in and all else as it was; columns that the model does not know are kept"
+            | By _ ->
+                "how --complete fills in: the most probable values together, each cell alone by its most probable label or its mean, or a random draw (default: mean)"
+            | Out _ ->
+                "file of --complete or --sample, packed where it ends with .gz; it appears when all of it is written (default: the console)"
+            | Sample _ -> "as many random samples as CSV, given what is known"
+            | Seed _ -> "seed of --sample and --by sample (default: 1)"
+            | Csv -> "CSV instead of a table to read, for --ask, --mpe and --probability"
+            | NoHeader -> "no line of names in the tables of --complete and --sample"
+            | Threads _ -> "threads (default: one a processor)"
+
 /// <summary>Options of <c>spn info</c>.</summary>
 [<RequireQualifiedAccess>]
 type InfoArguments =
     /// <summary>The model file.</summary>
     | [<MainCommand; ExactlyOnce>] File of model: string
+    /// <summary>What the model can answer.</summary>
+    | Queries
 
     interface IArgParserTemplate with
-        member _.Usage = "model file that 'spn fit' wrote"
+        member option.Usage =
+            match option with
+            | File _ -> "model file that 'spn fit' wrote"
+            | Queries -> "which questions the model answers exactly, which approximately, and why"
 
 /// <summary>Options of <c>spn data list</c>.</summary>
 [<RequireQualifiedAccess>]
@@ -230,6 +297,8 @@ type SpnArguments =
     | [<CliPrefix(CliPrefix.None)>] Fit of ParseResults<FitArguments>
     /// <summary>Evaluates a model.</summary>
     | [<CliPrefix(CliPrefix.None)>] Score of ParseResults<ScoreArguments>
+    /// <summary>Questions to a model.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Query of ParseResults<QueryArguments>
     /// <summary>Describes a model.</summary>
     | [<CliPrefix(CliPrefix.None)>] Info of ParseResults<InfoArguments>
     /// <summary>Looks at data.</summary>
@@ -244,6 +313,7 @@ type SpnArguments =
             match command with
             | Fit _ -> "train a model and save it"
             | Score _ -> "log-likelihood of samples under a model"
+            | Query _ -> "ask a model: distributions, best guesses, missing cells, samples"
             | Info _ -> "what a model file holds"
             | Data _ -> "data sets"
             | Bench _ -> "measure this machine and the engine"

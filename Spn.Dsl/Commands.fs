@@ -85,6 +85,40 @@ type ScoreSettings = {
     Threads: int
 }
 
+/// <summary>A question of <c>spn query</c>.</summary>
+[<RequireQualifiedAccess>]
+type Question =
+    /// <summary>Distributions of columns; null asks for all that are not known.</summary>
+    | Ask of columns: (string | null)
+    /// <summary>The most probable explanation.</summary>
+    | Mpe
+    /// <summary>The probability of an event.</summary>
+    | Probability of conditions: string
+    /// <summary>A table with its missing cells filled in.</summary>
+    | Complete of table: string * by: Spn.Core.Inference.Completion
+    /// <summary>Random samples.</summary>
+    | Sample of count: int
+
+/// <summary>What <c>spn query</c> is to do.</summary>
+type QuerySettings = {
+    /// <summary>File of the model.</summary>
+    File: string
+    /// <summary>What is known; empty for nothing.</summary>
+    Given: string
+    /// <summary>What is asked.</summary>
+    Question: Question
+    /// <summary>File of the result, or null for the console.</summary>
+    Out: string | null
+    /// <summary>Seed of random draws.</summary>
+    Seed: int64
+    /// <summary>CSV instead of a table to read.</summary>
+    Csv: bool
+    /// <summary>Whether tables have a line of names.</summary>
+    HasHeader: bool
+    /// <summary>Number of threads, 0 for one a processor.</summary>
+    Threads: int
+}
+
 /// <summary>What <c>spn bench</c> is to do.</summary>
 type BenchSettings = {
     /// <summary>Part of "name metric" of the figures wanted; empty for all.</summary>
@@ -106,8 +140,10 @@ type SpnCommand =
     | Fit of settings: FitSettings
     /// <summary>Evaluates a model.</summary>
     | Score of settings: ScoreSettings
-    /// <summary>Describes a model.</summary>
-    | Info of file: string
+    /// <summary>Questions to a model.</summary>
+    | Query of settings: QuerySettings
+    /// <summary>Describes a model, perhaps with what it can answer.</summary>
+    | Info of file: string * queries: bool
     /// <summary>Lists data sets; the folder may be null.</summary>
     | DataList of folder: (string | null)
     /// <summary>Measures the engine.</summary>
@@ -197,6 +233,62 @@ type SpnCommand =
         Threads = given.GetResult(ScoreArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
     }
 
+    static member private QuestionOf(given: ParseResults<QueryArguments>) =
+        let by =
+            match given.GetResult(QueryArguments.By, CompleteBy.Mean) with
+            | CompleteBy.Mpe -> Spn.Core.Inference.Completion.Mpe
+            | CompleteBy.Mean -> Spn.Core.Inference.Completion.Mean
+            | CompleteBy.Sample -> Spn.Core.Inference.Completion.Sample
+
+        let asked = [
+            for option in given.GetAllResults() do
+                match option with
+                | QueryArguments.Ask columns -> "--ask", Question.Ask(Option.toObj columns)
+                | QueryArguments.Mpe -> "--mpe", Question.Mpe
+                | QueryArguments.Probability conditions -> "--probability", Question.Probability conditions
+                | QueryArguments.Complete file -> "--complete", Question.Complete(file, by)
+                | QueryArguments.Sample count -> "--sample", Question.Sample(SpnCommand.AtLeast 1 "--sample" count)
+                | _ -> ()
+        ]
+
+        match List.distinct asked with
+        | [] -> Question.Ask null
+        | [ _, question ] -> question
+        | (first, _) :: (second, _) :: _ ->
+            invalidArg "question" $"{first} and {second} are two questions; ask one at a time."
+
+    static member private OfQuery(given: ParseResults<QueryArguments>) =
+        let question = SpnCommand.QuestionOf given
+
+        // An option that the question does not heed is a slip worth a message.
+        let only (given: bool) name heeded where =
+            if given && not heeded then
+                invalidArg "option" $"{name} is for {where}."
+
+        only (given.Contains QueryArguments.By) "--by" question.IsComplete "--complete"
+
+        only
+            (given.Contains QueryArguments.Given)
+            "--given"
+            (not question.IsComplete)
+            "the other questions; the rows of --complete say what is known"
+
+        let writes = question.IsComplete || question.IsSample
+        only (given.Contains QueryArguments.Out) "--out" writes "--complete and --sample"
+        only (given.Contains QueryArguments.NoHeader) "--no-header" writes "--complete and --sample"
+        only (given.Contains QueryArguments.Seed) "--seed" writes "--sample and --by sample"
+
+        {
+            File = given.GetResult QueryArguments.File
+            Given = given.GetResult(QueryArguments.Given, "")
+            Question = question
+            Out = given.TryGetResult QueryArguments.Out |> Option.toObj
+            Seed = given.GetResult(QueryArguments.Seed, 1L)
+            Csv = given.Contains QueryArguments.Csv
+            HasHeader = not (given.Contains QueryArguments.NoHeader)
+            Threads = given.GetResult(QueryArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
+        }
+
     /// <summary>Understands a command line.</summary>
     /// <exception cref="T:Argu.ArguParseException">It is wrong, or help was asked for.</exception>
     /// <exception cref="T:System.ArgumentException">A value is out of range, or there is no command.</exception>
@@ -204,7 +296,8 @@ type SpnCommand =
         match CommandLine.Parse<SpnArguments>("spn", arguments).GetAllResults() with
         | SpnArguments.Fit given :: _ -> Fit(SpnCommand.OfFit given)
         | SpnArguments.Score given :: _ -> Score(SpnCommand.OfScore given)
-        | SpnArguments.Info given :: _ -> Info(given.GetResult InfoArguments.File)
+        | SpnArguments.Query given :: _ -> Query(SpnCommand.OfQuery given)
+        | SpnArguments.Info given :: _ -> Info(given.GetResult InfoArguments.File, given.Contains InfoArguments.Queries)
         | SpnArguments.Data given :: _ ->
             match given.TryGetResult DataArguments.List with
             | Some given -> DataList(given.TryGetResult DataListArguments.Data |> Option.toObj)
@@ -218,4 +311,4 @@ type SpnCommand =
                 PeakOnly = given.Contains BenchArguments.PeakOnly
             }
         | SpnArguments.Version :: _ -> Version
-        | [] -> invalidArg "command" "Name a command: fit, score, info, bench or data (spn --help)."
+        | [] -> invalidArg "command" "Name a command: fit, score, query, info, bench or data (spn --help)."

@@ -113,7 +113,7 @@ let tests =
         testCase "version and help" (fun () ->
             Expect.stringStarts (succeeds "--version") "spn 0." "the version"
 
-            for command in [ ""; "fit "; "score "; "info "; "data "; "data list " ] do
+            for command in [ ""; "fit "; "score "; "query "; "info "; "data "; "data list " ] do
                 Expect.stringContains (succeeds $"{command}--help") "USAGE: spn" $"help of {command}"
 
             Expect.stringContains (succeeds "help") "USAGE: spn" "the plain word")

@@ -14,6 +14,8 @@ let allTests =
         InteropTests.tests
         TwentyTests.tests
         HostTests.tests
+        QueryCommandTests.tests
+        TableCompletionTests.tests
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests

@@ -69,7 +69,7 @@ public interface ISession : IDisposable
     /// <param name="firstWay">Number of the first way; a way draws the same numbers in whatever call it is asked for.</param>
     /// <param name="seed">Seed of the draws.</param>
     /// <param name="units">Receives [row, way, variable]: an input unit by the plan's numbering.</param>
-    void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units);
+    void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units);
 }
 
 /// <summary>How a sum passes the count that arrives at it on to its children (one downward pass, several meanings).</summary>

@@ -72,7 +72,7 @@ namespace Spn.Core
         }
 
         /// <summary>log p(sample) over all classes with equal priors.</summary>
-        private double[] JointLogLikelihood(Evidence samples)
+        internal double[] JointLogLikelihood(Evidence samples)
         {
             double[] each = LogLikelihood(samples);
             return Classes == 1 ? each : [.. each.Chunk(Classes).Select(own => LogSum.Of(own) - Math.Log(Classes))];

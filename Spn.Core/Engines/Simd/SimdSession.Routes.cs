@@ -16,7 +16,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <summary>A piece of a component's work.</summary>
     private sealed record RouteTile(int Component, int[] Items);
 
-    public void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units)
+    public void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units)
     {
         using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
