@@ -123,7 +123,10 @@ module internal Pictures =
 
         Array.init samples.Count (fun s -> Array.init samples.Variables (pixel s))
 
-    /// Images [sample, height * width] laid out row by row with white lines of one pixel between them.
+    // Neither black nor white, so that images keep their edges.
+    let private line = [| 0x8Cuy; 0x96uy; 0xA0uy |]
+
+    /// Images [sample, height * width] laid out row by row with lines of one pixel between them.
     let grid (samples: float option[][]) (height, width) columns low high : Picture =
         let values =
             samples
@@ -153,7 +156,7 @@ module internal Pictures =
 
         let rows = max 1 ((samples.Length + columns - 1) / columns)
         let totalHeight, totalWidth = rows * (height + 1) - 1, columns * (width + 1) - 1
-        let pixels = Array.create (totalHeight * totalWidth * 3) 255uy
+        let pixels = Array.init (totalHeight * totalWidth * 3) (fun i -> line[i % 3])
 
         samples
         |> Array.iteri (fun i sample ->

@@ -22,11 +22,6 @@ module internal QueryText =
     let private exactness (exactness: Exactness) =
         (if exactness.IsExact then "exact: " else "approximate: ") + exactness.Reason
 
-    let private rest shown all noun = [
-        if all > shown then
-            "... and " + count noun (all - shown) + " more"
-    ]
-
     let private lines parts = String.concat "\n" parts
 
     /// Hidden entries, those of the first samples first.
@@ -95,8 +90,7 @@ module internal QueryText =
             if hidden = 0 then
                 $"Posterior of {samples} of {variables}: nothing is hidden"
             else
-                let hiddenText = if hidden = 1 then "1 hidden entry" else $"{hidden} hidden entries"
-                $"Posterior of {samples} of {variables}; {hiddenText}"
+                $"Posterior of {samples} of {variables}; hidden entries: {hidden}"
                 Table.toText (Table.create headers (List.map row shown))
 
                 if hidden > shown.Length then
@@ -117,7 +111,8 @@ module internal QueryText =
 
         lines [
             let samples = count "sample" completed.Count
-            $"Most probable explanation of {samples}; {exactness result.Exactness}"
+            $"Most probable explanation of {samples}"
+            $"  {exactness result.Exactness}"
 
             Table.create [ "sample"; "values"; "log-likelihood (nats)"; "largest product (nats)" ] [
                 for sample in 0 .. shown - 1 ->
@@ -130,7 +125,8 @@ module internal QueryText =
             ]
             |> Table.toText
 
-            yield! rest shown completed.Count "sample"
+            if completed.Count > shown then
+                $"... and {completed.Count - shown} more"
         ]
 
     let information (value: Information) : string =

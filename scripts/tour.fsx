@@ -26,6 +26,7 @@ let steps full = if options.Quick then full / 10 else full
 // Part 1: a table
 // ---------------------------------------------------------------------------------------------------------------------
 
+tour.Say "Made by scripts/tour.fsx; the script explains each step."
 tour.Section "1. Describe a model and train it"
 
 // nltcs holds 16 yes/no answers of elderly people about what they can do in daily life. Without its files the built-in
@@ -74,13 +75,14 @@ tour.Chart(
 // ---------------------------------------------------------------------------------------------------------------------
 tour.Section "2. How probable is a sample?"
 
-// The first question to a distribution. Log-likelihoods are in nats; to be compared with columns that know nothing of each
-// other, each with the frequency of its ones in the training samples.
+// The first question to a distribution. Log-likelihoods are in nats, one for each sample.
 let logLikelihoods = circuit |> Query.logLikelihood data.Test
 
+// To compare: a model whose columns know nothing of each other, each with the frequency of its ones in the training samples.
 let frequency = [|
     for v in 0 .. data.Variables - 1 ->
-        List.average [ for s in 0 .. data.Train.Count - 1 -> float (data.Train.Row(s)[v]) ]
+        let ones = Seq.sum [ for s in 0 .. data.Train.Count - 1 -> float (data.Train.Row(s)[v]) ]
+        (ones + 1.0) / float (data.Train.Count + 2)
 |]
 
 let logColumn v value =
@@ -89,14 +91,18 @@ let logColumn v value =
 let independent =
     List.average [
         for s in 0 .. data.Test.Count - 1 ->
-            Seq.sum [ for v in 0 .. data.Variables - 1 -> max -20.0 (logColumn v (data.Test.Row(s)[v])) ]
+            List.sum [ for v in 0 .. data.Variables - 1 -> logColumn v (data.Test.Row(s)[v]) ]
     ]
 
 tour.Say
     $"Test samples: %.3f{Array.average logLikelihoods} nats on average; %.3f{independent} were the columns independent."
 
+// A circuit is a distribution: over all values that a sample can have, its probabilities add to 1.
+let total = circuit |> Query.logPartition |> Array.head |> exp
+tour.Say $"Sum of the probabilities of all samples: %.6f{total}"
+
 tour.Chart(
-    Chart.Histogram([ "test samples", logLikelihoods ], title = "Log-likelihood of single samples", x = "log p (nats)")
+    Chart.Histogram([ ("test samples", logLikelihoods) ], title = "Log-likelihood of single samples", x = "log p (nats)")
 )
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -108,7 +114,7 @@ let covariance = circuit |> Query.covariance nothing
 
 let pairs = [
     for i in 0 .. data.Variables - 1 do
-        for j in i + 1 .. data.Variables - 1 -> i, j
+        for j in i + 1 .. data.Variables - 1 -> (i, j)
 ]
 
 let a, b = pairs |> List.maxBy (fun (i, j) -> covariance[i, j])
@@ -134,10 +140,10 @@ tour.Section "4. Marginals and conditionals"
 let isOne v = nothing |> Evidence.observe v 1.0
 
 let probability evidence =
-    (circuit |> Query.logLikelihood evidence).[0] |> exp
+    circuit |> Query.logLikelihood evidence |> Array.head |> exp
 
 let given evidence query =
-    (circuit |> Query.conditional query evidence).[0] |> exp
+    circuit |> Query.conditional query evidence |> Array.head |> exp
 
 let counted query condition =
     let matching = [
@@ -227,7 +233,7 @@ let scoreOfPosterior =
     hiddenCells |> List.averageBy (fun (s, v, value) -> log (posterior.Probabilities(s, v)[int value]))
 
 let scoreOfColumns =
-    hiddenCells |> List.averageBy (fun (_, v, value) -> max -20.0 (logColumn v value))
+    hiddenCells |> List.averageBy (fun (_, v, value) -> logColumn v value)
 
 // All hidden cells of a sample together: log p(hidden | observed), as a share of each cell.
 let scoreTogether =
@@ -246,9 +252,35 @@ tour.Table(
     ]
 )
 
+// Can the posterior be taken at its word? Of the cells to which it gives a one with 30 %, 30 % should be ones.
+let promises =
+    hiddenCells
+    |> List.map (fun (s, v, value) -> posterior.Mean(s, v), float value)
+    |> List.groupBy (fun (p, _) -> round (p * 20.0))
+    |> List.sortBy fst
+    |> List.map (fun (_, cells) -> List.averageBy fst cells, List.averageBy snd cells)
+
+tour.Chart(
+    Chart.Scatter(
+        [ ("hidden cells, in bins of 5 %", promises) ],
+        title = "Posterior probability of a one, and how often it is one",
+        x = "posterior probability",
+        y = "share of ones",
+        diagonal = true
+    )
+)
+
 // The most probable explanation is a hard question for most circuits, and an answer says whether it is exact.
-let explanation = circuit |> Query.mpe (holes |> Evidence.rows [ 0..4 ])
-tour.Print explanation
+tour.Print(circuit |> Query.mpe (holes |> Evidence.rows [ 0..4 ]))
+
+// Where it is not exact, a little local search may find more probable values.
+let some = holes |> Evidence.rows [ 0..199 ]
+let plain = circuit |> Query.mpe some
+let improved = circuit |> Query.mpeWith (MpeOptions(Improve = 3)) some
+
+tour.Say
+    $"Explanations of 200 samples attain %.3f{Array.average plain.LogLikelihood} nats on average, improved ones \
+      %.3f{Array.average improved.LogLikelihood}; none can be worse."
 
 // ---------------------------------------------------------------------------------------------------------------------
 tour.Section "7. Entropy and mutual information"
@@ -256,6 +288,9 @@ tour.Section "7. Entropy and mutual information"
 // Exact where the circuit's structure or the number of joint values allows it, else estimated with a standard error.
 tour.Say "Entropy of the model:"
 tour.Print(circuit |> Query.entropy)
+let untrained = description |> Circuit.compile
+tour.Say "Divergence of an untrained circuit of the same description from it:"
+tour.Print(circuit |> Query.divergence untrained)
 tour.Say $"Mutual information of columns {a} and {b}:"
 tour.Print(circuit |> Query.mutualInformation [ a ] [ b ])
 
@@ -285,7 +320,9 @@ let whole = isOne a |> given (isOne b)
 let a' = if a > b then a - 1 else a // the columns after the one that is gone move up
 
 let small =
-    (rest |> Query.logLikelihood (Evidence.unknown 1 rest.Variables |> Evidence.observe a' 1.0)).[0]
+    rest
+    |> Query.logLikelihood (Evidence.unknown 1 rest.Variables |> Evidence.observe a' 1.0)
+    |> Array.head
     |> exp
 
 tour.Say
@@ -348,7 +385,7 @@ tour.Table([ "evidence"; "right (%)" ], [ for name, percent in accuracies -> [ n
 tour.Chart(
     Chart.Bars(
         List.map fst accuracies,
-        [ "recognised (%)", List.map snd accuracies ],
+        [ ("recognised (%)", List.map snd accuracies) ],
         title = "Digits recognised with parts of the image hidden",
         horizontal = true,
         x = "right (%)"
@@ -437,8 +474,8 @@ let grey = Digits.LoadGrey()
 
 let schema =
     Schema [
-        RealColumn("Upper", 75.0, 25.0) :> Column // mean and deviation, roughly
-        RealColumn("Lower", 75.0, 25.0)
+        RealColumn("Upper", location = 150.0, scale = 30.0) :> Column // mean and deviation, roughly
+        RealColumn("Lower", location = 150.0, scale = 30.0)
         DiscreteColumn("Digit", [ for digit in 0..9 -> string digit ])
     ]
 
@@ -459,7 +496,7 @@ let inkTrain, inkValid, inkTest =
 let table =
     Regions.RandomBinaryTrees(schema.Variables, replicas = 3)
     |> Circuit.overRegions [
-        Input.ForSchema(components = 8, schema = schema)
+        Input.ForSchema(components = 4, schema = schema)
         Sum.PerRegion 8
         Product.Hadamard
         Sum.Root()
@@ -469,30 +506,34 @@ let table =
     |> Circuit.withSchema schema
 
 table
-|> Train.gradient inkTrain inkValid (GradientOptions(Steps = steps 600, LearningRate = 0.02, EvaluationPeriod = steps 50))
+|> Train.gradient inkTrain inkValid (GradientOptions(Steps = steps 300, LearningRate = 0.02, EvaluationPeriod = steps 20))
 |> tour.Print
 
 // Evidence may say that a number lies in an interval, or a word in a set.
 let asked (query: string) (condition: string) =
     let p =
-        (table |> Query.conditional (Evidence.given schema query) (Evidence.given schema condition)).[0] |> exp
+        table
+        |> Query.conditional (Evidence.given schema query) (Evidence.given schema condition)
+        |> Array.head
+        |> exp
 
     [ $"p({query} | {condition})"; $"%.3f{p}" ]
 
 tour.Table(
     [ "question"; "answer" ],
     [
-        asked "Digit in {1, 7}" "Upper >= 90"
-        asked "Digit in {1, 7}" "Lower <= 55"
-        asked "Upper >= 90" "Digit = 7"
-        asked "Upper >= 90" "Digit = 6"
+        asked "Digit in {1, 7}" "Lower <= 130"
+        asked "Digit in {1, 7}" "Lower <= 130, Upper >= 160"
+        asked "Upper >= 160" "Digit = 7"
+        asked "Upper >= 160" "Digit = 6"
+        asked "Upper >= 160" "Digit = 6, Lower >= 180"
     ]
 )
 
 // All there is to say of a hidden number is its density, a mixture of the circuit's normal densities.
 let inkOf digit =
     let density = table |> Query.mixture 0 (Evidence.given schema $"Digit = {digit}")
-    $"digit {digit}", [ for ink in 0.0 .. 2.0 .. 170.0 -> ink, exp (density[0].LogDensity(float32 ink)) ]
+    $"digit {digit}", [ for ink in 60.0 .. 2.0 .. 260.0 -> ink, exp (density[0].LogDensity(float32 ink)) ]
 
 tour.Chart(
     Chart.Line(
