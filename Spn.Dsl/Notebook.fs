@@ -28,7 +28,9 @@ type Notebook(title: string, folder: string, output: TextWriter) =
 
     /// <summary>Shows text as it is: a circuit, a training report, or whatever else <c>Show.text</c> knows.</summary>
     member _.Print(value: obj) : unit =
-        let text = Show.text value |> Option.ofObj |> Option.defaultWith (fun () -> string value)
+        let text =
+            Show.text value |> Option.ofObj |> Option.defaultWith (fun () -> string value)
+
         output.WriteLine text
         blocks.Add(Report.Code text)
 

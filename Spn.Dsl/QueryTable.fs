@@ -24,8 +24,7 @@ module QueryTable =
     let Command = "dotnet fsi scripts/query-table.fsx"
 
     let private trees (variables: int) (layers: LayerSpec list) =
-        Regions.RandomBinaryTrees(variables, replicas = 3)
-        |> Circuit.overRegions layers
+        Regions.RandomBinaryTrees(variables, replicas = 3) |> Circuit.overRegions layers
 
     let private hyperSpn variables =
         trees variables [
@@ -59,16 +58,13 @@ module QueryTable =
                 | _ -> Input.Bernoulli 2
         ]
 
-        trees 12 [
-            Input.PerVariable inputs
-            Sum.PerRegion 3
-            Product.Hadamard
-            Sum.Root()
-        ]
+        trees 12 [ Input.PerVariable inputs; Sum.PerRegion 3; Product.Hadamard; Sum.Root() ]
 
     let private conditioned () =
         use whole = hyperSpn 32 |> Circuit.compile
-        whole |> Circuit.condition (Evidence.ofRows [ [ 1.0; 0.0; 1.0; 0.0 ] @ List.replicate 28 nan ])
+
+        whole
+        |> Circuit.condition (Evidence.ofRows [ [ 1.0; 0.0; 1.0; 0.0 ] @ List.replicate 28 nan ])
 
     /// <summary>The circuits that stand for kinds of structure: a short name, a description, and the circuit itself.</summary>
     let circuits: (string * string * (unit -> Circuit)) list = [
@@ -90,7 +86,9 @@ module QueryTable =
         "three random binary trees over 12 real variables",
         (fun () -> trees 12 [ Input.Gaussian 2; Product.Hadamard; Sum.Root() ] |> Circuit.compile)
         "conditioned", "the first circuit, given the values of four variables: 28 are left", conditioned
-        "small", "the first circuit over 10 variables, whose 1,024 joint values can be added up", (fun () -> hyperSpn 10 |> Circuit.compile)
+        "small",
+        "the first circuit over 10 variables, whose 1,024 joint values can be added up",
+        (fun () -> hyperSpn 10 |> Circuit.compile)
     ]
 
     /// <summary>Every query, in the order of <c>Query.support</c>.</summary>
@@ -205,7 +203,12 @@ module QueryTable =
         let answers = [
             for name, _, make in circuits do
                 use circuit = make ()
-                name, circuit |> Query.support |> List.map (fun answer -> answer.Query, answer) |> Map.ofList
+
+                name,
+                circuit
+                |> Query.support
+                |> List.map (fun answer -> answer.Query, answer)
+                |> Map.ofList
         ]
 
         let asked = [
@@ -225,13 +228,16 @@ module QueryTable =
             + "Nothing is approximated in silence: `Query.support circuit` (`circuit.Support()`) lists what holds for a circuit with its present parameters, and answers that can be inexact say so themselves."
             $"Made by\n\n```\n{Command}\n```"
             "## Queries by structure"
-            [ for name, text, _ in circuits -> $"- **{name}**: {text}" ] |> String.concat "\n"
+            [ for name, text, _ in circuits -> $"- **{name}**: {text}" ]
+            |> String.concat "\n"
             Table.create ("query" :: List.map fst answers) [
                 for entry, row in List.zip entries asked -> entry.Query :: List.map cell row
             ]
             |> Table.toMarkdown
             "Why:"
-            reasons |> List.mapi (fun i reason -> $"{i + 1}. {reason}") |> String.concat "\n"
+            reasons
+            |> List.mapi (fun i reason -> $"{i + 1}. {reason}")
+            |> String.concat "\n"
             "## Every query"
             "In the examples, `samples`, `query` and `given` are batches of evidence and `other` is a circuit over the same variables. F# comes first, then C#."
             for entry in entries do

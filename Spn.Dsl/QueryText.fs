@@ -25,12 +25,13 @@ module internal QueryText =
     let private lines parts = String.concat "\n" parts
 
     /// Hidden entries, those of the first samples first.
-    let private hiddenEntries (evidence: Evidence) = seq {
-        for sample in 0 .. evidence.Count - 1 do
-            for variable in 0 .. evidence.Variables - 1 do
-                if evidence.IsHidden(sample, variable) then
-                    sample, variable
-    }
+    let private hiddenEntries (evidence: Evidence) =
+        seq {
+            for sample in 0 .. evidence.Count - 1 do
+                for variable in 0 .. evidence.Variables - 1 do
+                    if evidence.IsHidden(sample, variable) then
+                        sample, variable
+        }
 
     let posterior (posterior: Posterior) : string =
         let evidence = posterior.Evidence
@@ -74,6 +75,7 @@ module internal QueryText =
                 else
                     "-"
                     "-"
+
             if real then
                 if own then
                     "-"
@@ -105,7 +107,9 @@ module internal QueryText =
             let row = completed.Row(sample).ToArray()
 
             let texts =
-                row |> Seq.truncate mostValues |> Seq.map (fun value -> number "G4" (float value))
+                row
+                |> Seq.truncate mostValues
+                |> Seq.map (fun value -> number "G4" (float value))
 
             String.concat " " texts + (if row.Length > mostValues then " ..." else "")
 

@@ -43,4 +43,5 @@ module Train =
     /// <summary>The same on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
     /// <remarks>Class roots learn p(x | class) of each class; p(class) is the prior that a query is given.</remarks>
     /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
-    let dataSet (data: DataSet) (options: GradientOptions) (circuit: Circuit) : TrainingReport = circuit.Fit(data, options)
+    let dataSet (data: DataSet) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
+        circuit.Fit(data, options)

@@ -131,7 +131,11 @@ let tests =
         testCase "the code of the README stands in the tested files" (fun () ->
             for file in [ "ReadmeExamples"; "ReadmeQueries" ] do
                 let fsharp = readRoot $"Spn.Tests/{file}.fs"
-                Expect.contains (blocks "fsharp") (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module"))) file
+
+                Expect.contains
+                    (blocks "fsharp")
+                    (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module")))
+                    file
 
             for file in [ "FirstModel"; "Questions" ] do
                 Expect.contains (blocks "csharp") (readRoot $"Spn.Host/Examples/{file}.cs") file)

@@ -3,6 +3,7 @@ module Spn.Tests.QueryPageTests
 
 open System
 open System.IO
+open System.Text.RegularExpressions
 open Spn
 open Spn.Core
 open Spn.Core.Data
@@ -13,6 +14,8 @@ open Spn.Host.Examples
 let private read (path: string) =
     File.ReadAllText(Path.Combine(__SOURCE_DIRECTORY__, "..", path)).ReplaceLineEndings "\n"
 
+let private flat (text: string) = Regex.Replace(text, @"\s+", " ")
+
 /// The calls that the page shows, in its order.
 let private ask (circuit: Circuit) other samples query given : obj list = [
     circuit |> Query.logLikelihood samples
@@ -20,7 +23,8 @@ let private ask (circuit: Circuit) other samples query given : obj list = [
     circuit |> Query.conditional query given
     circuit |> Query.posterior given
     circuit |> Query.covariance given
-    circuit |> Query.logLikelihood (given |> Evidence.where 1 (ValueSet.AtLeast 0.5))
+    circuit
+    |> Query.logLikelihood (given |> Evidence.where 1 (ValueSet.AtLeast 0.5))
     circuit |> Query.logPartition
     circuit |> Query.mpe given
     circuit |> Query.sample 5
@@ -60,11 +64,11 @@ let private page =
 
         testCase "the calls that the page shows compile" (fun () ->
             let fsharp, csharp =
-                read "Spn.Tests/QueryPageTests.fs", read "Spn.Host/Examples/EveryQuery.cs"
+                flat (read "Spn.Tests/QueryPageTests.fs"), flat (read "Spn.Host/Examples/EveryQuery.cs")
 
             for entry in QueryTable.entries do
-                Expect.stringContains fsharp $"\n    {entry.FSharp}\n" "F#"
-                Expect.stringContains csharp $"\n        {entry.CSharp},\n" "C#")
+                Expect.stringContains fsharp $" {entry.FSharp} " "F#"
+                Expect.stringContains csharp $" {entry.CSharp}, " "C#")
 
         testCase "the calls that the page shows give the same answers in F# and C#" (fun () ->
             use circuit = small 1L
@@ -105,7 +109,12 @@ let private printers =
             Expect.stringContains text[1] "sample  variable  most probable  probability" "columns"
             let guess = posterior.Guess(0, 3)
             let p = (posterior.Probabilities(0, 3).ToArray()[int guess]).ToString "F4"
-            Expect.equal (text[4].Split(' ', StringSplitOptions.RemoveEmptyEntries)) [| "0"; "3"; string guess; p |] "row"
+
+            Expect.equal
+                (text[4].Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                [| "0"; "3"; string guess; p |]
+                "row"
+
             Expect.hasLength text 5 "one row a hidden entry"
 
             Expect.stringContains
@@ -135,7 +144,15 @@ let private printers =
 
             Expect.equal
                 (text[1].Split("  ", StringSplitOptions.RemoveEmptyEntries) |> Array.map _.Trim())
-                [| "sample"; "variable"; "known"; "most probable"; "probability"; "mean"; "deviation" |]
+                [|
+                    "sample"
+                    "variable"
+                    "known"
+                    "most probable"
+                    "probability"
+                    "mean"
+                    "deviation"
+                |]
                 "columns"
 
             Expect.stringContains text[3] "-1 to 2" "the interval"
@@ -182,14 +199,24 @@ let private pictures =
             let folder = Directory.CreateTempSubdirectory "spn-test-"
 
             try
-                let path = grid |> Chart.savePicture (Path.Combine(folder.FullName, "a", "grid.png"))
+                let path =
+                    grid |> Chart.savePicture (Path.Combine(folder.FullName, "a", "grid.png"))
+
                 let bytes = File.ReadAllBytes path
-                let size at = int bytes[at + 2] * 256 + int bytes[at + 3]
+
+                let size at =
+                    int bytes[at + 2] * 256 + int bytes[at + 3]
+
                 Expect.equal (size 16, size 20) (15, 9) "5 x 3 pixels, each 3 x 3"
 
                 match grid.Traces with
                 | [ Trace.Picture(small, 5, 3) ] ->
-                    let native = File.ReadAllBytes(Chart.SampleGrid(batch, height = 1, width = 2, side = 1) |> Chart.savePicture path)
+                    let native =
+                        File.ReadAllBytes(
+                            Chart.SampleGrid(batch, height = 1, width = 2, side = 1)
+                            |> Chart.savePicture path
+                        )
+
                     Expect.isGreaterThan bytes.Length native.Length "the small one is smaller"
                     Expect.isGreaterThan bytes.Length small.Length "so is the one inside the page"
                 | traces -> failtestf "Expected one picture, got %A" traces
@@ -235,14 +262,20 @@ let private notebooks =
         testCase "options of a script name quick runs and folders" (fun () ->
             let options = Script.parse "script" "here" [| "--quick"; "--out"; "there" |]
             Expect.equal (options.Quick, options.Out) (true, "there") "as given"
-            Expect.throwsT<Argu.ArguParseException> (fun () -> Script.parse "script" "here" [| "--fast" |] |> ignore) "unknown")
+
+            Expect.throwsT<Argu.ArguParseException>
+                (fun () -> Script.parse "script" "here" [| "--fast" |] |> ignore)
+                "unknown")
     ]
 
 let private completions =
     testList "completing" [
         testCase "entries hidden at random are hidden again by the same seed, and about as many as told" (fun () ->
             let many = Evidence.From(Array.zeroCreate<float32> 40000, 4)
-            let hidden (evidence: Evidence) = Array.init 40000 (fun i -> evidence.IsHidden(i / 4, i % 4))
+
+            let hidden (evidence: Evidence) =
+                Array.init 40000 (fun i -> evidence.IsHidden(i / 4, i % 4))
+
             let once = hidden (Evidence.hideAtRandom 0.3 many)
             let share = once |> Array.averageBy (fun h -> if h then 1.0 else 0.0)
             Expect.isTrue (abs (share - 0.3) < 0.01) $"{share} of the entries"
@@ -283,7 +316,8 @@ let private completions =
             |> ignore
 
             let ones = [|
-                for v in 0..15 -> Array.averageBy (fun s -> float (data.Train.Row(s)[v])) [| 0 .. data.Train.Count - 1 |]
+                for v in 0..15 ->
+                    Array.averageBy (fun s -> float (data.Train.Row(s)[v])) [| 0 .. data.Train.Count - 1 |]
             |]
 
             let holes = data.Test |> Evidence.hideAtRandom 0.3
@@ -294,7 +328,9 @@ let private completions =
             let share completed =
                 completed |> Evidence.shareRight data.Test holes
 
-            let mode, posterior = share byMode, share (circuit |> Query.complete Completion.Mean holes)
+            let mode, posterior =
+                share byMode, share (circuit |> Query.complete Completion.Mean holes)
+
             Expect.isTrue (posterior > mode + 0.1) $"posterior {posterior}, mode {mode}"
 
             let logScore (p: int -> int -> float) =
@@ -306,10 +342,15 @@ let private completions =
                 ]
 
             let answers = circuit |> Query.mean holes
-            let ours, columns = logScore (fun s v -> answers[s, v]), logScore (fun _ v -> ones[v])
+
+            let ours, columns =
+                logScore (fun s v -> answers[s, v]), logScore (fun _ v -> ones[v])
+
             Expect.isTrue (ours > columns + 0.1) $"log score {ours}, columns {columns}"
-            Expect.isTrue (share (circuit |> Query.complete Completion.Sample holes) < posterior) "draws have more errors")
+
+            Expect.isTrue
+                (share (circuit |> Query.complete Completion.Sample holes) < posterior)
+                "draws have more errors")
     ]
 
-let tests =
-    testList "answers" [ page; printers; pictures; notebooks; completions ]
+let tests = testList "answers" [ page; printers; pictures; notebooks; completions ]

@@ -6,7 +6,11 @@ open Spn.Core
 open Spn.Core.Inference
 open Spn.Core.Training
 
-type Day = { Temperature: float option; Sky: string option; Umbrella: string option }
+type Day = {
+    Temperature: float option
+    Sky: string option
+    Umbrella: string option
+}
 
 let schema =
     Schema [
@@ -48,7 +52,9 @@ let ask () =
         |> Circuit.compile
         |> Circuit.initialise samples
 
-    circuit |> Train.gradient samples (samples |> Evidence.rows []) (GradientOptions(Steps = 100)) |> ignore
+    circuit
+    |> Train.gradient samples (samples |> Evidence.rows []) (GradientOptions(Steps = 100))
+    |> ignore
 
     let umbrella, cool =
         Evidence.given schema "Umbrella = yes", Evidence.given schema "Temperature <= 15, Sky in {clouds, rain}"
@@ -58,13 +64,23 @@ let ask () =
 
     let cloudy = Evidence.ofRecords schema [ day None "clouds" None ]
     let posterior = circuit |> Query.posterior cloudy
-    printfn "under clouds       %.1f degrees, give or take %.1f" (posterior.Mean(0, 0)) (sqrt (posterior.Variance(0, 0)))
+
+    printfn
+        "under clouds       %.1f degrees, give or take %.1f"
+        (posterior.Mean(0, 0))
+        (sqrt (posterior.Variance(0, 0)))
+
     let likeliest = circuit |> Query.mpe cloudy
     let word = schema.Text(2, likeliest.Completed.Row(0)[2])
-    printfn "likeliest          %s umbrella, %s" word (if likeliest.Exactness.IsExact then "for sure" else "approximately")
+
+    printfn "likeliest          %s umbrella; %O" word likeliest.Exactness
+
     let draws = circuit |> Query.sampleGivenWith 1L 1000 cloudy
     let filled = circuit |> Query.complete Completion.Mean samples
-    let degrees, word = schema.Text(0, filled.Row(6)[0]), schema.Text(2, filled.Row(2)[2])
+
+    let degrees, word =
+        schema.Text(0, filled.Row(6)[0]), schema.Text(2, filled.Row(2)[2])
+
     printfn "%d draws, and the gaps filled: %s degrees, %s umbrella" draws.Count degrees word
 
     for query in circuit |> Query.support do

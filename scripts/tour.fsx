@@ -20,7 +20,9 @@ open Spn.Core.Training
 let clock = Diagnostics.Stopwatch.StartNew()
 let options = Script.options "dotnet fsi scripts/tour.fsx" "out" fsi.CommandLineArgs
 let tour = Notebook("A tour of the queries", options.Out)
-let steps full = if options.Quick then full / 10 else full
+
+let steps full =
+    if options.Quick then full / 10 else full
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Part 1: a table
@@ -53,9 +55,13 @@ let description =
 let circuit = description |> Circuit.compile
 
 // Training raises the log-likelihood of the training samples, and keeps the parameters that serve the validation samples best.
+let most = if data.Variables = 16 then 1500 else 300 // the digits have more columns and fewer samples
+
 let report =
     circuit
-    |> Train.dataSet data (GradientOptions(Steps = steps 1500, LearningRate = 0.02, EvaluationPeriod = steps 50))
+    |> Train.dataSet
+        data
+        (GradientOptions(Steps = steps most, LearningRate = 0.02, EvaluationPeriod = steps (most / 30)))
 
 tour.Print circuit
 tour.Print report
@@ -64,7 +70,10 @@ tour.Chart(
     Chart.Line(
         [
             "log-likelihood train", [ for point in report.Curve -> float point.Step, point.Train ]
-            "log-likelihood valid", [ for point in report.Curve -> float point.Step, point.Valid.GetValueOrDefault nan ]
+            "log-likelihood valid",
+            [
+                for point in report.Curve -> float point.Step, point.Valid.GetValueOrDefault nan
+            ]
         ],
         title = "Learning curve",
         x = "step",
@@ -81,7 +90,9 @@ let logLikelihoods = circuit |> Query.logLikelihood data.Test
 // To compare: a model whose columns know nothing of each other, each with the frequency of its ones in the training samples.
 let frequency = [|
     for v in 0 .. data.Variables - 1 ->
-        let ones = Seq.sum [ for s in 0 .. data.Train.Count - 1 -> float (data.Train.Row(s)[v]) ]
+        let ones =
+            Seq.sum [ for s in 0 .. data.Train.Count - 1 -> float (data.Train.Row(s)[v]) ]
+
         (ones + 1.0) / float (data.Train.Count + 2)
 |]
 
@@ -99,10 +110,14 @@ tour.Say
 
 // A circuit is a distribution: over all values that a sample can have, its probabilities add to 1.
 let total = circuit |> Query.logPartition |> Array.head |> exp
-tour.Say $"Sum of the probabilities of all samples: %.6f{total}"
+tour.Say $"Sum of the probabilities of all samples: %.4f{total}"
 
 tour.Chart(
-    Chart.Histogram([ ("test samples", logLikelihoods) ], title = "Log-likelihood of single samples", x = "log p (nats)")
+    Chart.Histogram(
+        [ ("test samples", logLikelihoods) ],
+        title = "Log-likelihood of single samples",
+        x = "log p (nats)"
+    )
 )
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -175,10 +190,17 @@ tour.Section "5. Posteriors of everything that is hidden"
 
 // A whole table of answers from one pass up and one down: the exact distribution of every hidden column given the others.
 // Here every other column of one test sample is hidden.
-let half = data.Test |> Evidence.rows [ 1 ] |> Evidence.hideWhere (fun _ v -> v % 2 = 1)
+let half =
+    data.Test |> Evidence.rows [ 1 ] |> Evidence.hideWhere (fun _ v -> v % 2 = 1)
+
 let before = circuit |> Query.mean nothing
 let after = circuit |> Query.mean half
-let hiddenColumns = [ for v in 0 .. data.Variables - 1 do if half.IsHidden(0, v) then v ]
+
+let hiddenColumns = [
+    for v in 0 .. data.Variables - 1 do
+        if half.IsHidden(0, v) then
+            v
+]
 
 tour.Print(circuit |> Query.posterior half)
 
@@ -200,7 +222,12 @@ tour.Chart(
 tour.Section "6. Filling in what is missing"
 
 // The same at scale: 30 % of all cells of the test samples are hidden at random and filled in again.
-let truth = if options.Quick then data.Test |> Evidence.rows [ 0..299 ] else data.Test
+let truth =
+    if options.Quick then
+        data.Test |> Evidence.rows [ 0..299 ]
+    else
+        data.Test
+
 let holes = truth |> Evidence.hideAtRandom 0.3
 
 // Three ways: by the posterior of each cell (fewest errors), by the most probable values of all hidden cells of a sample
@@ -213,8 +240,7 @@ let bySample = circuit |> Query.complete Completion.Sample holes
 let byMode =
     truth
     |> Evidence.hideWhere (fun _ _ -> true)
-    |> fun blank ->
-        blank.Observe(fun _ v -> Nullable(if frequency[v] > 0.5 then 1.0f else 0.0f))
+    |> fun blank -> blank.Observe(fun _ v -> Nullable(if frequency[v] > 0.5 then 1.0f else 0.0f))
 
 let share completed =
     $"%.2f{100.0 * Evidence.shareRight truth holes completed}"
@@ -230,7 +256,8 @@ let hiddenCells = [
 ]
 
 let scoreOfPosterior =
-    hiddenCells |> List.averageBy (fun (s, v, value) -> log (posterior.Probabilities(s, v)[int value]))
+    hiddenCells
+    |> List.averageBy (fun (s, v, value) -> log (posterior.Probabilities(s, v)[int value]))
 
 let scoreOfColumns =
     hiddenCells |> List.averageBy (fun (_, v, value) -> logColumn v value)
@@ -274,12 +301,12 @@ tour.Chart(
 tour.Print(circuit |> Query.mpe (holes |> Evidence.rows [ 0..4 ]))
 
 // Where it is not exact, a little local search may find more probable values.
-let some = holes |> Evidence.rows [ 0..199 ]
+let some = holes |> Evidence.rows [ 0 .. steps 200 - 1 ]
 let plain = circuit |> Query.mpe some
 let improved = circuit |> Query.mpeWith (MpeOptions(Improve = 3)) some
 
 tour.Say
-    $"Explanations of 200 samples attain %.3f{Array.average plain.LogLikelihood} nats on average, improved ones \
+    $"Explanations of {some.Count} samples attain %.3f{Array.average plain.LogLikelihood} nats on average, improved ones \
       %.3f{Array.average improved.LogLikelihood}; none can be worse."
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -298,7 +325,10 @@ let columns = [ 0 .. min data.Variables 16 - 1 ]
 
 let information =
     Array2D.init columns.Length columns.Length (fun i j ->
-        if i = j then nan else (circuit |> Query.mutualInformation [ i ] [ j ]).Nats)
+        if i = j then
+            nan
+        else
+            (circuit |> Query.mutualInformation [ i ] [ j ]).Nats)
 
 tour.Chart(
     Chart.HeatMap(
@@ -346,12 +376,7 @@ let digits = Digits.LoadBinary()
 
 let images =
     Regions.RandomBinaryTrees(digits.Variables, replicas = 20)
-    |> Circuit.overRegions [
-        Input.Bernoulli 8
-        Product.Hadamard
-        Sum.PerRegion 8
-        Sum.Root(classes = 10)
-    ]
+    |> Circuit.overRegions [ Input.Bernoulli 8; Product.Hadamard; Sum.PerRegion 8; Sum.Root(classes = 10) ]
     |> Circuit.compile
 
 let imageReport =
@@ -368,7 +393,8 @@ let accuracy evidence =
     Array.zip (images |> Query.mostProbableClass evidence) labels
     |> Array.averageBy (fun (guess, label) -> if guess = label then 100.0 else 0.0)
 
-let occluded part = digits.Test |> Evidence.occlude 8 8 part
+let occluded part =
+    digits.Test |> Evidence.occlude 8 8 part
 
 let accuracies = [
     "whole image", accuracy digits.Test
@@ -394,7 +420,8 @@ tour.Chart(
 
 // The class posterior itself, of the first test images: rows are images, columns the ten digits.
 let classes =
-    images |> Query.classPosterior (occluded Occlusion.Bottom |> Evidence.rows [ 0..11 ])
+    images
+    |> Query.classPosterior (occluded Occlusion.Bottom |> Evidence.rows [ 0..11 ])
 
 let first = [ for i in 0..11 -> string labels[i] ] |> String.concat " "
 
@@ -440,7 +467,8 @@ tour.Picture(
 let lower = digits.Test |> Evidence.occlude 8 8 Occlusion.Bottom
 
 let pixels by =
-    $"%.1f{100.0 * Evidence.shareRight digits.Test lower (images |> Query.complete by lower)}"
+    $"%.1f{100.0
+           * Evidence.shareRight digits.Test lower (images |> Query.complete by lower)}"
 
 tour.Say "Pixels of hidden lower halves filled in right, over all test images:"
 
@@ -506,7 +534,10 @@ let table =
     |> Circuit.withSchema schema
 
 table
-|> Train.gradient inkTrain inkValid (GradientOptions(Steps = steps 300, LearningRate = 0.02, EvaluationPeriod = steps 20))
+|> Train.gradient
+    inkTrain
+    inkValid
+    (GradientOptions(Steps = steps 300, LearningRate = 0.02, EvaluationPeriod = steps 20))
 |> tour.Print
 
 // Evidence may say that a number lies in an interval, or a word in a set.
@@ -533,7 +564,7 @@ tour.Table(
 // All there is to say of a hidden number is its density, a mixture of the circuit's normal densities.
 let inkOf digit =
     let density = table |> Query.mixture 0 (Evidence.given schema $"Digit = {digit}")
-    $"digit {digit}", [ for ink in 60.0 .. 2.0 .. 260.0 -> ink, exp (density[0].LogDensity(float32 ink)) ]
+    $"digit {digit}", [ for ink in 60.0..2.0..260.0 -> ink, exp (density[0].LogDensity(float32 ink)) ]
 
 tour.Chart(
     Chart.Line(
@@ -546,7 +577,11 @@ tour.Chart(
 
 // What is no probability of a value can still be estimated: here the expected ink of a whole image of a seven.
 tour.Say "Expected ink of a 7:"
-tour.Print(table |> Query.expectation (fun x -> float (x[0] + x[1])) (Evidence.given schema "Digit = 7"))
+
+tour.Print(
+    table
+    |> Query.expectation (fun x -> float (x[0] + x[1])) (Evidence.given schema "Digit = 7")
+)
 
 // ---------------------------------------------------------------------------------------------------------------------
 

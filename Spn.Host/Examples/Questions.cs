@@ -39,7 +39,7 @@ public static class Questions
         Posterior posterior = circuit.Posterior(cloudy);
         output.WriteLine($"under clouds       {posterior.Mean(0, 0):F1} degrees, give or take {Math.Sqrt(posterior.Variance(0, 0)):F1}");
         MpeResult likeliest = circuit.Mpe(cloudy);
-        output.WriteLine($"likeliest          {Schema.Text(2, likeliest.Completed.Row(0)[2])} umbrella, {(likeliest.Exactness.IsExact ? "for sure" : "approximately")}");
+        output.WriteLine($"likeliest          {Schema.Text(2, likeliest.Completed.Row(0)[2])} umbrella; {likeliest.Exactness}");
         Evidence draws = circuit.Sample(cloudy, draws: 1000), filled = circuit.Complete(Evidence.FromRecords(Days, Schema), Completion.Mean);
         output.WriteLine($"{draws.Count} draws, and the gaps filled: {Schema.Text(0, filled.Row(6)[0])} degrees, {Schema.Text(2, filled.Row(2)[2])} umbrella");
         foreach (QuerySupport query in circuit.Support().Where(query => query.Level != QueryLevel.Exact))
