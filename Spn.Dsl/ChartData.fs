@@ -2,6 +2,7 @@ namespace Spn
 
 open System
 open System.Globalization
+open System.IO
 
 /// <summary>Looks at charts without a browser.</summary>
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
@@ -102,3 +103,21 @@ module Chart =
             ]
         | Trace.Picture _ :: _
         | [] -> Table.create [] List.empty<string list>
+
+    /// <summary>Writes the pictures of a grid to a PNG file as large as a report shows them, and gives the file's full path.</summary>
+    /// <param name="path">The file; replaced when it is there. Its folder is made when it is missing.</param>
+    /// <param name="chart">A grid of images.</param>
+    /// <exception cref="T:System.ArgumentException">The chart is no grid of images.</exception>
+    /// <exception cref="T:System.IO.IOException">The file cannot be written.</exception>
+    let savePicture (path: string) (chart: Chart) : string =
+        match chart.Traces with
+        | [ Trace.Picture(png, _, side) ] ->
+            let path = Path.GetFullPath path
+
+            Path.GetDirectoryName path
+            |> Option.ofObj
+            |> Option.iter (Directory.CreateDirectory >> ignore)
+
+            File.WriteAllBytes(path, Png.Enlarge(png, side))
+            path
+        | _ -> invalidArg (nameof chart) "Only a grid of images is a picture; put other charts into a report."

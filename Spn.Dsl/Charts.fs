@@ -273,13 +273,27 @@ type Chart = {
             ?high: float,
             ?side: int
         ) : Chart =
-        let pixel s v =
-            if samples.IsHidden(s, v) then
-                None
-            else
-                Some(float (samples.Row(s)[v]))
+        Chart.Pictures(Pictures.ofBatch samples, height, width, title, columns, low, high, side)
 
-        let samples =
-            Array.init samples.Count (fun s -> Array.init samples.Variables (pixel s))
+    /// <summary>A grid with one batch of images in each row, for comparing sample by sample; hidden entries are light blue.</summary>
+    /// <param name="rows">Batches of as many samples of height * width variables, row by row from the top left of an image.</param>
+    /// <param name="height">Rows of an image, in pixels.</param>
+    /// <param name="width">Columns of an image, in pixels.</param>
+    /// <param name="title">Heading.</param>
+    /// <param name="low">The value shown as black; 0 unless told, or the least value when some lie outside 0 to 1.</param>
+    /// <param name="high">The value shown as white; 1 unless told, or the greatest value when some lie outside 0 to 1.</param>
+    /// <param name="side">Side of an image pixel in screen pixels; unless told, as large as the page allows, at most 6.</param>
+    /// <exception cref="T:System.ArgumentException">There is no batch, the batches differ in their number of samples, or a sample does not have height * width variables.</exception>
+    static member SampleRows
+        (rows: seq<Evidence>, height: int, width: int, ?title: string, ?low: float, ?high: float, ?side: int)
+        : Chart =
+        let rows = List.ofSeq rows
 
-        Chart.Pictures(samples, height, width, title, columns, low, high, side)
+        match rows |> List.map _.Count |> List.distinct with
+        | [ columns ] ->
+            let samples = rows |> Seq.map Pictures.ofBatch |> Array.concat
+            Chart.Pictures(samples, height, width, title, Some columns, low, high, side)
+        | counts ->
+            let counts = counts |> List.map string |> String.concat ", "
+
+            invalidArg (nameof rows) $"The batches have {counts} samples; give batches of one number."

@@ -78,6 +78,19 @@ module Evidence =
     let hideWhere (isHidden: int -> int -> bool) (evidence: Evidence) : Evidence =
         evidence.Hide(fun sample variable -> isHidden sample variable)
 
+    /// <summary>Hides every entry with the same probability, by seed 1.</summary>
+    /// <param name="share">The probability, 0 to 1.</param>
+    /// <param name="evidence">The samples.</param>
+    let hideAtRandom (share: float) (evidence: Evidence) : Evidence = evidence.HideAtRandom share
+
+    /// <summary>Share of the entries hidden in one batch that another has filled in with the true value.</summary>
+    /// <param name="truth">The samples as they are.</param>
+    /// <param name="hidden">The samples with entries hidden.</param>
+    /// <param name="completed">The samples with those entries filled in.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The batches differ in size.</exception>
+    let shareRight (truth: Evidence) (hidden: Evidence) (completed: Evidence) : float =
+        completed.ShareRight(truth, hidden)
+
     /// <summary>Leaves only some variables; all others are hidden.</summary>
     let only (variables: seq<int>) (evidence: Evidence) : Evidence = evidence.Only(Array.ofSeq variables)
 

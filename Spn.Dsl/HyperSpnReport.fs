@@ -108,17 +108,6 @@ module HyperSpnReport =
             Report.Table(HyperSpnTables.settings results)
         ]
 
-    let private markdownTable (table: Table) =
-        let line cells =
-            cells |> String.concat " | " |> (fun cells -> $"| {cells} |")
-
-        let rule =
-            Table.numericColumns table
-            |> List.map (fun right -> if right then "---:" else "---")
-
-        (line table.Headers :: line rule :: List.map line table.Rows)
-        |> String.concat "\n"
-
     /// <summary>The results as a page of the documentation.</summary>
     /// <param name="command">The command line that makes them.</param>
     /// <param name="results">The results.</param>
@@ -129,11 +118,11 @@ module HyperSpnReport =
             $"Made by\n\n```\n{command}\n```"
             "The same command with `--resume --markdown FILE` writes this page again from the finished rows of the CSV file."
             "## Results"
-            markdownTable (HyperSpnTables.table results)
+            Table.toMarkdown (HyperSpnTables.table results)
             HyperSpnTables.legend
             yield! HyperSpnTables.verdict results |> Option.toList
             "## Every training"
             "A star marks the setting with the best validation log-likelihood."
-            markdownTable (HyperSpnTables.settings results)
+            Table.toMarkdown (HyperSpnTables.settings results)
         ]
         + "\n"

@@ -5,6 +5,7 @@ open System.Buffers.Binary
 open System.IO
 open System.IO.Compression
 open System.Text
+open Spn.Core
 
 /// <summary>Writes small pictures as PNG files.</summary>
 [<AbstractClass; Sealed>]
@@ -77,6 +78,29 @@ type Png private () =
             chunk "IEND" [||]
         ]
 
+    /// <summary>The same picture with every pixel drawn as a square.</summary>
+    /// <param name="png">The bytes of a file that <c>Encode</c> made.</param>
+    /// <param name="side">Side of a square in pixels, at least 1.</param>
+    static member internal Enlarge(png: byte[], side: int) : byte[] =
+        let size (at: int) =
+            int (BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(png, at, 4)))
+
+        // Signature, header and the one chunk of pixels stand in fixed places.
+        let width, height, length = size 16, size 20, size 33
+        use inflated = new MemoryStream()
+        using (new ZLibStream(new MemoryStream(png, 41, length), CompressionMode.Decompress)) _.CopyTo(inflated)
+        let rows = inflated.ToArray()
+        let stride = rows.Length / height
+        let channels = (stride - 1) / width
+        let wide = width * side * channels
+        let pixels = Array.zeroCreate (height * side * wide)
+
+        for i in 0 .. pixels.Length - 1 do
+            let row, column = i / wide / side, i % wide / channels / side
+            pixels[i] <- rows[row * stride + 1 + column * channels + i % channels]
+
+        Png.Encode(pixels, height * side, width * side)
+
 /// Pixels [height, width, 3], row by row.
 [<RequireQualifiedAccess>]
 type internal Picture = {
@@ -89,7 +113,20 @@ module internal Pictures =
 
     let private hidden = [| 0x7Fuy; 0xB2uy; 0xE5uy |]
 
-    /// Images [sample, height * width] laid out row by row with white lines of one pixel between them.
+    /// The pixels of every sample; None where one is hidden.
+    let ofBatch (samples: Evidence) : float option[][] =
+        let pixel s v =
+            if samples.IsHidden(s, v) then
+                None
+            else
+                Some(float (samples.Row(s)[v]))
+
+        Array.init samples.Count (fun s -> Array.init samples.Variables (pixel s))
+
+    // Neither black nor white, so that images keep their edges.
+    let private line = [| 0x8Cuy; 0x96uy; 0xA0uy |]
+
+    /// Images [sample, height * width] laid out row by row with lines of one pixel between them.
     let grid (samples: float option[][]) (height, width) columns low high : Picture =
         let values =
             samples
@@ -119,7 +156,7 @@ module internal Pictures =
 
         let rows = max 1 ((samples.Length + columns - 1) / columns)
         let totalHeight, totalWidth = rows * (height + 1) - 1, columns * (width + 1) - 1
-        let pixels = Array.create (totalHeight * totalWidth * 3) 255uy
+        let pixels = Array.init (totalHeight * totalWidth * 3) (fun i -> line[i % 3])
 
         samples
         |> Array.iteri (fun i sample ->

@@ -6,6 +6,7 @@ open System.IO
 open System.Globalization
 open Spn.Core
 open Spn.Core.Data
+open Spn.Core.Inference
 open Spn.Core.Training
 
 /// <summary>Shows charts and reports in the browser, and values at the REPL.</summary>
@@ -108,8 +109,8 @@ module Show =
         Table.create [ "column"; "kind"; "values"; "missing"; "note" ] rows
         |> Table.toText
 
-    /// <summary>A readable text for a circuit, a description, a training report, a data set, or the columns of a table;
-    /// null for anything else.</summary>
+    /// <summary>A readable text for a circuit, a description, a training report, a data set, the columns of a table, or the
+    /// answer to a query; null for anything else.</summary>
     let text (value: objnull) : string | null =
         match value with
         | :? Circuit as circuit -> circuit.Summary()
@@ -118,9 +119,14 @@ module Show =
         | :? DataSet as data -> dataSet data
         | :? Schema as columns -> schema columns
         | :? TableProfile as table -> profile table
+        | :? Posterior as answer -> QueryText.posterior answer
+        | :? MpeResult as answer -> QueryText.mpe answer
+        | :? Information as answer -> QueryText.information answer
+        | :? Estimate as answer -> QueryText.estimate answer
+        | :? seq<QuerySupport> as answers -> QueryText.support answers
         | _ -> null
 
-    /// <summary>Makes the REPL print circuits, descriptions, training reports, data sets and schemas by <c>text</c>.</summary>
+    /// <summary>Makes the REPL print circuits, descriptions, training reports, data sets, schemas and answers to queries by <c>text</c>.</summary>
     /// <example><code>Show.registerPrinters fsi.AddPrinter</code></example>
     /// <param name="addPrinter">The REPL's own function for that.</param>
     let registerPrinters (addPrinter: (objnull -> string | null) -> unit) : unit = addPrinter text

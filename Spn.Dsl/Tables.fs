@@ -74,3 +74,17 @@ module Table =
         line table.Headers :: rule :: List.map line table.Rows
         |> List.map _.TrimEnd()
         |> String.concat "\n"
+
+    /// <summary>The table in Markdown, without a final line break.</summary>
+    /// <param name="table">The table.</param>
+    let toMarkdown (table: Table) : string =
+        let line (cells: string list) =
+            cells
+            |> List.map _.Replace("|", "\\|")
+            |> String.concat " | "
+            |> fun cells -> $"| {cells} |"
+
+        let rule = [ for right in numericColumns table -> if right then "---:" else "---" ]
+
+        line table.Headers :: line rule :: List.map line table.Rows
+        |> String.concat "\n"

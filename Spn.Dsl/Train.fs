@@ -3,6 +3,7 @@ namespace Spn
 open System
 open System.Threading
 open Spn.Core
+open Spn.Core.Data
 open Spn.Core.Training
 
 /// <summary>Trains circuits in place.</summary>
@@ -38,3 +39,9 @@ module Train =
     /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
     let gradient (train: Evidence) (valid: Evidence) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
         gradientWith ignore CancellationToken.None train valid options circuit
+
+    /// <summary>The same on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
+    /// <remarks>Class roots learn p(x | class) of each class; p(class) is the prior that a query is given.</remarks>
+    /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
+    let dataSet (data: DataSet) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
+        circuit.Fit(data, options)

@@ -17,12 +17,11 @@ let private root = Path.Combine(__SOURCE_DIRECTORY__, "..")
 let private readRoot (path: string) =
     File.ReadAllText(Path.Combine(root, path)).ReplaceLineEndings "\n"
 
-/// The text between a fence of the given language and its end.
-let private block language =
-    let text = readRoot "README.md"
-    let fence = $"```{language}\n"
-    let start = text.IndexOf(fence, StringComparison.Ordinal) + fence.Length
-    text.Substring(start, text.IndexOf("```", start, StringComparison.Ordinal) - start)
+/// The texts between a fence of the given language and its end.
+let private blocks language =
+    (readRoot "README.md").Split $"```{language}\n"
+    |> Array.tail
+    |> Array.map (fun text -> text.Substring(0, text.IndexOf("```", StringComparison.Ordinal)))
 
 let private printed work =
     let before = Console.Out
@@ -130,9 +129,23 @@ let tests =
             Expect.hasLength (List.distinct all) all.Length "all differ")
 
         testCase "the code of the README stands in the tested files" (fun () ->
-            let fsharp = readRoot "Spn.Tests/ReadmeExamples.fs"
-            Expect.equal (block "fsharp") (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module"))) "F#"
-            Expect.equal (block "csharp") (readRoot "Spn.Host/Examples/FirstModel.cs") "C#")
+            for file in [ "ReadmeExamples"; "ReadmeQueries" ] do
+                let fsharp = readRoot $"Spn.Tests/{file}.fs"
+
+                Expect.contains
+                    (blocks "fsharp")
+                    (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module")))
+                    file
+
+            for file in [ "FirstModel"; "Questions" ] do
+                Expect.contains (blocks "csharp") (readRoot $"Spn.Host/Examples/{file}.cs") file)
+
+        testCase "the questions of the README get the same answers in F# and C#" (fun () ->
+            use csharp = new StringWriter()
+            Questions.Run csharp
+            let fsharp = printed ReadmeQueries.ask
+            Expect.stringContains fsharp "p(umbrella | cool)" "it speaks"
+            Expect.equal fsharp (string csharp) "the same model, seed and data give the same answers")
 
         testCase "the first models of the README say the same in F# and C#" (fun () ->
             use csharp = new StringWriter()
@@ -225,6 +238,8 @@ let tests =
                     box spec, "Sum.PerRegion(3)"
                     box report, "Finished after 5 steps"
                     box (Digits.LoadBinary()), "images of 8 x 8"
+                    box (Query.support circuit), "why"
+                    box (circuit |> Query.posterior samples), "nothing is hidden"
                 ] do
                 Expect.stringContains (printed value).Value part "the text says what it is"
 

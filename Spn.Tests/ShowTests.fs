@@ -211,7 +211,7 @@ let private pictures =
             let colour = Array.concat [ pixels; pixels; pixels ]
             Expect.equal (decode (Png.Encode(colour, height, width))) (height, width, colour) "coloured pixels")
 
-        testCase "a grid shows images row by row with a white line between them" (fun () ->
+        testCase "a grid shows images row by row with a line between them" (fun () ->
             let (height, width, pixels), side =
                 picture (
                     Chart.SampleGrid(
@@ -224,7 +224,7 @@ let private pictures =
                 )
 
             Expect.equal (height, width, side) (3, 5, 3) "two images across, two down"
-            let expected = [| 0; 255; 255; 255; 0; 255; 255; 255; 255; 255; 51; 102; 255; 255; 255 |]
+            let expected = [| 0; 255; 140; 255; 0; 140; 140; 140; 140; 140; 51; 102; 140; 140; 140 |]
             Expect.sequenceEqual (grey pixels) (Array.map byte expected) "pixels")
 
         testCase "values outside 0 to 1 are shown from the least to the greatest" (fun () ->

@@ -19,6 +19,7 @@ let allTests =
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests
+        QueryPageTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

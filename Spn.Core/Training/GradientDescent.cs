@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using Spn.Core.Data;
 using Spn.Core.Engines;
 
 namespace Spn.Core.Training;
@@ -41,6 +42,24 @@ public static class GradientDescent
         }
         using ISession session = circuit.NewSession();
         return new Run(circuit, session, options, train, labels, valid, validLabels).Go(progress, cancellation);
+    }
+
+    /// <summary>The same with the training and validation samples of a data set; with its labels where the circuit has several classes.</summary>
+    /// <param name="circuit">The circuit.</param>
+    /// <param name="data">The data set; without validation samples the last parameters are kept.</param>
+    /// <param name="options">Settings; null takes the defaults.</param>
+    /// <param name="progress">Told how it stands.</param>
+    /// <param name="cancellation">Ends the training; the circuit keeps the best parameters so far.</param>
+    /// <exception cref="EvidenceException">The samples do not fit the circuit.</exception>
+    /// <exception cref="ArgumentException">A setting is out of range, there are no samples, or the circuit has several classes and the data set no labels.</exception>
+    public static TrainingReport Fit(
+        this Circuit circuit, DataSet data, GradientOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(circuit);
+        ArgumentNullException.ThrowIfNull(data);
+        bool labelled = circuit.Classes > 1;
+        return circuit.Fit(data.Train, data.Valid.Count == 0 ? null : data.Valid, options,
+            labelled ? data.TrainLabels : null, labelled ? data.ValidLabels : null, progress, cancellation);
     }
 
     private static void CheckLabels(Circuit circuit, Evidence samples, int[]? labels, string name)
