@@ -13,6 +13,7 @@ let allTests =
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests
+        ReviewTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
