@@ -20,6 +20,7 @@ let allTests =
         QueryEngineTests.tests
         QueryTests.tests
         QueryPageTests.tests
+        ReviewTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

@@ -10,6 +10,9 @@ public sealed partial class Circuit
     /// <summary>Ways down that are kept at a time.</summary>
     private const int BlockWays = 1 << 13;
 
+    /// <summary>The same for circuits of very many variables, of which each way keeps a number.</summary>
+    private int WaysOfBlock => Math.Clamp((1 << 26) / Variables, 1, BlockWays);
+
     /// <summary>Independent samples of all variables.</summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">The same seed gives the same samples, on any number of threads.</param>
@@ -26,6 +29,7 @@ public sealed partial class Circuit
     /// <param name="cancellation">Stops between blocks of samples.</param>
     /// <returns>[sample, draw]: the batch with every hidden entry filled in.</returns>
     /// <exception cref="EvidenceException">The evidence does not fit, or has probability 0.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of draws is negative, or so large that a batch cannot hold the values.</exception>
     public Evidence Sample(Evidence evidence, int draws = 1, long seed = 1, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(evidence);
@@ -66,9 +70,12 @@ public sealed partial class Circuit
     /// <param name="cancellation">Stops between blocks.</param>
     private Evidence Draw(Evidence evidence, long firstRow, int firstDraw, int draws, long seed, CancellationToken cancellation)
     {
+        double numbers = (double)evidence.Count * draws * Variables;
+        if (numbers > Array.MaxLength)
+            throw new ArgumentOutOfRangeException(nameof(draws), draws, $"{draws} draws for each of {evidence.Count} samples are {numbers:E2} values, more than a batch holds ({Array.MaxLength}); SampleBlocks gives them in parts.");
         var filled = new float[(long)evidence.Count * draws * Variables];
         double[] values = InDouble(Parameters);
-        int waysOfBlock = Math.Min(draws, BlockWays), rowsOfBlock = Math.Max(1, BlockWays / Math.Max(draws, 1));
+        int waysOfBlock = Math.Min(draws, WaysOfBlock), rowsOfBlock = Math.Max(1, WaysOfBlock / Math.Max(draws, 1));
         var units = new int[Math.Min(rowsOfBlock, evidence.Count) * waysOfBlock * Variables];
         Use(evidence, (session, block) =>
         {
@@ -115,6 +122,8 @@ public sealed partial class Circuit
     private void Fill(Evidence evidence, int[] rows, int ways, Func<int, int> placeOf, int[] units, double[] values, float[] filled, ValueOf valueOf)
     {
         const int Chunk = 256;
+        // The workers are in this mode already; the caller works beside them.
+        using FlushToZero flush = FlushToZero.Here();
         int items = rows.Length * ways;
         WorkerPool.Of(engine.Threads).Run((items + Chunk - 1) / Chunk, (chunk, _) =>
         {

@@ -174,7 +174,7 @@ internal static unsafe class InputRunner<L, F, I>
                 float flow = flows[k * lanes + lane];
                 flows[k * lanes + lane] = 0;
                 if (flow == 0) continue;
-                input.Family.Expect(k, set, parameters, source.Centres[input.Variable], expectations);
+                input.Family.Expect(k, set, parameters, InputFamily.CentreWithin(set, source.Centres[input.Variable]), expectations);
                 for (int j = 0; j < expectations.Length; j++) to[(long)j * lanes + lane] += (float)(flow * expectations[j]);
             }
         }
