@@ -26,6 +26,9 @@ public sealed partial class Circuit
             ? (Column)new DiscreteColumn($"x{v}", Enumerable.Range(0, states).Select(code => code.ToString(CultureInfo.InvariantCulture)))
             : new RealColumn($"x{v}")));
 
+    /// <summary>How errors call a variable.</summary>
+    private string NameOf(int variable) => schema is null ? $"variable {variable}" : $"column \"{schema.Columns[variable].Name}\"";
+
     /// <summary>Refuses evidence that does not fit, by the names of the columns where there are any.</summary>
     internal void Check(Evidence evidence) => Plan.CheckEvidence(evidence, schema);
 }

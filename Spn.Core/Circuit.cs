@@ -9,7 +9,10 @@ using Spn.Core.Plans;
 namespace Spn.Core;
 
 /// <summary>A compiled circuit: its description, its plan, its parameters and the sessions that run it.</summary>
-/// <remarks>Queries may come from several threads at once; each takes a session of its own from a pool.</remarks>
+/// <remarks>
+/// Queries may come from several threads at once; each takes a session of its own from a pool. Parameters may be replaced meanwhile,
+/// but a query that makes several passes may then take some with the old and some with the new ones.
+/// </remarks>
 public sealed partial class Circuit : IDisposable
 {
     private const int BlockRows = 4096;
@@ -69,7 +72,7 @@ public sealed partial class Circuit : IDisposable
     public static Circuit Load(string path, IEngine? engine = null)
     {
         ModelFile file = ModelFile.Read(path);
-        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray()) { Schema = file.Schema };
+        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray()) { Schema = file.Schema, ClassPrior = file.ClassPrior };
     }
 
     /// <summary>Writes description and parameters to one file in safetensors layout; an existing file is replaced in one step.</summary>
@@ -79,7 +82,7 @@ public sealed partial class Circuit : IDisposable
     /// <exception cref="ModelFileException">The file cannot be written, or a kind of the description is unknown to <see cref="SpecKinds"/>; an existing file stays as it was.</exception>
     /// <exception cref="ArgumentException">A metadata key is "format" or starts with "spn.".</exception>
     public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null) =>
-        new ModelFile(Spec, Plan, Snapshot().Parameters, Schema, metadata ?? new Dictionary<string, string>()).Write(path);
+        new ModelFile(Spec, Plan, Snapshot().Parameters, Schema, ClassPrior, metadata ?? new Dictionary<string, string>()).Write(path);
 
     /// <summary>Starts the parameters afresh; learned input densities are placed by the samples.</summary>
     /// <param name="train">Samples to place input densities by.</param>

@@ -72,6 +72,10 @@ module Query =
     /// <summary>The batch with every hidden entry filled in.</summary>
     let complete (by: Completion) (evidence: Evidence) (circuit: Circuit) : Evidence = circuit.Complete(evidence, by)
 
+    /// <summary>The same with the seed of random draws.</summary>
+    let completeWith (seed: int64) (by: Completion) (evidence: Evidence) (circuit: Circuit) : Evidence =
+        circuit.Complete(evidence, by, seed)
+
     /// <summary>Draws given one sample of evidence, some thousand at a time, for more of them than memory holds.</summary>
     let sampleBlocks (seed: int64) (draws: int) (evidence: Evidence) (circuit: Circuit) : seq<Evidence> =
         circuit.SampleBlocks(evidence, draws, seed)
@@ -94,7 +98,11 @@ module Query =
     let expectation (f: float32[] -> float) (evidence: Evidence) (circuit: Circuit) : Estimate =
         circuit.Expectation(Func<float32[], float> f, evidence)
 
-    /// <summary>p(class | evidence), [sample][class], with equal priors.</summary>
+    /// <summary>The same with a number of samples and their seed.</summary>
+    let expectationWith (seed: int64) (samples: int) (f: float32[] -> float) (evidence: Evidence) (circuit: Circuit) : Estimate =
+        circuit.Expectation(Func<float32[], float> f, evidence, samples, seed)
+
+    /// <summary>p(class | evidence), [sample][class], by the circuit's prior: equal ones unless it was set.</summary>
     let classPosterior (evidence: Evidence) (circuit: Circuit) : float[][] =
         circuit.ClassPosterior evidence |> Array.chunkBySize circuit.Classes
 
@@ -104,21 +112,41 @@ module Query =
         circuit.ClassPosterior(evidence, Array.ofSeq prior)
         |> Array.chunkBySize circuit.Classes
 
-    /// <summary>The most probable class of every sample, with equal priors.</summary>
+    /// <summary>The most probable class of every sample, by the circuit's prior.</summary>
     let mostProbableClass (evidence: Evidence) (circuit: Circuit) : int[] = circuit.MostProbableClass evidence
 
     /// <summary>Entropy in nats: exact or estimated, and it says which.</summary>
     let entropy (circuit: Circuit) : Information = circuit.Entropy()
 
+    /// <summary>The same with settings of an estimate, for example <c>InformationOptions(Samples = 100000)</c>.</summary>
+    let entropyWith (options: InformationOptions) (circuit: Circuit) : Information = circuit.Entropy options
+
     /// <summary>Cross-entropy in nats that another circuit spends on this one's samples.</summary>
     let crossEntropy (other: Circuit) (circuit: Circuit) : Information = circuit.CrossEntropy other
+
+    /// <summary>The same with settings of an estimate.</summary>
+    let crossEntropyWith (options: InformationOptions) (other: Circuit) (circuit: Circuit) : Information =
+        circuit.CrossEntropy(other, options)
 
     /// <summary>Kullback-Leibler divergence of another circuit from this one, in nats.</summary>
     let divergence (other: Circuit) (circuit: Circuit) : Information = circuit.Divergence other
 
+    /// <summary>The same with settings of an estimate.</summary>
+    let divergenceWith (options: InformationOptions) (other: Circuit) (circuit: Circuit) : Information =
+        circuit.Divergence(other, options)
+
     /// <summary>Mutual information of two sets of variables in nats, all others summed out.</summary>
     let mutualInformation (first: seq<int>) (second: seq<int>) (circuit: Circuit) : Information =
         circuit.MutualInformation(Array.ofSeq first, Array.ofSeq second)
+
+    /// <summary>The same with settings of an estimate.</summary>
+    let mutualInformationWith
+        (options: InformationOptions)
+        (first: seq<int>)
+        (second: seq<int>)
+        (circuit: Circuit)
+        : Information =
+        circuit.MutualInformation(Array.ofSeq first, Array.ofSeq second, options)
 
     /// <summary>Every query with how well this circuit answers it, and why.</summary>
     let support (circuit: Circuit) : QuerySupport list = circuit.Support() |> List.ofSeq

@@ -20,7 +20,7 @@ let allTests =
         QueryEngineTests.tests
         QueryTests.tests
         QueryPageTests.tests
-        ReviewTests.tests
+        QueryCornerTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

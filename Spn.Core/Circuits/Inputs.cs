@@ -45,6 +45,12 @@ public sealed record GaussianInput(int Components) : InputSpec(Components)
     /// <summary>Unit of learned means and deviations, above 0: how far its values scatter. Densities are those of the variable itself.</summary>
     public double Scale { get; init; } = 1;
 
+    /// <summary>
+    /// Learned standard deviations stay above this share of the scale: without it, a component on a value that many samples share
+    /// would become ever narrower, and the likelihood grow without bound.
+    /// </summary>
+    public double LeastDeviation { get; init; } = 1e-3;
+
     /// <summary>Fixed means, one a component, or null when the means are learned.</summary>
     public ValueList<double>? FixedMeans { get; init; }
 

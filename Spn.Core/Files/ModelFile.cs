@@ -11,12 +11,12 @@ namespace Spn.Core.Files;
 /// The layout is that of safetensors: 8 bytes of little-endian header length; a JSON header, padded with spaces to a multiple of 8,
 /// with dtype, shape and data_offsets of every tensor of the plan, in order; the tensors as little-endian F32 without gaps.
 /// <c>__metadata__</c> holds <c>format</c> ("spn"), <c>spn.version</c>, <c>spn.circuit</c> (see <see cref="SpecKinds"/>), perhaps
-/// <c>spn.schema</c> (see <see cref="SchemaText"/>), and <c>spn.sha256</c>, the hash in lower-case hexadecimal digits of key, byte 0, value, byte 0 (UTF-8) of every other metadata pair
+/// <c>spn.schema</c> (see <see cref="SchemaText"/>), <c>spn.class_prior</c> (a JSON array of numbers), and <c>spn.sha256</c>, the hash in lower-case hexadecimal digits of key, byte 0, value, byte 0 (UTF-8) of every other metadata pair
 /// in ordinal order of the keys, and of the tensor bytes after them.
 /// </remarks>
 public sealed class ModelFile
 {
-    internal const string Format = "spn", FormatKey = "format", VersionKey = "spn.version", CircuitKey = "spn.circuit", SchemaKey = "spn.schema", HashKey = "spn.sha256";
+    internal const string Format = "spn", FormatKey = "format", VersionKey = "spn.version", CircuitKey = "spn.circuit", SchemaKey = "spn.schema", PriorKey = "spn.class_prior", HashKey = "spn.sha256";
     internal const string MetadataEntry = "__metadata__", Dtype = "F32";
     internal const int Version = 1;
 
@@ -34,12 +34,13 @@ public sealed class ModelFile
 
     private readonly float[] parameters;
 
-    internal ModelFile(CircuitSpec spec, Plan plan, float[] parameters, Schema? schema, IEnumerable<KeyValuePair<string, string>> metadata)
+    internal ModelFile(CircuitSpec spec, Plan plan, float[] parameters, Schema? schema, IReadOnlyList<double>? classPrior, IEnumerable<KeyValuePair<string, string>> metadata)
     {
         Spec = spec;
         Plan = plan;
         this.parameters = parameters;
         Schema = schema;
+        ClassPrior = classPrior;
         Metadata = new Dictionary<string, string>(metadata);
         if (Metadata.Keys.FirstOrDefault(IsReserved) is { } taken)
             throw new ArgumentException($"The metadata key \"{taken}\" is kept for the library; choose one other than \"format\" and \"spn...\".", nameof(metadata));
@@ -58,6 +59,9 @@ public sealed class ModelFile
 
     /// <summary>The columns of the table that the variables are, or null where none were named.</summary>
     public Schema? Schema { get; }
+
+    /// <summary>See <see cref="Circuit.ClassPrior"/>.</summary>
+    public IReadOnlyList<double>? ClassPrior { get; }
 
     /// <summary>What the caller of Circuit.Save added.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
@@ -127,6 +131,7 @@ public sealed class ModelFile
             [CircuitKey] = SpecKinds.Default.Write(Spec),
         };
         if (Schema is not null) all.Add(SchemaKey, SchemaText.Write(Schema));
+        if (ClassPrior is not null) all.Add(PriorKey, JsonSerializer.Serialize(ClassPrior));
         foreach ((string key, string value) in Metadata) all.Add(key, value);
         all.Add(HashKey, Hash(all, parameters));
 

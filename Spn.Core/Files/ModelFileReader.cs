@@ -23,7 +23,7 @@ internal sealed class ModelFileReader(string path, Stream stream)
         float[] parameters = Parameters(plan, stream.Length - LengthBytes - header.Length);
         CheckHash(metadata, parameters);
         CheckFinite(plan, parameters);
-        return new ModelFile(spec, plan, parameters, schema, metadata.Where(pair => !ModelFile.IsReserved(pair.Key)));
+        return new ModelFile(spec, plan, parameters, schema, Prior(metadata, plan), metadata.Where(pair => !ModelFile.IsReserved(pair.Key)));
     }
 
     private byte[] Header()
@@ -86,6 +86,19 @@ internal sealed class ModelFileReader(string path, Stream stream)
         catch (Exception e)
         {
             throw Bad($"the circuit description makes no circuit: {e.Message}", e);
+        }
+    }
+
+    private double[]? Prior(Dictionary<string, string> metadata, Plan plan)
+    {
+        if (!metadata.TryGetValue(ModelFile.PriorKey, out string? text)) return null;
+        try
+        {
+            return plan.CheckPrior(JsonSerializer.Deserialize<double[]>(text) ?? throw new JsonException("it is null"));
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            throw Bad($"the prior of the classes cannot be read: {e.Message}", e);
         }
     }
 

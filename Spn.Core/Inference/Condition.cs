@@ -15,8 +15,9 @@ public sealed partial class Circuit
     /// variables are gone and the sums' weights have taken up what they say.
     /// </summary>
     /// <remarks>
-    /// The remaining variables keep their order and move up. With class roots, class c of the result is p(rest | observed, class c);
-    /// how probable the classes have become is <see cref="ClassPosterior"/>'s answer. It can be trained, saved and conditioned again.
+    /// The remaining variables keep their order and move up. With class roots, class c of the result is p(rest | observed, class c), and
+    /// its <see cref="ClassPrior"/> is what the evidence says of the classes; of a class that the evidence makes impossible it is 0, and
+    /// the distribution of that class means nothing. The result can be trained, saved and conditioned again.
     /// A sum's weight becomes w_c v_c / sum, with v_c what its child says of the observed variables (Darwiche 2003, section 4).
     /// </remarks>
     /// <param name="evidence">One sample: what is observed. Sets of values cannot be taken up.</param>
@@ -28,10 +29,10 @@ public sealed partial class Circuit
         Check(evidence);
         if (evidence.Count != 1) throw new EvidenceException($"A circuit is conditioned on one sample of evidence; {evidence.Count} were given.");
         if (Enumerable.Range(0, Variables).FirstOrDefault(v => evidence.SetOf(0, v) is not null, -1) is >= 0 and int set)
-            throw new EvidenceException($"Row 0, variable {set}: a set of values cannot be taken up by weights. Observe the variable, hide it, or pass the set to the query.", 0, set);
+            throw new EvidenceException($"Row 0, {NameOf(set)}: a set of values cannot be taken up by weights. Observe the variable, hide it, or pass the set to the query.", 0, set);
         int[] observed = [.. Enumerable.Range(0, Variables).Where(v => !evidence.IsHidden(0, v))];
         float[] current = Snapshot().Parameters;
-        if (observed.Length == 0) return new Circuit(Spec, Plan, engine, (float[])current.Clone()) { Schema = Schema };
+        if (observed.Length == 0) return new Circuit(Spec, Plan, engine, (float[])current.Clone()) { Schema = Schema, ClassPrior = ClassPrior };
 
         AbsorbVariables rest = AbsorbVariables.From(Plan, observed);
         var pass = new LogSpacePass(Plan);
@@ -53,7 +54,7 @@ public sealed partial class Circuit
         var spec = Spec with { Absorbed = new([.. Spec.Absorbed.Concat(observed.Select(v => left[v])).Order()]) };
         Schema? columns = Schema is null ? null
             : new Schema(Enumerable.Range(0, Variables).Except(observed).Select(v => Schema.Columns[v]), Schema.Missing, Schema.Ignored.Concat(observed.Select(v => Schema.Columns[v].Name)));
-        return new Circuit(spec, rest.Plan, engine, parameters) { Schema = columns };
+        return new Circuit(spec, rest.Plan, engine, parameters) { Schema = columns, ClassPrior = Classes == 1 ? null : ClassShares(pass.Values(Plan.Regions.Root).ToArray(), null, 0) };
     }
 
     /// <summary>Logits of a sum whose terms carry what they say of the observed variables.</summary>

@@ -31,9 +31,10 @@ internal sealed class CrossEntropyPass(Plan plan, double[] parameters, Plan othe
         return null;
     }
 
-    /// <summary>Probability of what the other allows, and expected log-likelihood of the other there; null when an input has no formula for it.</summary>
-    public (double Mass, double Log)? Run()
+    /// <summary>Expected log-likelihood of the other; minus infinity where it forbids what this one allows, null when an input has no formula.</summary>
+    public double? Run()
     {
+        if (!new SupportInclusion(plan, parameters, weights, otherPlan, otherParameters, otherWeights).Holds()) return double.NegativeInfinity;
         RegionTable a = plan.Regions, b = otherPlan.Regions;
         for (int r = 0; r < a.Count; r++)
         {
@@ -52,7 +53,7 @@ internal sealed class CrossEntropyPass(Plan plan, double[] parameters, Plan othe
                     pairs[r][m * others + n] = pair.Value;
                 }
         }
-        return pairs[a.Root][0];
+        return pairs[a.Root][0].Log;
     }
 
     private (double, double)? OfInputs(int region, int m, int n)

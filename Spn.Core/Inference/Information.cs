@@ -34,40 +34,45 @@ namespace Spn.Core
     {
         /// <summary>Entropy, -E log p.</summary>
         /// <param name="options">How to estimate where that must be; null takes the defaults.</param>
+        /// <param name="cancellation">Stops between blocks of samples.</param>
         /// <exception cref="ArgumentException">The circuit has class roots.</exception>
-        public Information Entropy(InformationOptions? options = null) => CrossEntropy(this, options);
+        public Information Entropy(InformationOptions? options = null, CancellationToken cancellation = default) => CrossEntropy(this, options, cancellation);
 
         /// <summary>Cross-entropy, -E log q under this circuit p: nats a sample that q spends on p's samples.</summary>
         /// <remarks>Exact when q is deterministic and both have the same regions, or when the joint values can be added up.</remarks>
         /// <param name="other">The circuit q.</param>
         /// <param name="options">How to estimate where that must be; null takes the defaults.</param>
+        /// <param name="cancellation">Stops between blocks of samples.</param>
         /// <exception cref="ArgumentException">The circuits have different variables, or class roots.</exception>
-        public Information CrossEntropy(Circuit other, InformationOptions? options = null)
+        public Information CrossEntropy(Circuit other, InformationOptions? options = null, CancellationToken cancellation = default)
         {
             CheckPair(other);
             string? obstacle = CrossEntropyPass.Obstacle(Plan, other.Plan) ?? other.Determinism().Witness;
-            if (obstacle is null && new CrossEntropyPass(Plan, InDouble(Parameters), other.Plan, InDouble(other.Parameters)).Run() is { } found)
-                return new Information(found.Mass < 1 - 1e-9 ? double.PositiveInfinity : -found.Log, 0, new Exactness(true, "every sum is deterministic"));
+            if (obstacle is null && new CrossEntropyPass(Plan, InDouble(Parameters), other.Plan, InDouble(other.Parameters)).Run() is double log)
+                return new Information(-log, 0, new Exactness(true, "every sum is deterministic"));
             obstacle ??= "an input has no formula for the expected logarithm of the other's";
-            return Average(all => [.. LogLikelihood(all)], all => [.. other.LogLikelihood(all).Select(l => -l)], Enumerable.Range(0, Variables), obstacle, options);
+            return Average(LogOf, all => [.. other.LogLikelihood(all, cancellation).Select(l => -l)], Enumerable.Range(0, Variables), obstacle, options, cancellation);
+
+            double[] LogOf(Evidence all) => LogLikelihood(all, cancellation);
         }
 
         /// <summary>Kullback-Leibler divergence of another circuit q from this one p: E log p - log q under p.</summary>
         /// <param name="other">The circuit q.</param>
         /// <param name="options">How to estimate where that must be; null takes the defaults.</param>
+        /// <param name="cancellation">Stops between blocks of samples.</param>
         /// <exception cref="ArgumentException">The circuits have different variables, or class roots.</exception>
-        public Information Divergence(Circuit other, InformationOptions? options = null)
+        public Information Divergence(Circuit other, InformationOptions? options = null, CancellationToken cancellation = default)
         {
             CheckPair(other);
             string? obstacle = CrossEntropyPass.Obstacle(Plan, other.Plan) ?? Determinism().Witness ?? other.Determinism().Witness;
             if (obstacle is null)
             {
-                Information own = Entropy(options), cross = CrossEntropy(other, options);
+                Information own = Entropy(options, cancellation), cross = CrossEntropy(other, options, cancellation);
                 if (own.Exactness.IsExact && cross.Exactness.IsExact) return cross with { Nats = cross.Nats - own.Nats };
                 obstacle = cross.Exactness.Reason;
             }
-            return Average(all => LogLikelihood(all),
-                all => [.. LogLikelihood(all).Zip(other.LogLikelihood(all), (p, q) => p - q)], Enumerable.Range(0, Variables), obstacle, options);
+            return Average(all => LogLikelihood(all, cancellation),
+                all => [.. LogLikelihood(all, cancellation).Zip(other.LogLikelihood(all, cancellation), (p, q) => p - q)], Enumerable.Range(0, Variables), obstacle, options, cancellation);
         }
 
         /// <summary>Mutual information of two sets of variables, all others summed out: E log p(a, b) - log p(a) - log p(b).</summary>
@@ -75,19 +80,22 @@ namespace Spn.Core
         /// <param name="first">Indices of the variables of one set, from 0.</param>
         /// <param name="second">Those of the other; no variable is in both.</param>
         /// <param name="options">How to estimate where that must be; null takes the defaults.</param>
+        /// <param name="cancellation">Stops between blocks of samples.</param>
         /// <exception cref="ArgumentException">A set is empty, names a variable twice or one that does not exist, shares a variable with the other, or the circuit has class roots.</exception>
-        public Information MutualInformation(IReadOnlyList<int> first, IReadOnlyList<int> second, InformationOptions? options = null)
+        public Information MutualInformation(IReadOnlyList<int> first, IReadOnlyList<int> second, InformationOptions? options = null, CancellationToken cancellation = default)
         {
             CheckPair(this);
             int[] both = [.. first, .. second];
             if (first.Count == 0 || second.Count == 0 || both.Distinct().Count() != both.Length || both.Any(v => v < 0 || v >= Variables))
                 throw new ArgumentException($"Name two sets of different variables, each 0 to {Variables - 1}; given {{{string.Join(", ", first)}}} and {{{string.Join(", ", second)}}}.", nameof(first));
-            return Average(all => Marginal(all, both), all =>
+            return Average(all => LogOf(all, both), all =>
             {
-                double[] joint = Marginal(all, both), a = Marginal(all, [.. first]), b = Marginal(all, [.. second]);
+                double[] joint = LogOf(all, both), a = LogOf(all, [.. first]), b = LogOf(all, [.. second]);
                 for (int i = 0; i < joint.Length; i++) joint[i] -= a[i] + b[i];
                 return joint;
-            }, both, "marginals of a circuit have no closed form for their logarithm", options);
+            }, both, "marginals of a circuit have no closed form for their logarithm", options, cancellation);
+
+            double[] LogOf(Evidence all, int[] variables) => LogLikelihood(all.Only(variables), cancellation);
         }
 
         /// <summary>The expectation of a quantity of some variables' values: over all values when they are few, else over samples.</summary>
@@ -96,38 +104,44 @@ namespace Spn.Core
         /// <param name="variables">The variables that both depend on.</param>
         /// <param name="obstacle">Why the expectation has no closed form.</param>
         /// <param name="options">Settings.</param>
+        /// <param name="cancellation">Stops between blocks of samples.</param>
         private Information Average(
-            Func<Evidence, double[]> logProbability, Func<Evidence, double[]> quantity, IEnumerable<int> variables, string obstacle, InformationOptions? options)
+            Func<Evidence, double[]> logProbability, Func<Evidence, double[]> quantity, IEnumerable<int> variables, string obstacle,
+            InformationOptions? options, CancellationToken cancellation)
         {
+            const int BlockStates = 4096;
             options ??= new();
             ArgumentOutOfRangeException.ThrowIfLessThan(options.Samples, 2, nameof(options));
             int[] chosen = [.. variables];
             double states = chosen.Aggregate(1.0, (product, v) => product * (Plan.InputOf[v]?.States ?? double.PositiveInfinity));
             if (states > options.MostStates)
             {
-                double[] values = quantity(Sample(options.Samples, options.Seed));
+                double[] values = quantity(Sample(options.Samples, options.Seed, cancellation));
                 Estimate estimate = Estimate.Of(values);
                 return new Information(estimate.Value, estimate.StandardError, new Exactness(false, $"estimated from {options.Samples} samples; {obstacle}"));
             }
-            Evidence all = AllValues(chosen, (int)states);
-            double[] logs = logProbability(all), terms = quantity(all);
             double sum = 0;
-            for (int i = 0; i < logs.Length; i++)
+            for (int first = 0; first < states; first += BlockStates)
             {
-                if (double.IsNegativeInfinity(logs[i])) continue;
-                // A probability below the range of numbers is not 0: what it forbids stays infinite.
-                sum += double.IsInfinity(terms[i]) ? terms[i] : Math.Exp(logs[i]) * terms[i];
+                Evidence some = Values(chosen, first, Math.Min(BlockStates, (int)states - first));
+                double[] logs = logProbability(some), terms = quantity(some);
+                for (int i = 0; i < logs.Length; i++)
+                {
+                    if (double.IsNegativeInfinity(logs[i])) continue;
+                    // A probability below the range of numbers is not 0: what it forbids stays infinite.
+                    sum += double.IsInfinity(terms[i]) ? terms[i] : Math.Exp(logs[i]) * terms[i];
+                }
             }
             return new Information(sum, 0, new Exactness(true, $"added up over all {(int)states} values"));
         }
 
-        /// <summary>Every joint value of some discrete variables, the others hidden.</summary>
-        private Evidence AllValues(int[] variables, int states)
+        /// <summary>Some of the joint values of discrete variables, by number; the other variables are hidden.</summary>
+        private Evidence Values(int[] variables, int first, int count)
         {
-            var values = new float[(long)states * Variables];
+            var values = new float[(long)count * Variables];
             Array.Fill(values, float.NaN);
-            for (int i = 0; i < states; i++)
-                for (int t = 0, rest = i; t < variables.Length; t++)
+            for (int i = 0; i < count; i++)
+                for (int t = 0, rest = first + i; t < variables.Length; t++)
                 {
                     int own = Plan.InputOf[variables[t]]!.States!.Value;
                     values[(long)i * Variables + variables[t]] = rest % own;

@@ -8,16 +8,25 @@ namespace Spn.Core.Inference
     public sealed record MpeOptions
     {
         /// <summary>
-        /// Passes over the hidden variables in which each takes its best value given all others, as long as the log-likelihood
-        /// rises; 0 leaves the answer of the max pass as it is. Of no use where that is exact.
+        /// Passes over the hidden variables in which each tries its most probable value given all others (a real variable its mean)
+        /// and keeps it where the log-likelihood rises; 0 leaves the answer of the max pass as it is. Of no use where that is exact.
         /// </summary>
-        public int Improve { get; init; }
+        /// <exception cref="ArgumentOutOfRangeException">On setting, when it is negative.</exception>
+        public int Improve
+        {
+            get;
+            init
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(value);
+                field = value;
+            }
+        }
     }
 
     /// <summary>A most probable explanation of each sample, and how far it can be trusted.</summary>
     /// <param name="Completed">The batch with every hidden entry filled in.</param>
     /// <param name="LogLikelihood">log p(completed sample) in nats, [sample]: what the answer attains.</param>
-    /// <param name="LogBound">Logarithm of the largest product along one way down (from a mixture of the classes with equal priors), [sample]; never above the attained log-likelihood but for rounding.</param>
+    /// <param name="LogBound">Logarithm of the largest product along one way down (of several classes, times the prior of its class), [sample]; never above the attained log-likelihood but for rounding.</param>
     /// <param name="Exactness">Whether no completion is more probable.</param>
     public sealed record MpeResult(Evidence Completed, double[] LogLikelihood, double[] LogBound, Exactness Exactness);
 }
@@ -31,7 +40,7 @@ namespace Spn.Core
         /// <remarks>
         /// Exact where every sum is deterministic: at most one of its terms is positive for any sample, classes included. Elsewhere finding the
         /// maximiser is NP-hard, and the answer is that of the largest single product, marked as approximate, with the
-        /// log-likelihood that it attains. With several classes the class of the largest product is taken, priors equal.
+        /// log-likelihood that it attains. With several classes the way starts at the class whose product times prior is largest.
         /// Source: Poon and Domingos 2011, section 3; Conaty, Maua and de Campos 2017 on hardness.
         /// </remarks>
         /// <param name="evidence">What is known.</param>
@@ -43,7 +52,7 @@ namespace Spn.Core
             ArgumentNullException.ThrowIfNull(evidence);
             var filled = new float[(long)evidence.Count * Variables];
             var bound = new double[evidence.Count];
-            double[] values = InDouble(Parameters);
+            double[] values = InDouble(Parameters), prior = LogPrior(null);
             Use(evidence, (session, block) =>
             {
                 int[] rows = Rows(block);
@@ -53,9 +62,10 @@ namespace Spn.Core
                 for (int i = 0; i < rows.Length; i++)
                 {
                     Span<double> own = logValues.AsSpan(i * Classes, Classes);
+                    for (int c = 0; c < Classes; c++) own[c] += prior[c];
                     for (int c = 1; c < Classes; c++)
                         if (own[c] > own[classes[i]]) classes[i] = c;
-                    bound[rows[i]] = own[classes[i]] - Math.Log(Classes);
+                    bound[rows[i]] = own[classes[i]];
                     if (double.IsNegativeInfinity(bound[rows[i]])) throw Impossible(rows[i]);
                 }
                 var units = new int[rows.Length * Variables];
@@ -64,21 +74,14 @@ namespace Spn.Core
                     (place, component, set, _, _) => place.Family.Mode(component, set, values.AsSpan(place.Offset, place.Family.ParameterCount)));
             }, WaysOfBlock, cancellation);
             Evidence completed = Evidence.From(filled, Variables);
-            double[] attained = JointLogLikelihood(completed);
+            double[] attained = JointLogLikelihood(completed, cancellation);
             Exactness exactness = Determinism().Mpe;
             for (int pass = 0; pass < (options?.Improve ?? 0) && !exactness.IsExact; pass++)
                 if (!Improve(evidence, ref completed, attained, cancellation)) break;
             return new MpeResult(completed, attained, bound, exactness);
         }
 
-        /// <summary>log p(sample) over all classes with equal priors.</summary>
-        internal double[] JointLogLikelihood(Evidence samples)
-        {
-            double[] each = LogLikelihood(samples);
-            return Classes == 1 ? each : [.. each.Chunk(Classes).Select(own => LogSum.Of(own) - Math.Log(Classes))];
-        }
-
-        /// <summary>Gives each hidden variable in turn its best value given all others; keeps what raises the log-likelihood.</summary>
+        /// <summary>Gives each hidden variable in turn its most probable value (a real one its mean) given all others; keeps what raises the log-likelihood.</summary>
         private bool Improve(Evidence evidence, ref Evidence completed, double[] attained, CancellationToken cancellation)
         {
             bool any = false;
@@ -91,7 +94,7 @@ namespace Spn.Core
                 Evidence alone = completed.Rows(rows).Hide(variable).Where((row, u) => u == variable ? evidence.SetOf(rows[row], variable) : null);
                 Posterior posterior = Posterior(alone, cancellation);
                 Evidence tried = alone.Observe((row, u) => u == variable ? posterior.Guess(row, variable) : null);
-                double[] reached = JointLogLikelihood(tried);
+                double[] reached = JointLogLikelihood(tried, cancellation);
                 var better = new Dictionary<int, float>();
                 for (int i = 0; i < rows.Length; i++)
                 {

@@ -103,6 +103,30 @@ public sealed class VariableMixture
     /// <summary>Weight of each component; they add to 1.</summary>
     public IReadOnlyList<double> Weights { get; }
 
+    /// <summary>Mean of the variable; of a discrete one, of its code.</summary>
+    public double Mean
+    {
+        get
+        {
+            double sum = 0;
+            for (int i = 0; i < units.Length; i++)
+                if (Weights[i] > 0) sum += Weights[i] * Moments(i).Mean;
+            return sum;
+        }
+    }
+
+    /// <summary>Variance of the variable; of a discrete one, of its code.</summary>
+    public double Variance
+    {
+        get
+        {
+            double mean = Mean, sum = 0;
+            for (int i = 0; i < units.Length; i++)
+                if (Weights[i] > 0 && Moments(i) is var own) sum += Weights[i] * (own.Variance + (own.Mean - mean) * (own.Mean - mean));
+            return sum;
+        }
+    }
+
     /// <summary>Mean and variance of a component.</summary>
     /// <param name="component">Index of the component, from 0.</param>
     public (double Mean, double Variance) Moments(int component)

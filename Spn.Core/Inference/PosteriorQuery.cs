@@ -7,7 +7,7 @@ namespace Spn.Core;
 public sealed partial class Circuit
 {
     /// <summary>The exact distribution of every variable given the evidence: one upward and one downward pass for all of them.</summary>
-    /// <remarks>With several classes, the mixture of them with equal priors.</remarks>
+    /// <remarks>With several classes, the mixture of them by their prior.</remarks>
     /// <param name="evidence">The samples.</param>
     /// <param name="cancellation">Stops between blocks of samples.</param>
     /// <exception cref="EvidenceException">The evidence does not fit, or has probability 0.</exception>
@@ -32,16 +32,17 @@ public sealed partial class Circuit
     /// <summary>The exact distribution of one variable given the evidence, as a mixture of input densities: all there is to say of a real variable.</summary>
     /// <param name="evidence">The samples; what they say of the variable itself counts, unless it is its value.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
+    /// <param name="cancellation">Stops between blocks of samples.</param>
     /// <returns>[sample]</returns>
     /// <exception cref="EvidenceException">The evidence does not fit, or has probability 0.</exception>
     /// <exception cref="ArgumentException">The variable is observed in a sample.</exception>
-    public VariableMixture[] Mixture(Evidence evidence, int variable)
+    public VariableMixture[] Mixture(Evidence evidence, int variable, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentOutOfRangeException.ThrowIfNegative(variable);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(variable, Variables);
         if (Enumerable.Range(0, evidence.Count).FirstOrDefault(row => !evidence.IsHidden(row, variable), -1) is >= 0 and int observed)
-            throw new ArgumentException($"Row {observed}: variable {variable} is observed, so it has no mixture. Hide it.", nameof(variable));
+            throw new ArgumentException($"Row {observed}: {NameOf(variable)} is observed, so it has no mixture. Hide it.", nameof(variable));
         InputUnit[] units = [.. Plan.InputsOf(variable).SelectMany(r => Enumerable.Range(0, Plan.Regions.Channels(r)).Select(k => new InputUnit(r, k)))];
         var flows = new double[(long)evidence.Count * units.Length];
         Use(evidence, (session, block) =>
@@ -49,7 +50,7 @@ public sealed partial class Circuit
             int[] rows = Rows(block);
             double[] seeds = Forward(session, evidence, rows);
             session.InputFlows(variable, seeds, flows.AsSpan(rows[0] * units.Length, rows.Length * units.Length));
-        });
+        }, cancellation: cancellation);
         double[] values = InDouble(Parameters);
         return [.. flows.Chunk(units.Length).Select((own, row) =>
         {
@@ -60,19 +61,20 @@ public sealed partial class Circuit
 
     /// <summary>Covariance matrix of all variables given one sample's evidence, exact: a pass up and down for each hidden variable.</summary>
     /// <param name="evidence">One sample; null knows nothing.</param>
+    /// <param name="cancellation">Stops between blocks of passes.</param>
     /// <returns>[variable, variable]; rows and columns of observed variables are 0. Discrete variables count by their codes.</returns>
     /// <exception cref="EvidenceException">The evidence does not fit, has probability 0, or is more than one sample.</exception>
-    public double[,] Covariance(Evidence? evidence = null)
+    public double[,] Covariance(Evidence? evidence = null, CancellationToken cancellation = default)
     {
         evidence ??= Evidence.Unknown(1, Variables);
         if (evidence.Count != 1) throw new EvidenceException($"A covariance matrix is that of one sample; {evidence.Count} were given.");
-        Posterior alone = Posterior(evidence);
+        Posterior alone = Posterior(evidence, cancellation);
         double[] values = InDouble(Parameters);
         int[] hidden = [.. Enumerable.Range(0, Variables).Where(v => evidence.IsHidden(0, v))];
         // Weighing every value of variable i by its distance from a low point makes the means of the others those under x_i p / E x_i.
         double[] low = [.. hidden.Select(v => Below(v, evidence.SetOf(0, v), values))];
         Evidence tilted = evidence.Rows(new int[hidden.Length]).Where((row, v) => v == hidden[row] ? new Tilt(low[row], evidence.SetOf(0, v)) : null);
-        Posterior weighed = Posterior(tilted);
+        Posterior weighed = Posterior(tilted, cancellation);
         var result = new double[Variables, Variables];
         for (int i = 0; i < hidden.Length; i++)
             foreach (int j in hidden)
@@ -143,7 +145,7 @@ public sealed partial class Circuit
     {
         var logLikelihoods = new double[rows.Length * Classes];
         session.Forward(evidence, rows, logLikelihoods);
-        return ClassShares(logLikelihoods, [], rows[0]);
+        return ClassShares(logLikelihoods, null, rows[0]);
     }
 
     /// <summary>For each real variable the middle of its components' means.</summary>

@@ -17,7 +17,7 @@ public sealed partial class Circuit
     /// <param name="count">How many.</param>
     /// <param name="seed">The same seed gives the same samples, on any number of threads.</param>
     /// <param name="cancellation">Stops between blocks of samples.</param>
-    /// <returns>A fully observed batch; with several classes, classes are drawn with equal probability.</returns>
+    /// <returns>A fully observed batch; with several classes, classes are drawn by their prior.</returns>
     public Evidence Sample(int count, long seed = 1, CancellationToken cancellation = default) =>
         Sample(Evidence.Unknown(1, Variables), count, seed, cancellation);
 
@@ -104,13 +104,14 @@ public sealed partial class Circuit
     /// <param name="evidence">One sample of what is known; null knows nothing.</param>
     /// <param name="samples">Number of samples, at least 2.</param>
     /// <param name="seed">Seed of the samples.</param>
+    /// <param name="cancellation">Stops between blocks of samples.</param>
     /// <exception cref="EvidenceException">The evidence does not fit, has probability 0, or is more than one sample.</exception>
-    public Estimate Expectation(Func<float[], double> function, Evidence? evidence = null, int samples = 10_000, long seed = 1)
+    public Estimate Expectation(Func<float[], double> function, Evidence? evidence = null, int samples = 10_000, long seed = 1, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(function);
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 2);
         if (evidence is { Count: not 1 }) throw new EvidenceException($"An expectation is that given one sample of evidence; {evidence.Count} were given.");
-        Evidence drawn = evidence is null ? Sample(samples, seed) : Sample(evidence, samples, seed);
+        Evidence drawn = evidence is null ? Sample(samples, seed, cancellation) : Sample(evidence, samples, seed, cancellation);
         var values = new double[samples];
         for (int i = 0; i < samples; i++) values[i] = function(drawn.Row(i).ToArray());
         return Estimate.Of(values);

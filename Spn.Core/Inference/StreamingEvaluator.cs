@@ -43,7 +43,7 @@ public sealed class StreamingEvaluator : IDisposable
     /// <summary>Bytes in use beside parameters, evidence and the list of steps: values, weights, scratch.</summary>
     public long WorkspaceBytes => core.WorkspaceBytes;
 
-    /// <summary>log p(observed entries) of every sample, in nats; as <see cref="Circuit.LogLikelihood(Evidence)"/>.</summary>
+    /// <summary>log p(observed entries) of every sample, in nats; as <see cref="Circuit.LogLikelihood(Evidence, CancellationToken)"/>.</summary>
     /// <param name="evidence">The samples.</param>
     /// <exception cref="EvidenceException">The evidence does not fit.</exception>
     public double[] LogLikelihood(Evidence evidence)

@@ -55,7 +55,9 @@ public sealed class LoweringRules
             throw new CircuitException(spec.Name, "variances unfit", $"The fixed variances are {variances}.", $"Give {spec.Components}, each above 0.");
         if (!double.IsFinite(spec.Location) || !(spec.Scale > 0) || !double.IsFinite(spec.Scale))
             throw new CircuitException(spec.Name, "location or scale unfit", $"Location {spec.Location}, scale {spec.Scale}.", "Give finite numbers, the scale above 0.");
-        return new GaussianFamily(spec.Components, spec.FixedMeans, spec.FixedVariances, spec.Location, spec.Scale);
+        if (!(spec.LeastDeviation > 0) || !double.IsFinite(spec.LeastDeviation))
+            throw new CircuitException(spec.Name, "least deviation unfit", $"It is {spec.LeastDeviation}.", "Give a finite number above 0.");
+        return new GaussianFamily(spec.Components, spec.FixedMeans, spec.FixedVariances, spec.Location, spec.Scale, spec.LeastDeviation);
     }
 
     private static ChannelTable Hadamard(HadamardProduct spec, IReadOnlyList<int> channels)

@@ -109,6 +109,15 @@ public sealed class Plan
         static string Values(int? states) => states is int count ? $"{count} values" : "real values";
     }
 
+    /// <summary>Refuses what is no distribution over the classes.</summary>
+    /// <returns>A copy.</returns>
+    internal double[] CheckPrior(IReadOnlyList<double> prior)
+    {
+        if (prior.Count != Classes || prior.Any(p => !(p >= 0)) || !(Math.Abs(prior.Sum() - 1) <= 1e-6))
+            throw new ArgumentException($"The prior must hold {Classes} numbers of at least 0 that add to 1; it is {string.Join(", ", prior)}.", nameof(prior));
+        return [.. prior];
+    }
+
     /// <summary>Fresh parameters.</summary>
     /// <param name="seed">The same seed gives the same parameters.</param>
     /// <param name="train">Samples whose values place learned input densities, or null.</param>

@@ -62,9 +62,12 @@ internal static class QueryCommand
     /// <summary>A number for programs.</summary>
     public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
+    private static string Classes(Circuit circuit) =>
+        $"The model has {circuit.Classes} classes, which are taken as {(circuit.ClassPrior is { } prior ? $"probable by {string.Join(", ", prior.Select(Shown))}" : "equally probable")} beforehand.";
+
     private static void Preface(Circuit circuit, QuerySettings settings, double logGiven, TextWriter output)
     {
-        if (circuit.Classes > 1) output.WriteLine($"The model has {circuit.Classes} classes, which are taken as equally probable beforehand.");
+        if (circuit.Classes > 1) output.WriteLine(Classes(circuit));
         if (settings.Given.Trim().Length > 0) output.WriteLine($"log p({settings.Given.Trim()}) = {Nats(logGiven)} nats");
         if (circuit.Classes > 1 || settings.Given.Trim().Length > 0) output.WriteLine();
     }
@@ -111,7 +114,7 @@ internal static class QueryCommand
             table.Write(Exact(Math.Exp(log)), Exact(log));
             return;
         }
-        if (circuit.Classes > 1) output.WriteLine($"The model has {circuit.Classes} classes, which are taken as equally probable beforehand.\n");
+        if (circuit.Classes > 1) output.WriteLine(Classes(circuit) + "\n");
         // Below the smallest double only the logarithm is left.
         string value = Math.Exp(log) == 0 && !double.IsNegativeInfinity(log) ? "less than 1e-300" : $"= {Math.Exp(log).ToString("G6", CultureInfo.InvariantCulture)}";
         output.WriteLine($"p({conditions.Trim()}{known}) {value}");

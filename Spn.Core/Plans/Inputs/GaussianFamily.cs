@@ -9,10 +9,16 @@ namespace Spn.Core.Plans;
 /// <param name="fixedVariances">Variances that are not learned, or null.</param>
 /// <param name="location">Origin of learned means.</param>
 /// <param name="scale">Unit of learned means and standard deviations.</param>
+/// <param name="leastDeviation">Learned standard deviations are at least this share of the scale.</param>
 public sealed class GaussianFamily(
-    int components, IReadOnlyList<double>? fixedMeans, IReadOnlyList<double>? fixedVariances, double location = 0, double scale = 1) : InputFamily(components)
+    int components, IReadOnlyList<double>? fixedMeans, IReadOnlyList<double>? fixedVariances, double location = 0, double scale = 1, double leastDeviation = 1e-3)
+    : InputFamily(components)
 {
     private readonly double logScale = Math.Log(scale);
+    private readonly double logLeast = Math.Log(leastDeviation);
+
+    /// <summary>Far above any use, and far below where squares leave the range.</summary>
+    private const double MostLogDeviation = 300;
 
     private int DeviationOffset => fixedMeans is null ? Components : 0;
 
@@ -27,7 +33,7 @@ public sealed class GaussianFamily(
 
     /// <summary>Logarithm of a component's standard deviation.</summary>
     public double LogDeviation(int component, ReadOnlySpan<double> parameters) =>
-        fixedVariances is null ? logScale + parameters[DeviationOffset + component] : 0.5 * Math.Log(fixedVariances[component]);
+        fixedVariances is null ? logScale + Math.Clamp(parameters[DeviationOffset + component], logLeast, MostLogDeviation) : 0.5 * Math.Log(fixedVariances[component]);
 
     /// <inheritdoc/>
     public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
@@ -42,7 +48,7 @@ public sealed class GaussianFamily(
         double precision = Math.Exp(-LogDeviation(component, parameters));
         double z = (value - Mean(component, parameters)) * precision;
         if (fixedMeans is null) gradient[component] += flow * z * precision * scale;
-        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (z * z - 1);
+        if (fixedVariances is null) gradient[DeviationOffset + component] += Rising(component, parameters, flow * (z * z - 1));
     }
 
     /// <inheritdoc/>
@@ -60,7 +66,7 @@ public sealed class GaussianFamily(
         (double from, double distance, double variance) = Normal.Moments(low, high);
         double mean = from + distance;
         if (fixedMeans is null) gradient[component] += flow * mean * Math.Exp(-LogDeviation(component, parameters)) * scale;
-        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (mean * mean + variance - 1);
+        if (fixedVariances is null) gradient[DeviationOffset + component] += Rising(component, parameters, flow * (mean * mean + variance - 1));
     }
 
     /// <inheritdoc/>
@@ -110,7 +116,7 @@ public sealed class GaussianFamily(
         foreach (float v in values) mean += v;
         mean /= values.Length;
         foreach (float v in values) square += (v - mean) * (v - mean);
-        double deviation = Math.Max(Math.Sqrt(square / values.Length) / scale, 1e-3);
+        double deviation = Math.Max(Math.Sqrt(square / values.Length) / scale, leastDeviation);
         if (fixedMeans is null)
             for (int k = 0; k < Components; k++) parameters[k] = (float)((values[random.NextInt(values.Length)] - location) / scale);
         if (fixedVariances is null) parameters[DeviationOffset..].Fill((float)Math.Log(deviation));
@@ -123,6 +129,13 @@ public sealed class GaussianFamily(
         float nearest = (float)Math.Clamp(value, set.Low, set.High);
         if (nearest < set.Low) return MathF.BitIncrement(nearest);
         return nearest > set.High ? MathF.BitDecrement(nearest) : nearest;
+    }
+
+    /// <summary>A derivative by a log deviation; where that stands at its bound, only what leads back inside counts.</summary>
+    private double Rising(int component, ReadOnlySpan<double> parameters, double slope)
+    {
+        double own = parameters[DeviationOffset + component];
+        return own < logLeast ? Math.Max(slope, 0) : own > MostLogDeviation ? Math.Min(slope, 0) : slope;
     }
 
     /// <summary>A set's bounds in standard deviations from the mean.</summary>
