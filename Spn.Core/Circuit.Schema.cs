@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Spn.Core;
 
 /// <content>The table that the variables come from.</content>
@@ -17,6 +19,12 @@ public sealed partial class Circuit
             schema = value;
         }
     }
+
+    /// <summary>The columns, or for a circuit whose variables have no names columns x0, x1 and so on with their inputs' domains.</summary>
+    public Schema SchemaOrDefault => schema ?? new Schema(Plan.InputOf.Select((family, v) =>
+        family?.States is int states
+            ? (Column)new DiscreteColumn($"x{v}", Enumerable.Range(0, states).Select(code => code.ToString(CultureInfo.InvariantCulture)))
+            : new RealColumn($"x{v}")));
 
     /// <summary>Refuses evidence that does not fit, by the names of the columns where there are any.</summary>
     internal void Check(Evidence evidence) => Plan.CheckEvidence(evidence, schema);

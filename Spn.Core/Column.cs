@@ -31,6 +31,11 @@ public abstract record Column
     /// <exception cref="ArgumentOutOfRangeException">No label has this code.</exception>
     public abstract string Text(float value);
 
+    /// <summary>The cell that stands for a value that was computed, without digits that mean nothing; NaN gives an empty cell.</summary>
+    /// <param name="value">The code of a label, or a number.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No label has this code.</exception>
+    public virtual string Rounded(double value) => Text((float)value);
+
     /// <summary>The input distribution that suits the column.</summary>
     /// <param name="components">Components of a density; a discrete column has one channel a value instead.</param>
     public abstract InputSpec Input(int components);
@@ -74,6 +79,17 @@ public sealed record RealColumn : Column
     /// <inheritdoc/>
     /// <remarks>The shortest text that reads back as the same number.</remarks>
     public override string Text(float value) => float.IsNaN(value) ? "" : value.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    /// <remarks>To six significant digits, or seven where a thousandth of the scale needs them.</remarks>
+    public override string Rounded(double value)
+    {
+        if (!double.IsFinite(value) || value == 0) return Text((float)value);
+        int magnitude = (int)Math.Floor(Math.Log10(Math.Abs(value))), fine = 3 - (int)Math.Floor(Math.Log10(Scale));
+        int digits = Math.Clamp(magnitude + fine + 1, 6, 7);
+        double rounded = double.Parse(value.ToString($"G{digits}", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        return rounded.ToString("R", CultureInfo.InvariantCulture);
+    }
 
     /// <inheritdoc/>
     public override InputSpec Input(int components) => new GaussianInput(components) { Location = Location, Scale = Scale };

@@ -14,7 +14,10 @@ public sealed record DiscreteColumn : Column
     /// <param name="name">Name in the header.</param>
     /// <param name="labels">How the values are written, in the order of their codes; at least one, each once.</param>
     /// <exception cref="ArgumentException">The name is empty, there is no label, or a label occurs twice.</exception>
-    public DiscreteColumn(string name, params IEnumerable<string> labels) : base(name)
+    public DiscreteColumn(string name, params string[] labels) : this(name, (IEnumerable<string>)labels) { }
+
+    /// <inheritdoc cref="DiscreteColumn(string, string[])"/>
+    public DiscreteColumn(string name, IEnumerable<string> labels) : base(name)
     {
         Labels = new(labels);
         if (Labels.Count == 0) throw new ArgumentException($"Column \"{name}\" has no label; give at least one.", nameof(labels));

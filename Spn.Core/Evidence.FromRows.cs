@@ -10,7 +10,7 @@ public sealed partial class Evidence
         ArgumentNullException.ThrowIfNull(values);
         int rows = values.GetLength(0), columns = values.GetLength(1);
         var flat = new float[rows * columns];
-        Buffer.BlockCopy(values, 0, flat, 0, flat.Length * sizeof(float));
+        if (flat.Length > 0) System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpan(ref values[0, 0], flat.Length).CopyTo(flat);
         return From(flat, columns);
     }
 

@@ -76,6 +76,12 @@ public sealed partial record Schema
     /// <exception cref="ArgumentOutOfRangeException">No label has this code.</exception>
     public string Text(int variable, float value) => Columns[variable].Text(value);
 
+    /// <summary>The cell that stands for a value of a variable that was computed, without digits that mean nothing; NaN gives an empty cell.</summary>
+    /// <param name="variable">Index of the variable, from 0.</param>
+    /// <param name="value">The code of a label, or a number.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No label has this code.</exception>
+    public string Rounded(int variable, double value) => Columns[variable].Rounded(value);
+
     /// <summary>The input layer that suits the columns: indicators of the labels, normal densities of the numbers.</summary>
     /// <param name="components">Components of a normal density, at least 1.</param>
     /// <returns>One <see cref="IndicatorInput"/> when all columns are discrete and of one size, else a <see cref="PerVariableInput"/>.</returns>
@@ -98,5 +104,10 @@ public sealed partial record Schema
     /// <inheritdoc/>
     public override string ToString() => string.Join(Environment.NewLine, Columns);
 
-    internal string Unknown(string name) => $"no column \"{name}\"; the columns are {string.Join(", ", Columns.Select(c => c.Name))}";
+    internal string Unknown(string name)
+    {
+        const int MostNamed = 24;
+        string more = Columns.Count > MostNamed ? $", ... ({Columns.Count} columns)" : "";
+        return $"no column \"{name}\"; the columns are {string.Join(", ", Columns.Take(MostNamed).Select(c => c.Name))}{more}";
+    }
 }

@@ -60,6 +60,14 @@ type FitArguments =
     | Csv of file: string
     /// <summary>A table without names of columns.</summary>
     | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>A missing marker of the table.</summary>
+    | Missing of mark: string
+    /// <summary>Columns of the table that are real.</summary>
+    | Real of columns: string
+    /// <summary>Columns of the table that are discrete.</summary>
+    | Discrete of columns: string
+    /// <summary>Columns of the table that are no variables.</summary>
+    | Drop of columns: string
     /// <summary>The data folder.</summary>
     | Data of folder: string
     /// <summary>Which model.</summary>
@@ -94,20 +102,25 @@ type FitArguments =
             match option with
             | DataSet _ -> "data set by name; 'spn data list' shows them"
             | Csv _ ->
-                "table of numbers, one sample a line; a tenth of it, chosen by the seed, becomes validation samples"
-            | NoHeader -> "the first line of the table holds values, not names"
+                "table of numbers and text, one sample a line; a tenth of it, chosen by the seed, becomes validation samples"
+            | NoHeader -> "the first line of the table holds values, not names; columns are called column1, column2 ..."
+            | Missing _ -> "cell that means missing, besides an empty one, ?, NA and NaN; may be repeated"
+            | Real _ -> "columns that are real though they hold few integers, separated by commas"
+            | Discrete _ -> "columns that are discrete though they hold many numbers, separated by commas"
+            | Drop _ -> "columns that are no variables, separated by commas"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Model _ -> "HyperSPN, SPN with weight decay, or plain SPN (default: hyper)"
             | H _ -> "width of the hyper-network's last hidden layer (default: 20)"
             | Channels _ -> "channels of a region (default: 5)"
-            | Replicas _ -> "random trees (default: 50)"
+            | Replicas _ -> "random trees (default: 50; 5 for a table that is not binary)"
             | Steps _ -> "gradient steps (default: 4000)"
             | Epochs _ -> "passes over the samples, instead of steps"
-            | Batch _ -> "samples a batch (default: 500)"
-            | LearningRate _ -> "step size of Adam (default: 0.005 for hyper, else 0.02)"
+            | Batch _ -> "samples a batch (default: 500; 200 for a table that is not binary)"
+            | LearningRate _ ->
+                "step size of Adam (default: 0.005 for hyper, else 0.02; 0.01 for a table that is not binary)"
             | Decay _ -> "L2 weight decay (default: 0.0001 for decay, else 0)"
             | Patience _ ->
-                "stop after this many evaluations without a better validation log-likelihood (default: never)"
+                "stop after this many evaluations without a better validation log-likelihood (default: never; 15 for a table that is not binary)"
             | Seed _ -> "seed of structure, parameters and batches (default: 1)"
             | Threads _ -> "threads (default: one a processor)"
             | Out _ -> "file of the model (default: model.safetensors)"
@@ -133,6 +146,8 @@ type ScoreArguments =
     | Csv of file: string
     /// <summary>A table without names of columns.</summary>
     | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>A table that lacks columns.</summary>
+    | [<CustomCommandLine "--hide-absent">] HideAbsent
     /// <summary>The data folder.</summary>
     | Data of folder: string
     /// <summary>Which part of the data set.</summary>
@@ -147,11 +162,74 @@ type ScoreArguments =
             match option with
             | File _ -> "model file that 'spn fit' wrote"
             | DataSet _ -> "data set by name; 'spn data list' shows them"
-            | Csv _ -> "table of numbers, one sample a line; empty cells are summed out"
+            | Csv _ -> "table with the model's columns in any order, one sample a line; missing cells are summed out"
             | NoHeader -> "the first line of the table holds values, not names"
+            | HideAbsent -> "sum out columns of the model that the table lacks, instead of refusing it"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Split _ -> "part of the data set (default: test)"
             | PerRow -> "print the log-likelihood of every sample, one a line, instead of the average"
+            | Threads _ -> "threads (default: one a processor)"
+
+/// <summary>How <c>spn query --complete</c> fills missing cells in.</summary>
+[<RequireQualifiedAccess>]
+type CompleteBy =
+    /// <summary>The most probable explanation of all of them together.</summary>
+    | Mpe
+    /// <summary>Each alone: the most probable label, or the mean.</summary>
+    | Mean
+    /// <summary>A random draw.</summary>
+    | Sample
+
+/// <summary>Options of <c>spn query</c>.</summary>
+[<RequireQualifiedAccess>]
+type QueryArguments =
+    /// <summary>The model file.</summary>
+    | [<MainCommand; ExactlyOnce>] File of model: string
+    /// <summary>What is known.</summary>
+    | [<Unique>] Given of conditions: string
+    /// <summary>Distributions of columns.</summary>
+    | [<Unique>] Ask of columns: string option
+    /// <summary>The most probable explanation.</summary>
+    | Mpe
+    /// <summary>The probability of an event.</summary>
+    | [<Unique>] Probability of conditions: string
+    /// <summary>A table with missing cells.</summary>
+    | [<Unique>] Complete of file: string
+    /// <summary>How they are filled in.</summary>
+    | [<Unique>] By of CompleteBy
+    /// <summary>The completed table.</summary>
+    | [<Unique>] Out of file: string
+    /// <summary>Random samples.</summary>
+    | [<Unique>] Sample of count: int
+    /// <summary>Seed.</summary>
+    | [<Unique>] Seed of number: int64
+    /// <summary>A table for programs.</summary>
+    | Csv
+    /// <summary>A table without names of columns.</summary>
+    | [<CustomCommandLine "--no-header">] NoHeader
+    /// <summary>Number of threads.</summary>
+    | [<Unique>] Threads of count: int
+
+    interface IArgParserTemplate with
+        member option.Usage =
+            match option with
+            | File _ -> "model file that 'spn fit' wrote"
+            | Given _ ->
+                "what is known, for example \"age >= 42, smoker = 1, vote in {0,1}\" (default: nothing); text values as in the table, x0, x1, ... for a model without column names"
+            | Ask _ ->
+                "distribution of these columns given what is known, for example \"vote, age\"; class for the class of a model with several; without names, or without any question, all columns that are not known"
+            | Mpe -> "most probable values of all columns together, given what is known"
+            | Probability _ -> "probability of these conditions given what is known; written as those of --given"
+            | Complete _ ->
+                "CSV file, plain or gzip: written with its missing cells filled in and all else as it was; columns that the model does not know are kept"
+            | By _ ->
+                "how --complete fills in: the most probable values together, each cell alone by its most probable label or its mean, or a random draw (default: mean)"
+            | Out _ ->
+                "file of --complete or --sample, packed where it ends with .gz; it appears when all of it is written (default: the console)"
+            | Sample _ -> "as many random samples as CSV, given what is known"
+            | Seed _ -> "seed of --sample and --by sample (default: 1)"
+            | Csv -> "CSV instead of a table to read, for --ask, --mpe and --probability"
+            | NoHeader -> "no line of names in the tables of --complete and --sample"
             | Threads _ -> "threads (default: one a processor)"
 
 /// <summary>Options of <c>spn info</c>.</summary>
@@ -159,9 +237,14 @@ type ScoreArguments =
 type InfoArguments =
     /// <summary>The model file.</summary>
     | [<MainCommand; ExactlyOnce>] File of model: string
+    /// <summary>What the model can answer.</summary>
+    | Queries
 
     interface IArgParserTemplate with
-        member _.Usage = "model file that 'spn fit' wrote"
+        member option.Usage =
+            match option with
+            | File _ -> "model file that 'spn fit' wrote"
+            | Queries -> "which questions the model answers exactly, which approximately, and why"
 
 /// <summary>Options of <c>spn data list</c>.</summary>
 [<RequireQualifiedAccess>]
@@ -214,6 +297,8 @@ type SpnArguments =
     | [<CliPrefix(CliPrefix.None)>] Fit of ParseResults<FitArguments>
     /// <summary>Evaluates a model.</summary>
     | [<CliPrefix(CliPrefix.None)>] Score of ParseResults<ScoreArguments>
+    /// <summary>Questions to a model.</summary>
+    | [<CliPrefix(CliPrefix.None)>] Query of ParseResults<QueryArguments>
     /// <summary>Describes a model.</summary>
     | [<CliPrefix(CliPrefix.None)>] Info of ParseResults<InfoArguments>
     /// <summary>Looks at data.</summary>
@@ -228,6 +313,7 @@ type SpnArguments =
             match command with
             | Fit _ -> "train a model and save it"
             | Score _ -> "log-likelihood of samples under a model"
+            | Query _ -> "ask a model: distributions, best guesses, missing cells, samples"
             | Info _ -> "what a model file holds"
             | Data _ -> "data sets"
             | Bench _ -> "measure this machine and the engine"

@@ -53,7 +53,8 @@ module Query =
     let mpe (evidence: Evidence) (circuit: Circuit) : MpeResult = circuit.Mpe evidence
 
     /// <summary>The same with settings, for example <c>MpeOptions(Improve = 3)</c>.</summary>
-    let mpeWith (options: MpeOptions) (evidence: Evidence) (circuit: Circuit) : MpeResult = circuit.Mpe(evidence, options)
+    let mpeWith (options: MpeOptions) (evidence: Evidence) (circuit: Circuit) : MpeResult =
+        circuit.Mpe(evidence, options)
 
     /// <summary>Independent samples of all variables, with seed 1.</summary>
     let sample (count: int) (circuit: Circuit) : Evidence = circuit.Sample count
@@ -71,6 +72,24 @@ module Query =
     /// <summary>The batch with every hidden entry filled in.</summary>
     let complete (by: Completion) (evidence: Evidence) (circuit: Circuit) : Evidence = circuit.Complete(evidence, by)
 
+    /// <summary>Draws given one sample of evidence, some thousand at a time, for more of them than memory holds.</summary>
+    let sampleBlocks (seed: int64) (draws: int) (evidence: Evidence) (circuit: Circuit) : seq<Evidence> =
+        circuit.SampleBlocks(evidence, draws, seed)
+
+    /// <summary>Copies a CSV file with its missing cells filled in and all else as it was.</summary>
+    /// <param name="options">How, for example <c>TableCompletionOptions(By = Completion.Mpe)</c>.</param>
+    /// <param name="input">The file, plain or gzip.</param>
+    /// <param name="output">The file to write.</param>
+    /// <param name="circuit">The circuit.</param>
+    /// <exception cref="T:Spn.Core.Data.DataFormatException">The table does not fit the circuit's columns, or a row has probability 0.</exception>
+    let completeTable
+        (options: TableCompletionOptions)
+        (input: string)
+        (output: string)
+        (circuit: Circuit)
+        : TableCompletionReport =
+        circuit.CompleteTable(input, output, options)
+
     /// <summary>Expected value of a function of one sample's values, estimated from 10,000 samples given one sample of evidence.</summary>
     let expectation (f: float32[] -> float) (evidence: Evidence) (circuit: Circuit) : Estimate =
         circuit.Expectation(Func<float32[], float> f, evidence)
@@ -82,7 +101,8 @@ module Query =
     /// <summary>p(class | evidence), [sample][class], with a prior.</summary>
     /// <exception cref="T:System.ArgumentException">The prior is no distribution over the classes.</exception>
     let classPosteriorWith (prior: seq<float>) (evidence: Evidence) (circuit: Circuit) : float[][] =
-        circuit.ClassPosterior(evidence, Array.ofSeq prior) |> Array.chunkBySize circuit.Classes
+        circuit.ClassPosterior(evidence, Array.ofSeq prior)
+        |> Array.chunkBySize circuit.Classes
 
     /// <summary>The most probable class of every sample, with equal priors.</summary>
     let mostProbableClass (evidence: Evidence) (circuit: Circuit) : int[] = circuit.MostProbableClass evidence

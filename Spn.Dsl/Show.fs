@@ -91,7 +91,9 @@ module Show =
                 value.ToString("G4", CultureInfo.InvariantCulture)
 
             [ "real"; $"mean {number real.Location}, deviation {number real.Scale}" ]
-        | column -> [ $"{column.States.GetValueOrDefault()} values"; column.Domain ]
+        | column ->
+            let states = column.States.GetValueOrDefault()
+            [ (if states = 1 then "1 value" else $"{states} values"); column.Domain ]
 
     let private schema (schema: Schema) =
         Table.create [ "column"; "kind"; "values" ] [ for column in schema.Columns -> column.Name :: values column ]

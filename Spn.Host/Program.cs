@@ -24,8 +24,11 @@ public static class Program
                 case SpnCommand.Score score:
                     ScoreCommand.Run(score.settings, output);
                     break;
+                case SpnCommand.Query query:
+                    QueryCommand.Run(query.settings, output, progress, cancellation);
+                    break;
                 case SpnCommand.Info info:
-                    InfoCommand.Run(info.file, output);
+                    InfoCommand.Run(info.file, info.queries, output);
                     break;
                 case SpnCommand.DataList list:
                     DataListCommand.Run(list.folder, output);

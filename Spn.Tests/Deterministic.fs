@@ -30,6 +30,9 @@ let private weights (p: float) (q: float) = [
 
 let spec = decision (weights 0.2 0.6)
 
+/// Where one variable has its second value, another is sure.
+let sure = decision (weights 1.0 0.6)
+
 let other = decision (weights 0.5 0.3)
 
 /// 0.4 of (1, 1), 0.3 of (0, 0) and 0.3 of (0, 1): the marginals favour x0 = 0 and x1 = 1, the mode is (1, 1).

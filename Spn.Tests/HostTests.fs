@@ -84,7 +84,12 @@ let tests =
                 Expect.stringContains (succeeds $"{fit} {codes}") "Input.Indicator(3)" "codes 0 to 2"
                 let code, _, error = spn $"score {model} --csv {measured}"
                 Expect.equal code 1 "the wrong data for it"
-                Expect.stringContains error "0.5 is not an integer from 0 to 2" "it says what is wrong"
+
+                Expect.stringContains
+                    error
+                    "measured.csv line 2, column \"a\": \"0.5\" is not one of 0, 1"
+                    "it says what is wrong"
+
                 Expect.stringContains (succeeds $"{fit} {measured} --model spn") "Input.Gaussian(5)" "measurements"
                 Expect.stringContains (succeeds $"score {model} --csv {measured}") "40 samples" "all rows"))
 
@@ -108,7 +113,7 @@ let tests =
         testCase "version and help" (fun () ->
             Expect.stringStarts (succeeds "--version") "spn 0." "the version"
 
-            for command in [ ""; "fit "; "score "; "info "; "data "; "data list " ] do
+            for command in [ ""; "fit "; "score "; "query "; "info "; "data "; "data list " ] do
                 Expect.stringContains (succeeds $"{command}--help") "USAGE: spn" $"help of {command}"
 
             Expect.stringContains (succeeds "help") "USAGE: spn" "the plain word")
@@ -125,6 +130,7 @@ let tests =
                     "data", 2, "spn data list"
                     "score missing.safetensors --data-set digits", 1, "missing.safetensors"
                     "fit --csv missing.csv", 1, "missing.csv"
+                    "fit --data-set digits --drop a", 2, "--csv"
                     "fit --data-set digits --out missing-folder/m.safetensors", 1, "missing-folder"
                 ] do
                 testCase $"spn {line}" (fun () ->

@@ -6,14 +6,21 @@ let allTests =
         HarnessTests.tests
         RandomStreamTests.tests
         DataTests.tests
+        EvidenceTests.tests
+        SchemaTests.tests
+        SchemaReadingTests.tests
+        TableTests.tests
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests
         HostTests.tests
+        QueryCommandTests.tests
+        TableCompletionTests.tests
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests
         QueryPageTests.tests
+        ReviewTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

@@ -6,7 +6,7 @@ namespace Spn.Core.Data;
 /// <summary>How a table is read.</summary>
 public sealed record CsvOptions
 {
-    /// <summary>Whether the first line names the columns; otherwise they are called column1, column2 and so on.</summary>
+    /// <summary>Whether the first line names the columns; otherwise, and where a name is empty, they are called column1, column2 and so on.</summary>
     public bool HasHeader { get; init; } = true;
 
     /// <summary>Character between cells; null chooses whichever of comma, semicolon and tab is most frequent in the first line.</summary>

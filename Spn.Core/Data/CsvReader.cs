@@ -6,24 +6,31 @@ namespace Spn.Core.Data;
 /// <remarks>See <see cref="Csv"/> for what a table looks like.</remarks>
 internal sealed class CsvReader : IDisposable
 {
+    private const char ByteOrderMark = '\uFEFF';
+
     private readonly StreamReader text;
     private readonly string name;
     private readonly char between;
     private readonly List<(int Start, int Length, bool Quoted)> cells = [];
+    private readonly StringBuilder? kept; // what the row stands in: the part that has left the buffer
+    private readonly List<(int Start, int End)> places = []; // where its cells stand in that
     private char[] buffer = new char[1 << 14];
     private char[] row = new char[1 << 8]; // the cells of the row, end to end
-    private int at, end, length, line = 1;
-    private bool again;
+    private int at, end, length, keptTo, line = 1;
+    private bool again, ended;
 
     /// <summary>Starts to read.</summary>
     /// <param name="content">The text in UTF-8, unpacked.</param>
     /// <param name="name">How errors call it.</param>
     /// <param name="separator">Character between cells, or null to find it in the first line.</param>
-    public CsvReader(Stream content, string name, char? separator)
+    /// <param name="keepsText">Whether <see cref="Text"/> is wanted; bytes that are no text in UTF-8, which could not be written back, are then refused.</param>
+    public CsvReader(Stream content, string name, char? separator, bool keepsText = false)
     {
         this.name = name;
-        text = new StreamReader(content, Encoding.UTF8, detectEncodingFromByteOrderMarks: false);
+        if (keepsText) kept = new StringBuilder();
+        text = new StreamReader(content, new UTF8Encoding(false, throwOnInvalidBytes: keepsText), detectEncodingFromByteOrderMarks: false);
         between = separator ?? Detect();
+        if (More() && buffer[at] == ByteOrderMark) at++;
     }
 
     /// <summary>Cells of every row; 0 before the first.</summary>
@@ -38,6 +45,15 @@ internal sealed class CsvReader : IDisposable
     /// <summary>A cell of the row, without quotes and outer white space; valid until the next row is read.</summary>
     public ReadOnlySpan<char> this[int column] => row.AsSpan(cells[column].Start, cells[column].Length);
 
+    /// <summary>Character between cells.</summary>
+    public char Separator => between;
+
+    /// <summary>
+    /// The row as it stands in the file, from the end of the row before it to the end of its last line, and where its cells stand in
+    /// that, quotes included and outer white space not; after the last row, what follows it.
+    /// </summary>
+    public RowText Text => new(kept!.ToString() + new string(buffer, keptTo, at - keptTo), [.. places], Line);
+
     /// <summary>Goes to the next row.</summary>
     /// <returns>False at the end of the file.</returns>
     /// <exception cref="DataFormatException">The row has another number of cells than the first, a quote is not closed, or the file is empty.</exception>
@@ -48,9 +64,16 @@ internal sealed class CsvReader : IDisposable
             again = false;
             return true;
         }
+        if (ended) return false;
+        if (Rows > 0)
+        {
+            kept?.Clear();
+            keptTo = at;
+        }
         while (More())
         {
             cells.Clear();
+            places.Clear();
             length = 0;
             Line = line;
             ReadRow();
@@ -61,10 +84,11 @@ internal sealed class CsvReader : IDisposable
             Rows++;
             return true;
         }
-        return Rows > 0 ? false : throw new DataFormatException(name, 1, null, "lines of cells", "an empty file");
+        ended = Rows > 0;
+        return ended ? false : throw new DataFormatException(name, 1, null, "lines of cells", "an empty file");
     }
 
-    /// <summary>The names of the columns, before any other row is read: the first row, or column1, column2 and so on.</summary>
+    /// <summary>The names of the columns, before any other row is read: the first row; without one, and for empty names, column1, column2 and so on.</summary>
     /// <exception cref="DataFormatException">Two columns have one name, or see <see cref="Read"/>.</exception>
     public string[] ReadNames(bool hasHeader)
     {
@@ -72,7 +96,7 @@ internal sealed class CsvReader : IDisposable
         var names = new string[Width];
         for (int c = 0; c < Width; c++)
         {
-            names[c] = hasHeader ? this[c].ToString() : $"column{c + 1}";
+            names[c] = hasHeader && !this[c].IsEmpty ? this[c].ToString() : $"column{c + 1}";
             if (Array.IndexOf(names, names[c]) < c)
                 throw new DataFormatException(name, Line, c + 1, "a name that no column before has", DataFormatException.Quote(names[c]));
         }
@@ -88,10 +112,27 @@ internal sealed class CsvReader : IDisposable
     private bool More()
     {
         if (at < end) return true;
+        kept?.Append(buffer, keptTo, end - keptTo);
+        keptTo = 0;
         at = 0;
-        end = text.Read(buffer);
+        end = Fill(buffer);
         return end > 0;
     }
+
+    private int Fill(Span<char> to)
+    {
+        try
+        {
+            return text.Read(to);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new DataFormatException(name, null, null, "text in UTF-8", "bytes that are none", e);
+        }
+    }
+
+    // Where the position is in the text of the row.
+    private int Mark => (kept?.Length ?? 0) + at - keptTo;
 
     private void ReadRow()
     {
@@ -106,6 +147,7 @@ internal sealed class CsvReader : IDisposable
             }
             if (More()) continue;
             cells.Add((length, 0, false));
+            places.Add((Mark, Mark));
             return;
         }
     }
@@ -113,8 +155,9 @@ internal sealed class CsvReader : IDisposable
     // Leaves the position at the separator or line feed behind the cell, or at the end.
     private void ReadCell()
     {
+        int begin = Mark;
         while (More() && char.IsWhiteSpace(buffer[at]) && buffer[at] != between && buffer[at] != '\n') at++;
-        int start = length;
+        int start = length, first = Mark;
         if (!More() || buffer[at] != '"')
         {
             while (More())
@@ -127,10 +170,13 @@ internal sealed class CsvReader : IDisposable
             }
             length = start + row.AsSpan(start, length - start).TrimEnd().Length;
             cells.Add((start, length - start, false));
+            // The white space of an empty cell may be that of the line end.
+            places.Add(length == start ? (begin, begin) : (first, first + length - start));
             return;
         }
         ReadQuoted();
         cells.Add((start, length - start, true));
+        places.Add((first, Mark));
         while (More() && buffer[at] is (' ' or '\r') && buffer[at] != between) at++;
         if (More() && buffer[at] != between && buffer[at] != '\n')
             throw new DataFormatException(name, line, cells.Count,
@@ -170,7 +216,7 @@ internal sealed class CsvReader : IDisposable
             if (i == end)
             {
                 if (end == buffer.Length) Array.Resize(ref buffer, 2 * buffer.Length);
-                int count = text.Read(buffer, end, buffer.Length - end);
+                int count = Fill(buffer.AsSpan(end));
                 if (count == 0) break;
                 end += count;
             }

@@ -19,23 +19,32 @@ public sealed class CsvWriter
         if (separator is '"' or '\n' or '\r' or ' ') throw new ArgumentException("A quote, a line end or a space cannot separate cells.", nameof(separator));
         this.output = output;
         this.separator = separator;
-        special = SearchValues.Create([separator, '"', '\n', '\r']);
+        special = Special(separator);
     }
 
     /// <summary>Writes a row.</summary>
     /// <param name="cells">Its cells, at least one; as many as in the rows before.</param>
-    public void Write(params IReadOnlyList<string> cells)
+    public void Write(params string[] cells) => Write((IReadOnlyList<string>)cells);
+
+    /// <inheritdoc cref="Write(string[])"/>
+    public void Write(IReadOnlyList<string> cells)
     {
         ArgumentNullException.ThrowIfNull(cells);
         for (int c = 0; c < cells.Count; c++)
         {
             if (c > 0) output.Write(separator);
-            string cell = cells[c];
             // A line without anything on it is no row.
-            bool quoted = cell.Length == 0 ? cells.Count == 1
-                : cell.AsSpan().ContainsAny(special) || char.IsWhiteSpace(cell[0]) || char.IsWhiteSpace(cell[^1]);
-            output.Write(quoted ? $"\"{cell.Replace("\"", "\"\"")}\"" : cell);
+            output.Write(cells.Count == 1 && cells[c].Length == 0 ? "\"\"" : Quoted(cells[c], special));
         }
         output.Write('\n');
     }
+
+    /// <summary>What makes quotes necessary.</summary>
+    internal static SearchValues<char> Special(char separator) => SearchValues.Create([separator, '"', '\n', '\r']);
+
+    /// <summary>A cell as it stands in a file, in quotes where it must.</summary>
+    internal static string Quoted(string cell, SearchValues<char> special) =>
+        cell.Length > 0 && (cell.AsSpan().ContainsAny(special) || char.IsWhiteSpace(cell[0]) || char.IsWhiteSpace(cell[^1]))
+            ? $"\"{cell.Replace("\"", "\"\"")}\""
+            : cell;
 }

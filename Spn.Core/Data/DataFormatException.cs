@@ -21,8 +21,8 @@ public sealed class DataFormatException : Exception
         Found = found;
     }
 
-    private DataFormatException(string file, int? line, int? column, string name, string expected, string found, string reason)
-        : base($"{Place(file, line, null)}{(line is null ? "" : ",")} column \"{name}\": {reason}.")
+    private DataFormatException(string file, int? line, int? column, string? name, string expected, string found, string reason)
+        : base($"{Place(file, line, null)}{(name is null ? "" : $"{(line is null ? "" : ",")} column \"{name}\"")}: {reason}.")
     {
         File = file;
         Line = line;
@@ -43,6 +43,15 @@ public sealed class DataFormatException : Exception
     internal static DataFormatException InColumn(
         string file, int? line, int column, string name, string expected, string found, string? reason = null) =>
         new(file, line, column, name, expected, found, reason ?? $"{found} is not {expected}");
+
+    /// <summary>An error of a whole line that no one column is to blame for.</summary>
+    /// <param name="file">Path or display name of the file.</param>
+    /// <param name="line">Line from 1.</param>
+    /// <param name="expected">What should be there, as a phrase.</param>
+    /// <param name="found">What is there, as a phrase.</param>
+    /// <param name="reason">What is wrong, without a full stop.</param>
+    internal static DataFormatException InRow(string file, int line, string expected, string found, string reason) =>
+        new(file, line, null, null, expected, found, reason);
 
     /// <summary>Path or display name of the file; the message names its last part only.</summary>
     public string File { get; }

@@ -32,6 +32,21 @@ internal sealed class GivenText(string text, Schema schema)
         return evidence;
     }
 
+    /// <summary>Names of columns separated by commas; those with special characters stand in quotes.</summary>
+    /// <exception cref="EvidenceException">The text cannot be read.</exception>
+    public static IReadOnlyList<string> Names(string text, Schema schema)
+    {
+        var reader = new GivenText(text, schema);
+        List<string> names = [];
+        do
+        {
+            names.Add(reader.ReadWord("a column").Text);
+            reader.SkipSpace();
+        }
+        while (reader.at < text.Length && text[reader.at] == ',' && ++reader.at > 0);
+        return reader.at == text.Length ? names : throw reader.Expected("a comma between columns");
+    }
+
     private void ReadCondition()
     {
         Word first = ReadWord("a column", untilIn: true);

@@ -15,7 +15,7 @@ internal sealed class RecordReader<T> where T : notnull
         if (isDictionary) return;
         properties = [.. from property in typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
                          where property.CanRead && property.GetIndexParameters().Length == 0 && !schema.Ignored.Contains(property.Name)
-                         select (property, Variable($"Property {typeof(T).Name}.{property.Name}", property.Name, null))];
+                         select (property, Variable($"Property {property.Name}", property.Name, null))];
         if (properties.Length == 0) throw new EvidenceException($"{typeof(T).Name} has no public property that could be a column.");
         var twice = properties.GroupBy(p => p.Variable).FirstOrDefault(g => g.Count() > 1);
         if (twice is not null)

@@ -5,7 +5,7 @@ namespace Spn.Core.Data;
 /// <param name="Variables">[column of the file] the variable that it holds, or -1 for a column that is passed over.</param>
 /// <param name="FirstRow">Number of the first row, from 0; the header does not count.</param>
 /// <param name="Evidence">The values, [row, variable]; missing cells are hidden.</param>
-/// <param name="Cells">The texts of the cells, [row][column of the file].</param>
+/// <param name="Cells">The texts of the cells, without quotes and outer white space, [row][column of the file].</param>
 /// <param name="BytesRead">Bytes of the file read so far, as stored: to tell how far the reading is.</param>
 public sealed record TableBlock(
     IReadOnlyList<string> Header, IReadOnlyList<int> Variables, long FirstRow, Evidence Evidence, IReadOnlyList<string[]> Cells, long BytesRead);

@@ -9,17 +9,45 @@ internal sealed class TableReader : IDisposable
     private readonly CsvReader reader;
     private readonly string[] header;
     private readonly int[] variables; // [column of the file], -1 for a column that is passed over
+    private readonly List<RowText>? texts;
     private long row;
 
-    public TableReader(Stream stream, string name, Schema schema, TableOptions options)
+    /// <summary>Starts to read.</summary>
+    /// <param name="stream">The text, plain or gzip; left open.</param>
+    /// <param name="name">How errors call it.</param>
+    /// <param name="schema">The columns.</param>
+    /// <param name="options">How to read it.</param>
+    /// <param name="keepsTexts">Whether <see cref="Texts"/> are wanted.</param>
+    public TableReader(Stream stream, string name, Schema schema, TableOptions options, bool keepsTexts = false)
     {
         this.schema = schema;
         this.name = name;
         content = new DataStream(stream, name);
-        reader = new CsvReader(content, name, options.Separator);
+        reader = new CsvReader(content, name, options.Separator, keepsTexts);
         header = reader.ReadNames(options.HasHeader);
         variables = Match(options);
+        if (!keepsTexts) return;
+        texts = [];
+        HeaderText = options.HasHeader ? reader.Text.Text : "";
     }
+
+    /// <summary>The header as it stands in the file; empty where there is none.</summary>
+    public string HeaderText { get; } = "";
+
+    /// <summary>The rows of the last block as they stand in the file.</summary>
+    public IReadOnlyList<RowText> Texts => texts!;
+
+    /// <summary>What follows the last row, after the last block.</summary>
+    public string Rest => reader.Text.Text;
+
+    /// <summary>Character between cells.</summary>
+    public char Separator => reader.Separator;
+
+    /// <summary>Names of the columns of the file.</summary>
+    public IReadOnlyList<string> Header => header;
+
+    /// <summary>[column of the file] the variable that it holds, or -1 for a column that is passed over.</summary>
+    public IReadOnlyList<int> Variables => variables;
 
     /// <summary>The next rows, or null at the end.</summary>
     /// <param name="rows">Most rows to take.</param>
@@ -29,6 +57,7 @@ internal sealed class TableReader : IDisposable
         List<float> values = [];
         List<string[]> cells = [];
         long first = row;
+        texts?.Clear();
         while (row - first < rows && reader.Read())
         {
             int start = values.Count;
@@ -36,6 +65,7 @@ internal sealed class TableReader : IDisposable
             for (int c = 0; c < variables.Length; c++)
                 if (variables[c] is >= 0 and int v && !schema.IsMissing(reader[c])) values[start + v] = Value(c, v);
             if (keepCells) cells.Add([.. Enumerable.Range(0, header.Length).Select(c => reader[c].ToString())]);
+            texts?.Add(reader.Text);
             row++;
         }
         if (row == 0) throw reader.NoRows();

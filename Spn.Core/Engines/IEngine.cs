@@ -53,7 +53,7 @@ public interface ISession : IDisposable
 
     /// <summary>Expectations of every variable given the evidence of the last <see cref="Forward"/>, by one soft downward pass.</summary>
     /// <param name="seeds">Share of each class, [row, class]; empty means 1 each.</param>
-    /// <param name="centres">For each variable where moments are counted from.</param>
+    /// <param name="centres">For each variable where moments are counted from; in a row that gives it an interval, from the nearest point of that.</param>
     /// <param name="expectations">Receives [row, expectation]: of each variable the probability of every value, or first and second moment; meaningless where a variable is observed.</param>
     void Expectations(ReadOnlySpan<double> seeds, ReadOnlySpan<double> centres, Span<double> expectations);
 
@@ -69,7 +69,7 @@ public interface ISession : IDisposable
     /// <param name="firstWay">Number of the first way; a way draws the same numbers in whatever call it is asked for.</param>
     /// <param name="seed">Seed of the draws.</param>
     /// <param name="units">Receives [row, way, variable]: an input unit by the plan's numbering.</param>
-    void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units);
+    void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units);
 }
 
 /// <summary>How a sum passes the count that arrives at it on to its children (one downward pass, several meanings).</summary>

@@ -1,3 +1,6 @@
+using System.IO.Compression;
+using System.Text;
+
 namespace Spn.Core.Files;
 
 /// <summary>Writes a file so that its name stands for the old or the new content at any time, never for half of it.</summary>
@@ -23,6 +26,19 @@ internal static class AtomicFile
             Remove(temporary);
             throw;
         }
+    }
+
+    /// <summary>The same for text in UTF-8, packed as gzip where the name ends with .gz.</summary>
+    public static void WriteText(string path, Action<TextWriter> content)
+    {
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"The folder {folder} of the file {Path.GetFileName(path)} does not exist.");
+        Write(path, file =>
+        {
+            using GZipStream? packed = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new(file, CompressionLevel.Optimal, leaveOpen: true) : null;
+            using var writer = new StreamWriter(packed ?? (Stream)file, new UTF8Encoding(false), 1 << 16, leaveOpen: true);
+            content(writer);
+        });
     }
 
     private static void Remove(string temporary)

@@ -5,7 +5,8 @@ namespace Spn.Core.Inference;
 /// <summary>Whether at most one term of every sum is positive for any sample, seen from which values each unit allows.</summary>
 /// <remarks>
 /// Of every unit a box around its support is kept: for each variable the values that some sample of positive density has. Two
-/// terms whose boxes share no value of some variable exclude each other. Only units that the root reaches count.
+/// terms whose boxes share no value of some variable exclude each other. Only units that the root reaches count. Several class roots
+/// count as the terms of a mixture.
 /// The test is sufficient: a circuit may be deterministic for a reason that boxes do not show.
 /// Source: Darwiche 2003, section 3; Choi, Vergari and Van den Broeck 2020, section 6.
 /// </remarks>
@@ -69,6 +70,10 @@ internal sealed record Determinism(string? Witness)
                     }
                 }
             }
+            // A query that speaks of one distribution mixes the classes, so that is one sum more.
+            for (int a = 0; a < regions.Channels(regions.Root); a++)
+                for (int b = a + 1; b < regions.Channels(regions.Root); b++)
+                    if (box[regions.Root][a] is { } one && box[regions.Root][b] is { } other && !Exclude(one, other)) return $"classes {a} and {b} are positive for the same values";
             return null;
         }
 

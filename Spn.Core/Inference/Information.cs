@@ -113,7 +113,11 @@ namespace Spn.Core
             double[] logs = logProbability(all), terms = quantity(all);
             double sum = 0;
             for (int i = 0; i < logs.Length; i++)
-                if (!double.IsNegativeInfinity(logs[i])) sum += Math.Exp(logs[i]) * terms[i];
+            {
+                if (double.IsNegativeInfinity(logs[i])) continue;
+                // A probability below the range of numbers is not 0: what it forbids stays infinite.
+                sum += double.IsInfinity(terms[i]) ? terms[i] : Math.Exp(logs[i]) * terms[i];
+            }
             return new Information(sum, 0, new Exactness(true, $"added up over all {(int)states} values"));
         }
 

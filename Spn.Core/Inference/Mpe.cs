@@ -17,7 +17,7 @@ namespace Spn.Core.Inference
     /// <summary>A most probable explanation of each sample, and how far it can be trusted.</summary>
     /// <param name="Completed">The batch with every hidden entry filled in.</param>
     /// <param name="LogLikelihood">log p(completed sample) in nats, [sample]: what the answer attains.</param>
-    /// <param name="LogBound">Logarithm of the largest product along one way down, [sample]; never above the attained log-likelihood but for rounding.</param>
+    /// <param name="LogBound">Logarithm of the largest product along one way down (from a mixture of the classes with equal priors), [sample]; never above the attained log-likelihood but for rounding.</param>
     /// <param name="Exactness">Whether no completion is more probable.</param>
     public sealed record MpeResult(Evidence Completed, double[] LogLikelihood, double[] LogBound, Exactness Exactness);
 }
@@ -29,7 +29,7 @@ namespace Spn.Core
     {
         /// <summary>The joint maximiser of all hidden variables given the evidence (MPE), by a max upward pass and a way back down.</summary>
         /// <remarks>
-        /// Exact where every sum is deterministic: at most one of its terms is positive for any sample. Elsewhere finding the
+        /// Exact where every sum is deterministic: at most one of its terms is positive for any sample, classes included. Elsewhere finding the
         /// maximiser is NP-hard, and the answer is that of the largest single product, marked as approximate, with the
         /// log-likelihood that it attains. With several classes the class of the largest product is taken, priors equal.
         /// Source: Poon and Domingos 2011, section 3; Conaty, Maua and de Campos 2017 on hardness.
@@ -55,14 +55,14 @@ namespace Spn.Core
                     Span<double> own = logValues.AsSpan(i * Classes, Classes);
                     for (int c = 1; c < Classes; c++)
                         if (own[c] > own[classes[i]]) classes[i] = c;
-                    bound[rows[i]] = own[classes[i]];
+                    bound[rows[i]] = own[classes[i]] - Math.Log(Classes);
                     if (double.IsNegativeInfinity(bound[rows[i]])) throw Impossible(rows[i]);
                 }
                 var units = new int[rows.Length * Variables];
                 session.Route(Routing.Max, classes, 0, 0, units);
                 Fill(evidence, rows, 1, item => rows[item] * Variables, units, values, filled,
                     (place, component, set, _, _) => place.Family.Mode(component, set, values.AsSpan(place.Offset, place.Family.ParameterCount)));
-            }, BlockWays, cancellation);
+            }, WaysOfBlock, cancellation);
             Evidence completed = Evidence.From(filled, Variables);
             double[] attained = JointLogLikelihood(completed);
             Exactness exactness = Determinism().Mpe;
@@ -72,7 +72,7 @@ namespace Spn.Core
         }
 
         /// <summary>log p(sample) over all classes with equal priors.</summary>
-        private double[] JointLogLikelihood(Evidence samples)
+        internal double[] JointLogLikelihood(Evidence samples)
         {
             double[] each = LogLikelihood(samples);
             return Classes == 1 ? each : [.. each.Chunk(Classes).Select(own => LogSum.Of(own) - Math.Log(Classes))];

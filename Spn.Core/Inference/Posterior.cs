@@ -131,6 +131,50 @@ public sealed class VariableMixture
         return LogSum.Of(terms);
     }
 
+    /// <summary>Logarithm of the probability that the variable lies in a set, in nats.</summary>
+    /// <param name="set">The set.</param>
+    public double LogProbability(ValueSet set)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        if ((within is null ? set : within.Intersect(set)) is not { } both) return double.NegativeInfinity;
+        var terms = new double[units.Length];
+        for (int i = 0; i < terms.Length; i++)
+        {
+            (InputFamily family, ReadOnlySpan<double> own) = Of(i, out int k);
+            terms[i] = Weights[i] == 0 ? double.NegativeInfinity
+                : Math.Log(Weights[i]) + family.LogProbability(k, both, own) - (within is null ? 0 : family.LogProbability(k, within, own));
+        }
+        return Math.Min(LogSum.Of(terms), 0);
+    }
+
+    /// <summary>The value below which a share of the probability lies: the median for one half.</summary>
+    /// <remarks>Of a discrete variable, the least code at which the probabilities up to it exceed the share.</remarks>
+    /// <param name="share">Between 0 and 1, both excluded.</param>
+    public double Quantile(double share)
+    {
+        if (!(share is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "A share lies between 0 and 1, both excluded.");
+        // The mixture's quantile lies between the least and the greatest of its components'.
+        double low = double.PositiveInfinity, high = double.NegativeInfinity;
+        for (int i = 0; i < units.Length; i++)
+        {
+            if (Weights[i] == 0) continue;
+            (InputFamily family, ReadOnlySpan<double> own) = Of(i, out int k);
+            double value = family.Quantile(k, within, share, own);
+            (low, high) = (Math.Min(low, value), Math.Max(high, value));
+        }
+        if (plan.Regions.Input(units[0].Region).Family.States is not null)
+        {
+            while (low < high && !(Math.Exp(LogProbability(ValueSet.AtMost(low))) > share)) low++;
+            return low;
+        }
+        for (double middle = 0.5 * (low + high); low < middle && middle < high; middle = 0.5 * (low + high))
+        {
+            if (Math.Exp(LogProbability(ValueSet.AtMost(middle))) < share) low = middle;
+            else high = middle;
+        }
+        return high;
+    }
+
     private InputPair Of(int component, out int channel)
     {
         InputPlace place = plan.Regions.Input(units[component].Region);

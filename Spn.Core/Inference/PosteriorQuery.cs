@@ -16,12 +16,14 @@ public sealed partial class Circuit
         ArgumentNullException.ThrowIfNull(evidence);
         int width = Plan.ExpectationsOf[^1];
         var result = new double[(long)evidence.Count * width];
-        double[] centres = Centres();
+        double[] centres = Centres(), values = InDouble(Parameters);
         Use(evidence, (session, block) =>
         {
             int[] rows = Rows(block);
             double[] seeds = Forward(session, evidence, rows);
             session.Expectations(seeds, centres, result.AsSpan(rows[0] * width, rows.Length * width));
+            for (int v = 0; v < Variables; v++)
+                if (Plan.InputOf[v] is { States: null }) CountAfresh(session, evidence, rows, v, values, centres[v], result);
         }, cancellation: cancellation);
         for (int row = 0; row < evidence.Count; row++) Settle(evidence, row, centres, result.AsSpan(row * width, width));
         return new Posterior(Plan, evidence, result);
@@ -80,6 +82,44 @@ public sealed partial class Circuit
         return result;
     }
 
+    /// <summary>
+    /// Moments of a real variable where they lie so far from where they were counted from that the variance lost its digits: once more
+    /// from the flows into the variable's units, about the mean.
+    /// </summary>
+    private void CountAfresh(Engines.ISession session, Evidence evidence, int[] rows, int variable, double[] values, double centre, double[] result)
+    {
+        const double LeastShare = 1e-3; // of the second moment
+        int width = Plan.ExpectationsOf[^1], at = Plan.ExpectationsOf[variable];
+        int[] chosen = [.. rows.Where(row => evidence.IsHidden(row, variable) && result[row * width + at] is var mean && result[row * width + at + 1] is var square
+            && square - mean * mean < LeastShare * square)];
+        if (chosen.Length == 0) return;
+        int[] regions = Plan.InputsOf(variable);
+        int units = regions.Sum(Plan.Regions.Channels);
+        var flows = new double[chosen.Length * units];
+        session.InputFlows(variable, Forward(session, evidence, chosen), flows);
+        Span<double> own = stackalloc double[2];
+        for (int i = 0; i < chosen.Length; i++)
+        {
+            ref double mean = ref result[chosen[i] * width + at], square = ref result[chosen[i] * width + at + 1];
+            ValueSet? set = evidence.SetOf(chosen[i], variable);
+            double origin = InputFamily.CentreWithin(set, centre), about = origin + mean, total = 0, first = 0, second = 0;
+            int next = i * units;
+            foreach (int region in regions)
+                for (int k = 0; k < Plan.Regions.Channels(region); k++)
+                {
+                    double flow = flows[next++];
+                    if (flow == 0) continue;
+                    InputPlace place = Plan.Regions.Input(region);
+                    place.Family.Expect(k, set, values.AsSpan(place.Offset, place.Family.ParameterCount), about, own);
+                    (total, first, second) = (total + flow, first + flow * own[0], second + flow * own[1]);
+                }
+            if (total == 0) continue;
+            (first, second) = (first / total, second / total);
+            mean = about - origin + first;
+            square = mean * mean + Math.Max(second - first * first, 0);
+        }
+    }
+
     /// <summary>A number below the mean of every component of a variable, about as far as they lie apart.</summary>
     private double Below(int variable, ValueSet? within, double[] values)
     {
@@ -89,7 +129,9 @@ public sealed partial class Circuit
             InputPlace place = Plan.Regions.Input(region);
             for (int k = 0; k < place.Family.Components; k++)
             {
-                double mean = place.Family.Mean(k, within, values.AsSpan(place.Offset, place.Family.ParameterCount));
+                ReadOnlySpan<double> own = values.AsSpan(place.Offset, place.Family.ParameterCount);
+                if (within is not null && double.IsNegativeInfinity(place.Family.LogProbability(k, within, own))) continue;
+                double mean = place.Family.Mean(k, within, own);
                 (least, most) = (Math.Min(least, mean), Math.Max(most, mean));
             }
         }
@@ -146,7 +188,7 @@ public sealed partial class Circuit
             else
             {
                 own[1] = Math.Max(own[1] - own[0] * own[0], 0);
-                own[0] += centres[v];
+                own[0] += InputFamily.CentreWithin(evidence.SetOf(row, v), centres[v]);
             }
         }
     }

@@ -32,6 +32,7 @@ public abstract class InputFamily
         OneOf some when States is null => $"{some} has probability 0 under a density; give an interval, or observe the value",
         OneOf some when some.Values.Any(v => !Accepts(v)) => $"{some} holds a value that is not {Domain}",
         Interval { Low: var low, High: var high } when States is null && low == high => $"the interval from {low} to {high} has probability 0 under a density; observe the value",
+        Interval { Low: > float.MaxValue } or Interval { High: < float.MinValue } when States is null => $"the interval {set} holds no 32-bit number",
         Tilt { Within: { } within } => Refusal(within),
         _ => null,
     };
@@ -106,6 +107,9 @@ public abstract class InputFamily
     /// <param name="parameters">Receives them.</param>
     public virtual void InitialiseFrom(RandomStream random, ReadOnlySpan<float> values, Span<float> parameters) => Initialise(random, parameters);
 
+    /// <summary>Where moments are counted from when a set is known: as near as may be, but inside an interval.</summary>
+    internal static double CentreWithin(ValueSet? within, double centre) => within is Interval set ? Math.Clamp(centre, set.Low, set.High) : centre;
+
     /// <summary>Mean of a component over a set, or over all values.</summary>
     internal double Mean(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
@@ -118,9 +122,12 @@ public abstract class InputFamily
     }
 
     /// <summary>Logarithm of what a component makes of a hidden variable of which a set is known.</summary>
-    internal double LogValue(int component, ValueSet within, ReadOnlySpan<double> parameters) => within is Tilt tilt
-        ? Math.Log(Math.Max(Mean(component, tilt.Within, parameters) - tilt.Low, 0)) + (tilt.Within is { } set ? LogProbability(component, set, parameters) : 0)
-        : LogProbability(component, within, parameters);
+    internal double LogValue(int component, ValueSet within, ReadOnlySpan<double> parameters)
+    {
+        if (within is not Tilt tilt) return LogProbability(component, within, parameters);
+        double log = tilt.Within is { } set ? LogProbability(component, set, parameters) : 0;
+        return double.IsNegativeInfinity(log) ? log : log + Math.Log(Math.Max(Mean(component, tilt.Within, parameters) - tilt.Low, 0));
+    }
 
     /// <summary>Logarithm of a component's largest density over a set, or over all values.</summary>
     internal double LogPeak(int component, ValueSet? within, ReadOnlySpan<double> parameters)

@@ -27,8 +27,11 @@ public abstract class WeightProgram
     /// <summary>Softmax of a row of logits.</summary>
     protected static void Softmax(ReadOnlySpan<double> logits, Span<double> weights)
     {
-        double total = LogSum.Of(logits);
-        for (int j = 0; j < logits.Length; j++) weights[j] = Math.Exp(logits[j] - total);
+        // The largest is taken off first: beside logits far from 0 the logarithm of the sum would vanish.
+        double most = double.NegativeInfinity, sum = 0;
+        foreach (double logit in logits) most = Math.Max(most, logit);
+        for (int j = 0; j < logits.Length; j++) sum += weights[j] = Math.Exp(logits[j] - most);
+        for (int j = 0; j < logits.Length; j++) weights[j] /= sum;
     }
 
     /// <summary>Derivative by a row of logits: w_j (d_j - sum_c w_c d_c), added.</summary>

@@ -29,6 +29,8 @@ internal sealed class BenchReport
     private const double Mebi = 1 << 20;
 
     private static readonly string[] Sets = ["nltcs", "plants", "baudio", "ad"];
+    private static readonly string[] QuerySets = ["nltcs", "baudio", "ad"];
+    private static readonly string[] QueryMetrics = ["loglik", "marginal", "posterior", "mpe", "sample", "conditional_sample"];
 
     private readonly string filter;
     private readonly int threads;
@@ -63,6 +65,11 @@ internal sealed class BenchReport
         {
             cancellation.ThrowIfCancellationRequested();
             RunSet(set, cancellation);
+        }
+        foreach (string set in QuerySets)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RunQueries(set, cancellation);
         }
     }
 
@@ -119,6 +126,29 @@ internal sealed class BenchReport
         if (set == "ad" && Wanted(name, "peak_train500")) Tell(name, "peak_train500", PeakInChild(), "MiB");
     }
 
+    /// <summary>Queries a second, and how many passes of a log-likelihood over the same rows they cost.</summary>
+    private void RunQueries(string set, CancellationToken cancellation)
+    {
+        string name = $"query/{set}";
+        if (!QueryMetrics.Any(m => Wanted(name, m) || Wanted(name, $"{m}_passes"))) return;
+        Evidence rows = Rows(set, folder, out bool synthetic);
+        Synthetic |= synthetic;
+        using var bench = new QueryBench(rows, threads);
+        double? observed = null, pass = null;
+        foreach ((string metric, Action ask) in bench.Queries)
+        {
+            bool isPass = metric is "loglik" or "marginal", wanted = Wanted(name, metric) || Wanted(name, $"{metric}_passes");
+            if (!wanted && !isPass) continue;
+            double seconds = HyperSpnBench.Median(ask, 1, cancellation);
+            double? unit = metric == "marginal" ? observed : pass;
+            if (metric == "loglik") observed = seconds;
+            if (metric == "marginal") pass = seconds;
+            if (!wanted) continue;
+            Tell(name, metric, bench.Rows / seconds, "samples/s");
+            if (unit is double one) Tell(name, $"{metric}_passes", seconds / one, "passes");
+        }
+    }
+
     private double Share(double fmaPerSecond) => 100 * fmaPerSecond / 1e9 / peak;
 
     private bool Wanted(string name, string metric) => $"{name} {metric}".Contains(filter, StringComparison.OrdinalIgnoreCase);
@@ -155,6 +185,10 @@ internal sealed class BenchReport
             that trains at batch 500. `workspace_...` are bytes beside parameters and evidence of an evaluation in little memory, by schedule.
             Shares count the multiply-adds of the dense model, three passes for training, against the peak: state tables compute fewer,
             so a share is a speed, not a utilisation.
+
+            `query/...` are calls of the same model's queries as a user makes them: `loglik` on observed rows, all others on rows of which 30 % of the
+            cells are hidden at random. `marginal_passes` compares with `loglik`, which state tables serve; the other `_passes` compare with `marginal`,
+            a log-likelihood pass over the same rows.
 
             | figure | metric | value | unit |
             | --- | --- | ---: | --- |

@@ -15,11 +15,17 @@ internal static class FitCommand
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(settings.Out))!;
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"The folder {folder} of the model file does not exist.");
-        DataSet data = Samples.Load(settings.Source, settings.Seed);
-        using Circuit circuit = Circuit.Compile(Describe(settings, data), new SimdEngine(settings.Threads)).Initialise(data.Train, settings.Seed);
-        output.WriteLine($"{Show.text(data)}\n{circuit.Spec}\n{circuit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
+        TableProfile? table = settings.Source.Csv is null ? null : Samples.Profile(settings);
+        DataSet data = Samples.Load(settings.Source, settings.Seed, table?.Schema);
+        InputSpec input = table?.Schema.Inputs(settings.Channels) ?? (States(data) is int count ? new IndicatorInput(count) : new GaussianInput(settings.Channels));
+        bool binary = input is IndicatorInput { States: 2 };
+        FitDefaults defaults = binary || table is null ? FitDefaults.Binary(settings.Model) : FitDefaults.Table;
+        using Circuit circuit = Circuit.Compile(Describe(settings, data.Variables, input, defaults), new SimdEngine(settings.Threads))
+            .Initialise(data.Train, settings.Seed);
+        circuit.Schema = table?.Schema;
+        output.WriteLine($"{Show.text(data)}\n{(table is null ? "" : $"\n{Show.text(table)}\n\n")}{circuit.Spec}\n{circuit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
 
-        TrainingReport report = circuit.Fit(data.Train, data.Valid.Count == 0 ? null : data.Valid, Options(settings),
+        TrainingReport report = circuit.Fit(data.Train, data.Valid.Count == 0 ? null : data.Valid, Options(settings, defaults),
             progress: new Line(progress), cancellation: cancellation);
         progress.Clear();
         output.WriteLine(Show.text(report));
@@ -29,17 +35,15 @@ internal static class FitCommand
         output.WriteLine($"Saved {settings.Out}");
     }
 
-    private static CircuitSpec Describe(FitSettings settings, DataSet data)
+    private static CircuitSpec Describe(FitSettings settings, int variables, InputSpec input, FitDefaults defaults)
     {
-        int n = data.Variables, k = settings.Channels, replicas = settings.Replicas;
-        int? states = States(data);
+        int k = settings.Channels, replicas = settings.Replicas ?? defaults.Replicas;
         CircuitSpec spec = settings.Model.IsHyper
-            ? HyperSpn.Released(n, settings.H, k, replicas, settings.Seed)
-            : HyperSpn.Baseline(n, k, replicas, settings.Seed);
-        if (states == 2 && !settings.Model.IsSpn) return spec;
+            ? HyperSpn.Released(variables, settings.H, k, replicas, settings.Seed)
+            : HyperSpn.Baseline(variables, k, replicas, settings.Seed);
+        if (input is IndicatorInput { States: 2 } && !settings.Model.IsSpn) return spec;
 
         // The released layout of the parameters exists for binary variables only.
-        InputSpec input = states is int count ? new IndicatorInput(count) : new GaussianInput(k);
         WeightSpec weights = settings.Model.IsHyper ? WeightSpec.Hyper(k, [20, settings.H]) : WeightSpec.Free();
         return (spec with { Layers = [input, .. spec.Layers.Skip(1)] }).WithWeights(weights);
     }
@@ -62,15 +66,15 @@ internal static class FitCommand
         return states;
     }
 
-    private static GradientOptions Options(FitSettings settings) => new()
+    private static GradientOptions Options(FitSettings settings, FitDefaults defaults) => new()
     {
-        LearningRate = settings.LearningRate,
+        LearningRate = settings.LearningRate ?? defaults.LearningRate,
         WeightDecay = settings.Decay,
-        BatchSize = settings.Batch,
+        BatchSize = settings.Batch ?? defaults.Batch,
         Steps = settings.Steps,
         Epochs = settings.Epochs,
-        EvaluationPeriod = settings.Epochs is null ? Math.Clamp(settings.Steps / 10, 1, 200) : null,
-        Patience = settings.Patience,
+        EvaluationPeriod = settings.Epochs is null ? Math.Clamp(settings.Steps / 10, 1, defaults.MostPeriod) : null,
+        Patience = settings.Patience ?? defaults.Patience,
         Seed = settings.Seed,
     };
 

@@ -6,11 +6,18 @@ namespace Spn.Host.Commands;
 /// <summary>spn info: what a model file holds.</summary>
 internal static class InfoCommand
 {
-    public static void Run(string file, TextWriter output)
+    public static void Run(string file, bool queries, TextWriter output)
     {
         IReadOnlyDictionary<string, string> metadata = ModelFile.Read(file).Metadata;
         using Circuit circuit = Circuit.Load(file);
+        if (queries)
+        {
+            IEnumerable<string[]> rows = circuit.Support().Select(s => (string[])[s.Query, s.Level.ToString().ToLowerInvariant(), s.Reason]);
+            output.WriteLine(TableModule.toText(TableModule.create(["query", "answer", "reason"], rows)));
+            return;
+        }
         output.WriteLine(circuit.Summary());
+        if (circuit.Schema is { } schema) output.WriteLine($"  columns\n    {Show.text(schema)!.ReplaceLineEndings("\n    ")}");
         if (metadata.Count == 0) return;
         output.WriteLine("  metadata");
         foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))

@@ -218,7 +218,7 @@ internal sealed class LogSpacePass
             {
                 double flow = share * Math.Exp(slopes[k] + values[k]);
                 if (flow == 0) continue;
-                input.Family.Expect(k, set, Parameters(input), centres[input.Variable], own);
+                input.Family.Expect(k, set, Parameters(input), InputFamily.CentreWithin(set, centres[input.Variable]), own);
                 for (int j = 0; j < input.Family.Expectations; j++) to[j] += flow * own[j];
             }
         }

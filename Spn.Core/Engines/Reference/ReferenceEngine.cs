@@ -95,7 +95,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         }
     }
 
-    public void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units)
+    public void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units)
     {
         int ways = rows.Length == 0 ? 0 : classes.Length / rows.Length;
         for (int i = 0; i < rows.Length; i++)

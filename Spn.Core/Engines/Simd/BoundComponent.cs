@@ -16,6 +16,10 @@ internal sealed class BoundComponent
         ValueTables = new int[component.Inputs.Length];
         Blocks = [.. component.Sums.Select(plan.Regions.Block)];
         Inputs = [.. component.Inputs.Select(plan.Regions.Input)];
+        TableVariables = [.. program.Tables.SelectMany(t => t.Inputs).Select(i => Inputs[i].Variable)];
+        Lookups = new LookupPlace[program.Tables.Length];
+        for (int t = 0, first = 0; t < Lookups.Length; first += Lookups[t++].Count)
+            Lookups[t] = new LookupPlace(program.Tables[t].Offset, first, program.Tables[t].Inputs.Length);
         TableFloats = program.Tables.Length == 0 ? 0 : program.Tables[^1].End;
     }
 
@@ -31,6 +35,12 @@ internal sealed class BoundComponent
 
     public InputPlace[] Inputs { get; }
 
+    /// <summary>The variables of its state tables, table after table: a look-up finds all it needs in few cache lines.</summary>
+    public int[] TableVariables { get; }
+
+    /// <summary>For each table where it and its variables are.</summary>
+    public LookupPlace[] Lookups { get; }
+
     /// <summary>Floats of its state tables.</summary>
     public int TableFloats { get; }
 
@@ -40,3 +50,9 @@ internal sealed class BoundComponent
     /// <summary>For each input the first float of its value table, or -1.</summary>
     public int[] ValueTables { get; set; }
 }
+
+/// <summary>A state table as a look-up sees it.</summary>
+/// <param name="Offset">First float of the table among the component's.</param>
+/// <param name="First">First of its variables among the component's list.</param>
+/// <param name="Count">Number of its variables.</param>
+internal readonly record struct LookupPlace(int Offset, int First, int Count);

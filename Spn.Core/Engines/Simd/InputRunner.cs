@@ -59,26 +59,24 @@ internal static unsafe class InputRunner<L, F, I>
         InputFamily family = op.Family!;
         InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
-        double[]? logs = null, peaks = null;
+        Span<float> unknown = op.Channels <= 64 ? stackalloc float[op.Channels] : new float[op.Channels];
+        int exponent = 0;
+        unknown.Fill(1);
+        double[]? logs = null;
+        fixed (float* values = unknown)
+        {
+            if (source.Max && family is not IndicatorFamily)
+            {
+                logs = new double[op.Channels];
+                for (int k = 0; k < logs.Length; k++) logs[k] = family.LogPeak(k, null, parameters);
+                exponent = Scaled(logs, source.MostLog, values, 1);
+            }
+            RegionKernel<L, F, I>.Replace(hidden, values, exponent, y, op.Channels, e, lanes);
+        }
+        if (!source.Packed.HasSets) return;
         for (int lane = 0; lane < lanes; lane++)
         {
-            if (hidden[lane] == 0) continue;
-            if (hidden[lane] == PackedEvidence.Nothing && !source.Max)
-            {
-                for (int k = 0; k < op.Channels; k++) y[k * lanes + lane] = 1;
-                e[lane] = 0;
-                continue;
-            }
-            if (hidden[lane] == PackedEvidence.Nothing)
-            {
-                if (peaks is null)
-                {
-                    peaks = new double[op.Channels];
-                    for (int k = 0; k < peaks.Length; k++) peaks[k] = family.LogPeak(k, null, parameters);
-                }
-                e[lane] = Scaled(peaks, source.MostLog, y + lane, lanes);
-                continue;
-            }
+            if (hidden[lane] != PackedEvidence.InSet) continue;
             logs ??= new double[op.Channels];
             ValueSet set = source.Packed.SetOf(source.Start + lane, input.Variable);
             for (int k = 0; k < logs.Length; k++) logs[k] = source.Max ? family.LogPeak(k, set, parameters) : family.LogValue(k, set, parameters);
@@ -96,7 +94,7 @@ internal static unsafe class InputRunner<L, F, I>
         float* flows = ws.Scratch;
         RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
         byte* hidden = HiddenLanes(op, source);
-        if (hidden != null) GatherSets(op, source, hidden, flows, lanes);
+        if (hidden != null && source.Packed.HasSets) GatherSets(op, source, hidden, flows, lanes);
         if (HasTable(family))
         {
             byte* values = source.Values(op);
@@ -152,7 +150,7 @@ internal static unsafe class InputRunner<L, F, I>
             RegionKernel<L, F, I>.Add(flows, to, op.Channels * lanes);
             return;
         }
-        if (hidden != null) ReadOutSets(op, source, hidden, flows, to, lanes);
+        if (hidden != null && source.Packed.HasSets) ReadOutSets(op, source, hidden, flows, to, lanes);
         for (int j = 0; j < rowsOfMatrix; j++)
         {
             MatrixKernel<L, F, I>.Multiply(matrix + j * op.Channels, op.Channels, 1, 1, op.Channels, flows, ws.OtherScratch, lanes);
@@ -176,7 +174,7 @@ internal static unsafe class InputRunner<L, F, I>
                 float flow = flows[k * lanes + lane];
                 flows[k * lanes + lane] = 0;
                 if (flow == 0) continue;
-                input.Family.Expect(k, set, parameters, source.Centres[input.Variable], expectations);
+                input.Family.Expect(k, set, parameters, InputFamily.CentreWithin(set, source.Centres[input.Variable]), expectations);
                 for (int j = 0; j < expectations.Length; j++) to[(long)j * lanes + lane] += (float)(flow * expectations[j]);
             }
         }

@@ -82,7 +82,57 @@ internal sealed class OpProgram
     /// <summary>Largest number of regions alive at a time.</summary>
     public required int LiveRegions { get; init; }
 
+    /// <summary>Whether the slopes of every slot stay until the end of a downward pass.</summary>
+    public required bool KeepSlopes { get; init; }
+
     public int Slots => SlotChannels.Length;
+
+    /// <summary>Whether each step's statistics are taken as the slopes pass it, so that slopes live no longer than they are needed.</summary>
+    /// <remarks>
+    /// A sum whose slopes leave the range is then redone from its own slopes, which must be finite: products of many factors may exceed
+    /// the range at once, and products that are kept have no check of their own.
+    /// </remarks>
+    public bool GathersAtOnce => SlotSlopes != SlotUnits;
+
+    /// <summary>First slope of each slot; slopes are counted in channels.</summary>
+    public int[] SlotSlopes => field ??= PlaceSlopes();
+
+    /// <summary>Slopes that are alive at a time.</summary>
+    public int Slopes => slopes > 0 ? slopes : slopes = SlotSlopes.Select((first, slot) => first + SlotChannels[slot]).Max();
+
+    private int slopes;
+
+    private int[] PlaceSlopes()
+    {
+        const int mostFactors = 8;
+        if (KeepSlopes || Ops.Any(o => o.Kind == OpKind.Product || (o.Kind == OpKind.SumOfProduct && o.Sources.Length > mostFactors))) return SlotUnits;
+        var first = new int[Slots];
+        Array.Fill(first, -1);
+        var free = new Dictionary<int, Stack<int>>();
+        int count = 0;
+        foreach (int slot in Boundary) Take(slot);
+        for (int i = Ops.Length - 1; i >= 0; i--)
+        {
+            foreach (int source in Ops[i].Sources) Take(source);
+            Take(Ops[i].Slot);
+            Free(Ops[i].Slot);
+        }
+        return first;
+
+        void Take(int slot)
+        {
+            if (first[slot] >= 0) return;
+            if (free.TryGetValue(SlotChannels[slot], out Stack<int>? places) && places.TryPop(out first[slot])) return;
+            first[slot] = count;
+            count += SlotChannels[slot];
+        }
+
+        void Free(int slot)
+        {
+            if (!free.TryGetValue(SlotChannels[slot], out Stack<int>? places)) free[SlotChannels[slot]] = places = [];
+            places.Push(first[slot]);
+        }
+    }
 }
 
 /// <summary>A subtree of at most four binary variables of a component, kept as a table of its 16 states.</summary>

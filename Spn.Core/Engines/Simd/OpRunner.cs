@@ -79,13 +79,14 @@ internal static unsafe partial class OpRunner<L, F, I>
                 InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
                 if (error == null) break;
                 new Span<int>(error, lanes).Fill(SimdLimits.Lost);
-                // Units of inputs are already normalised; a density of 0 everywhere raises the error.
+                // Units of inputs are already normalised; a density of 0 everywhere raises the error, and indicators never are 0 everywhere.
+                if (op.Family is IndicatorFamily && !source.Packed.HasSets) break;
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
             case OpKind.Lookup:
-                TableShape table = program.Tables[op.Place];
-                byte* states = ws.States + (long)op.Place * lanes;
-                FindStates(table, source, states, lanes);
+                LookupPlace table = source.Component.Lookups[op.Place];
+                byte* states = ws.States(op.Place);
+                RegionKernel<L, F, I>.States(source.Codes, source.Stride, source.Component.TableVariables.AsSpan(table.First, table.Count), states, lanes);
                 RegionKernel<L, F, I>.Lookup(source.Tables + table.Offset, op.Channels, states, y, e, error, lanes);
                 break;
             case OpKind.Product:
@@ -124,82 +125,105 @@ internal static unsafe partial class OpRunner<L, F, I>
         }
     }
 
-    /// <summary>Carries the slopes of the boundary down; statistics are left to <see cref="Gather"/>, which may follow a check.</summary>
+    /// <summary>Carries the slopes of the boundary down. Statistics are taken on the way when the program says so, else left to <see cref="Gather"/>, which may follow a check.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="source">Evidence, weights and where statistics go.</param>
+    /// <param name="ws">Units, and the slopes of the boundary.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    /// <param name="first">Whether the slopes of tables start from nothing.</param>
+    /// <param name="lost">Told (sum, lane) of slopes that left the range while statistics are taken; those are left out from there on.</param>
     [MethodImpl(Hot)]
-    public static void Backward(OpProgram program, in RunSource source, Workspace ws, int lanes)
+    public static void Backward(OpProgram program, in RunSource source, Workspace ws, int lanes, bool first, Action<Op, int> lost)
     {
+        bool atOnce = program.GathersAtOnce;
         new Span<float>(ws.Largest, lanes).Clear();
         for (int i = program.Ops.Length - 1; i >= 0; i--)
         {
             Op op = program.Ops[i];
-            float* q = ws.Slopes + (long)program.SlotUnits[op.Slot] * lanes;
-            switch (op.Kind)
+            float* q = SlopesOf(program, ws, op.Slot, lanes), r = atOnce ? ws.Scaled : q;
+            if (op.Kind is OpKind.Input or OpKind.Lookup)
             {
-                case OpKind.Input or OpKind.Lookup:
-                    break;
-                case OpKind.Product:
-                    RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, op.Channels, ws.Largest, lanes);
-                    ProductSlopes(program, op, ws, q, lanes);
-                    break;
-                case OpKind.SumOfProduct when IsPairOfFives(op) && op.First[0] && op.First[1]:
-                    PairKernel<L, F, I>.Backward(source.Weights + source.Component.Weights[op.Place],
-                        UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), q,
-                        ws.Scales + (long)op.Slot * lanes, SlopesOf(program, ws, op.Sources[0], lanes), SlopesOf(program, ws, op.Sources[1], lanes), ws.Largest, lanes);
-                    break;
-                default:
-                    RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, op.Channels, ws.Largest, lanes);
-                    SumSlopes(program, op, source, ws, q, lanes);
-                    break;
+                if (atOnce) GatherStep(program, op, source, ws, q, lanes, first);
+                continue;
             }
+            if (Descend(program, op, source, ws, q, r, lanes) && atOnce)
+            {
+                Drop(op, ws, q, lanes, lost);
+                Descend(program, op, source, ws, q, r, lanes);
+            }
+            if (atOnce) GatherStep(program, op, source, ws, r, lanes, first);
+            if (!IsPair(op)) PassOn(program, op, source, ws, r, lanes);
+        }
+    }
+
+    /// <summary>Scales the slopes of a sum or product; a pair of fives hands them on in the same go. Returns whether any leaves the range.</summary>
+    [MethodImpl(Hot)]
+    private static bool Descend(OpProgram program, Op op, in RunSource source, Workspace ws, float* q, float* r, int lanes) => IsPair(op)
+        ? PairKernel<L, F, I>.Backward(source.Weights + source.Component.Weights[op.Place],
+            UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), q, r,
+            ws.Scales + (long)op.Slot * lanes, SlopesOf(program, ws, op.Sources[0], lanes), SlopesOf(program, ws, op.Sources[1], lanes), ws.Largest, lanes)
+        : RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, r, op.Channels, ws.Largest, lanes);
+
+    private static bool IsPair(Op op) => op.Kind == OpKind.SumOfProduct && IsPairOfFives(op) && op.First[0] && op.First[1];
+
+    private static void PassOn(OpProgram program, Op op, in RunSource source, Workspace ws, float* r, int lanes)
+    {
+        if (op.Kind == OpKind.Product) ProductSlopes(program, op, ws, r, lanes);
+        else SumSlopes(program, op, source, ws, r, lanes);
+    }
+
+    /// <summary>Takes out lanes whose slopes left the range.</summary>
+    private static void Drop(Op op, Workspace ws, float* q, int lanes, Action<Op, int> lost)
+    {
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            if (ws.Largest[lane] < SimdLimits.LargestSlope) continue;
+            lost(op, lane);
+            ws.Largest[lane] = 0;
+            for (int k = 0; k < op.Channels; k++) q[k * lanes + lane] = 0;
         }
     }
 
     /// <summary>Adds the statistics of all sums, input parameters and tables, from the slopes of <see cref="Backward"/>.</summary>
     [MethodImpl(Hot)]
-    public static void Gather(OpProgram program, in RunSource source, Workspace ws, int lanes)
+    public static void Gather(OpProgram program, in RunSource source, Workspace ws, int lanes, bool first)
     {
-        foreach (Op op in program.Ops)
+        foreach (Op op in program.Ops) GatherStep(program, op, source, ws, SlopesOf(program, ws, op.Slot, lanes), lanes, first);
+    }
+
+    [MethodImpl(Hot)]
+    private static void GatherStep(OpProgram program, Op op, in RunSource source, Workspace ws, float* r, int lanes, bool first)
+    {
+        switch (op.Kind)
         {
-            float* q = ws.Slopes + (long)program.SlotUnits[op.Slot] * lanes;
-            switch (op.Kind)
-            {
-                case OpKind.Product:
-                    break;
-                case OpKind.Input:
-                    if (op.Family!.ParameterCount > 0)
-                        InputRunner<L, F, I>.Gather(op, source, ws, ws.Units + (long)program.SlotUnits[op.Slot] * lanes, q, lanes);
-                    break;
-                case OpKind.Lookup:
-                    TableShape table = program.Tables[op.Place];
-                    RegionKernel<L, F, I>.Scatter(q, op.Channels, ws.States + (long)op.Place * lanes, source.TableSlopes + table.Offset, lanes);
-                    break;
-                case OpKind.SumOfProduct when IsPairOfFives(op):
-                    PairKernel<L, F, I>.Gather(source.Statistics + source.Component.Weights[op.Place],
-                        UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), q, lanes);
-                    break;
-                default:
-                    float* x = SumInputs(program, op, ws, lanes);
-                    float* s = source.Statistics + source.Component.Weights[op.Place];
-                    MatrixKernel<L, F, I>.AddOuter(s, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, q, x, lanes);
-                    break;
-            }
+            case OpKind.Product:
+                break;
+            case OpKind.Input:
+                if (op.Family!.ParameterCount > 0) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), r, lanes);
+                break;
+            case OpKind.Lookup:
+                LookupPlace table = source.Component.Lookups[op.Place];
+                if (first) new Span<float>(source.TableSlopes + table.Offset, 16 * op.Channels).Clear();
+                RegionKernel<L, F, I>.Scatter(r, op.Channels, ws.States(op.Place), source.TableSlopes + table.Offset, lanes);
+                break;
+            case OpKind.SumOfProduct when IsPairOfFives(op):
+                PairKernel<L, F, I>.Gather(source.Statistics + source.Component.Weights[op.Place],
+                    UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), r, lanes);
+                break;
+            default:
+                float* x = SumInputs(program, op, ws, lanes);
+                MatrixKernel<L, F, I>.AddOuter(source.Statistics + source.Component.Weights[op.Place], op.Columns * WeightStride, WeightStride,
+                    op.Channels, op.Columns, r, x, lanes);
+                break;
         }
     }
 
     /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>
     private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2 };
 
-    private static void FindStates(TableShape table, in RunSource source, byte* states, int lanes)
-    {
-        byte** values = stackalloc byte*[4];
-        for (int i = 0; i < table.Inputs.Length; i++)
-            values[i] = source.Codes + (long)source.Component.Inputs[table.Inputs[i]].Variable * source.Stride;
-        RegionKernel<L, F, I>.States(values, table.Inputs.Length, states, lanes);
-    }
-
     private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;
 
-    private static float* SlopesOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Slopes + (long)program.SlotUnits[slot] * lanes;
+    private static float* SlopesOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Slopes + (long)program.SlotSlopes[slot] * lanes;
 
     /// <summary>The columns that a sum mixes, [column, lane].</summary>
     [MethodImpl(Hot)]

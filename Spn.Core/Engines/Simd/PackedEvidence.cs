@@ -35,6 +35,9 @@ internal sealed unsafe class PackedEvidence : IDisposable
 
     public const byte Nothing = 1, InSet = 2;
 
+    /// <summary>Whether any entry of the batch lies in a set.</summary>
+    public bool HasSets => evidence!.HasSets;
+
     /// <summary>The set that a hidden entry lies in.</summary>
     public ValueSet SetOf(int lane, int variable) => evidence!.SetOf(rows[Math.Min(lane, rows.Length - 1)], variable)!;
 

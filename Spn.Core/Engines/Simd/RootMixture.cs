@@ -5,7 +5,7 @@ using Spn.Core.Plans;
 namespace Spn.Core.Engines.Simd;
 
 /// <summary>The root sum over all components: the last mixture and the last logarithm are taken in double precision.</summary>
-/// <remarks>Units of the components' tops are [column, row], exponents [child, row]; rows are padded to a multiple of 32.</remarks>
+/// <remarks>Units of the components' tops are [column, row], exponents [child, row]; rows are padded to whole vectors.</remarks>
 internal sealed unsafe class RootMixture : IDisposable
 {
     private const int ChunkRows = 64;
@@ -17,6 +17,7 @@ internal sealed unsafe class RootMixture : IDisposable
     private readonly int weightOffset;
     private NativeBuffer buffer = new(0);
     private double[] partial = [];
+    private int padded;
 
     /// <param name="plan">The plan.</param>
     /// <param name="weightOffset">First weight of the root's block in the engine's layout.</param>
@@ -74,8 +75,11 @@ internal sealed unsafe class RootMixture : IDisposable
     }
 
     /// <summary>Makes room for a number of rows.</summary>
-    public void Fit(int rows)
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="padded">Number of rows that components evaluate, a multiple of 8.</param>
+    public void Fit(int rows, int padded)
     {
+        this.padded = padded;
         Stride = (rows + 31) / 32 * 32;
         long floats = (long)Stride * (2 * columns + 2 * channels.Length + 2 + 2 * classes);
         if (buffer.Bytes < floats * sizeof(float))
@@ -102,9 +106,9 @@ internal sealed unsafe class RootMixture : IDisposable
     public void Forward(float* weights, int rows, WorkerPool pool, Span<double> logLikelihoods, byte[] suspect, bool max = false)
     {
         float* w = weights + weightOffset;
-        pool.Run((Stride + ChunkRows - 1) / ChunkRows, (chunk, _) =>
+        pool.Run((padded + ChunkRows - 1) / ChunkRows, (chunk, _) =>
         {
-            for (int row = chunk * ChunkRows; row < Math.Min(Stride, (chunk + 1) * ChunkRows); row += 8) ForwardEight(w, row, max);
+            for (int row = chunk * ChunkRows; row < Math.Min(padded, (chunk + 1) * ChunkRows); row += 8) ForwardEight(w, row, max);
         });
         for (int row = 0; row < rows; row++)
             for (int c = 0; c < classes; c++)
@@ -126,20 +130,20 @@ internal sealed unsafe class RootMixture : IDisposable
     {
         // The sums give way to the seeds divided by them.
         for (int c = 0; c < classes; c++)
-            for (int row = 0; row < Stride; row++)
+            for (int row = 0; row < padded; row++)
             {
                 bool counts = row < rows && suspect[row] == 0;
                 ref double sum = ref Sums[(long)c * Stride + row];
                 sum = counts ? (seeds.IsEmpty ? 1 : seeds[row * classes + c]) / sum : 0;
             }
         float* w = weights + weightOffset;
-        int chunks = (Stride + ChunkRows - 1) / ChunkRows, size = classes * columns;
+        int chunks = (padded + ChunkRows - 1) / ChunkRows, size = classes * columns;
         if (partial.Length < chunks * size) partial = new double[chunks * size];
         pool.Run(chunks, (chunk, _) =>
         {
             Span<double> own = partial.AsSpan(chunk * size, size);
             own.Clear();
-            BackwardChunk(w, chunk * ChunkRows, Math.Min(Stride, (chunk + 1) * ChunkRows), own);
+            BackwardChunk(w, chunk * ChunkRows, Math.Min(padded, (chunk + 1) * ChunkRows), own);
         });
         for (int i = 0; statistics != null && i < size; i++)
         {

@@ -13,8 +13,19 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <param name="Component">The component.</param>
     /// <param name="Table">The table, or -1 for the component's top.</param>
     /// <param name="Lane">The row, or the state of the table.</param>
-    /// <param name="Slopes">Slopes of the table's top; for a component they are the root's.</param>
-    private sealed record LostSlope(int Component, int Table, int Lane, float[] Slopes);
+    /// <param name="Slopes">Slopes of the region or of the table's top; for a component they are the root's.</param>
+    /// <param name="Region">The region that they belong to, or -1 for a table or the component's top.</param>
+    /// <param name="Exponent">The region's exponent.</param>
+    private sealed record LostSlope(int Component, int Table, int Lane, float[] Slopes, int Region = -1, int Exponent = 0);
+
+    /// <summary>Keeps the slopes of a sum for log space.</summary>
+    private void LoseSum(BoundComponent bound, int component, Op op, Workspace ws, int lane, int lanes, int start, List<LostSlope> lost)
+    {
+        float* q = ws.Slopes + (long)bound.Program.SlotSlopes[op.Slot] * lanes + lane;
+        var own = new float[op.Channels];
+        for (int k = 0; k < own.Length; k++) own[k] = q[k * lanes];
+        lock (lost) lost.Add(new LostSlope(component, -1, start + lane, own, bound.Source.Sums[op.Place], ws.Exponents[op.Slot * lanes + lane]));
+    }
 
     /// <summary>Takes lanes out whose slopes left the float range and says where log space has to take over.</summary>
     private static bool DropLost(int lanes, Workspace ws, List<LostSlope> lost, Func<int, LostSlope> from)
@@ -52,9 +63,10 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             pass.Upward(evidence, rows[i]);
             pass.DownwardFromRoot(evidence, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, byParameters);
         }
-        foreach (LostSlope slope in lost.OrderBy(l => (l.Component, l.Table, l.Lane)))
+        foreach (LostSlope slope in lost.OrderBy(l => (l.Component, l.Table, l.Lane, l.Region)))
         {
             if (slope.Table >= 0) RedoTable(pass, slope);
+            else if (slope.Lane < rowCount && slope.Region >= 0) RedoSum(pass, slope);
             else if (slope.Lane < rowCount) RedoComponent(pass, slope);
         }
     }
@@ -69,6 +81,12 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 starts.Add((own.Boundary[b], k, root.Slopes[(long)(own.Columns[b] + k) * root.Stride + slope.Lane],
                     root.Exponents[(long)root.ChildOfColumn[own.Columns[b]] * root.Stride + slope.Lane]));
         Downward(pass, evidence, rows[slope.Lane], starts);
+    }
+
+    private void RedoSum(LogSpacePass pass, LostSlope slope)
+    {
+        pass.Upward(evidence, rows[slope.Lane]);
+        Downward(pass, evidence, rows[slope.Lane], [.. slope.Slopes.Select((s, k) => (slope.Region, k, (double)s, slope.Exponent))]);
     }
 
     private void RedoTable(LogSpacePass pass, LostSlope slope)

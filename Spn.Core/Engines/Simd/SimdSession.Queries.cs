@@ -10,7 +10,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
-    private static readonly ProgramOptions QueryProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, InputSlopes: true);
+    private static readonly ProgramOptions QueryProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, KeepSlopes: true);
 
     private NativeBuffer[] readOuts = [];
     private double[] centres = [];
@@ -84,7 +84,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         root.Backward(weights.Floats, null, rowCount, seeds, suspect, pool);
         BoundComponent[] bound = Programs(QueryProgram);
         (int Offset, nint Matrix, int Count)[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
-        int tile = ReadOutLanes(bound, width), tiles = (packed.Stride + tile - 1) / tile;
+        int tile = ReadOutLanes(bound, width), tiles = (Covered + tile - 1) / tile;
         if (readOuts.Length == 0) readOuts = [.. workspaces.Select(_ => new NativeBuffer(0))];
         var lost = new bool[packed.Stride];
         fixed (double* target = result)
@@ -92,9 +92,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             double* to = target;
             pool.Run(tiles, (t, worker) =>
             {
-                int start = t * tile, lanes = Math.Min(tile, packed.Stride - start);
+                int start = t * tile, lanes = Math.Min(tile, Covered - start);
                 float* numbers = Zeroed(ref readOuts[worker], (long)width * lanes);
-                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], start, lanes, workspaces[worker], numbers, skipObserved, lost);
+                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], start, lanes, worker, numbers, skipObserved, lost);
                 for (int lane = 0; lane < lanes && start + lane < rowCount; lane++)
                 {
                     double* row = to + (long)(start + lane) * width;
@@ -113,16 +113,17 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         }
     }
 
-    private void ReadOutTile(BoundComponent bound, (int Offset, nint Matrix, int Count)[] places, int start, int lanes, Workspace ws, float* numbers, bool skipObserved, bool[] lost)
+    private void ReadOutTile(BoundComponent bound, (int Offset, nint Matrix, int Count)[] places, int start, int lanes, int worker, float* numbers, bool skipObserved, bool[] lost)
     {
+        Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
-        RunSource source = Source(bound, start, copy: 0, slice: 0);
+        RunSource source = Source(bound, start, copy: 0, slice: 0, worker);
         source.Centres = centres;
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
         new Span<float>(ws.Counts, lanes).Fill(1);
         SeedBoundary(bound, ws, start, lanes);
-        OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first: true, (_, _) => { });
         for (int lane = 0; lane < lanes; lane++)
             if (!(ws.Largest[lane] < SimdLimits.LargestSlope)) lost[start + lane] = true;
         foreach (Op op in program.Ops)

@@ -9,14 +9,14 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
-    private static readonly ProgramOptions RouteProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false);
+    private static readonly ProgramOptions RouteProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, KeepSlopes: true);
 
     private PackedEvidence[] routeEvidence = [];
 
     /// <summary>A piece of a component's work.</summary>
     private sealed record RouteTile(int Component, int[] Items);
 
-    public void Route(Routing routing, ReadOnlySpan<int> classes, int firstWay, long seed, Span<int> units)
+    public void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units)
     {
         using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
@@ -43,7 +43,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 int[] own = [.. tile.Items.Select(item => rows[item / ways])];
                 PackedEvidence evidenceOfTile = routeEvidence[worker];
                 evidenceOfTile.Pack(evidence, own);
-                RouteDown(bound[tile.Component], tile.Items, evidenceOfTile, routing, columns, draws, workspaces[worker], to, lost);
+                RouteDown(bound[tile.Component], tile.Items, evidenceOfTile, routing, columns, draws, worker, to, lost);
             });
         }
         for (int item = 0, last = -1; item < items; item++)
@@ -70,12 +70,13 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     }
 
     private void RouteDown(
-        BoundComponent bound, int[] items, PackedEvidence own, Routing routing, int[] columns, RandomStream[] draws, Workspace ws, int* units, bool[] lost)
+        BoundComponent bound, int[] items, PackedEvidence own, Routing routing, int[] columns, RandomStream[] draws, int worker, int* units, bool[] lost)
     {
+        Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
         int lanes = own.Stride;
         ws.Fit(program, lanes, downward: true);
-        RunSource source = Source(bound, own, start: 0, copy: 0, slice: 0);
+        RunSource source = Source(bound, own, start: 0, copy: 0, slice: 0, worker);
         source.Max = routing == Routing.Max;
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
 

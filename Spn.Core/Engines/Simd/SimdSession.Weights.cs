@@ -103,6 +103,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 
     private void MakeValueTables()
     {
+        if (valueTables.Bytes <= 64) return;
         for (int c = 0; c < components.Length; c++)
             for (int i = 0; i < components[c].Inputs.Length; i++)
             {

@@ -48,6 +48,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private NativeBuffer networkGradients = new(0);
     private bool tablesReady;
     private bool tableSlopesUsed;
+    private bool tableStatisticsWritten;
     private byte[] suspect = [];
     private int rowCount;
     private Evidence evidence = Evidence.From([0f], 1);
@@ -93,13 +94,20 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         weightItems = [.. ShareOutChunks()];
     }
 
+    /// <summary>Rows of the call, padded to whole vectors.</summary>
+    private int Covered => (rowCount + L.Count - 1) / L.Count * L.Count;
+
     /// <summary>Pieces of a batch that are worked on at the same time when the components are too few to share out.</summary>
     private int Slices => components.Length >= ManyComponents ? 1 : 4;
 
     public void SetParameters(ReadOnlySpan<float> values)
     {
         using FlushToZero flush = FlushToZero.Here();
-        values.CopyTo(new Span<float>(parameters.Floats, plan.ParameterCount));
+        fixed (float* given = values)
+        {
+            float* from = given;
+            InPieces(plan.ParameterCount, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(parameters.Floats + at, count)));
+        }
         for (int i = 0; i < inputParameters; i++) inputValues[i] = values[i];
         long floats = layout.Floats;
         bool gathers = statistics.Bytes > 64;
@@ -110,12 +118,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
                 ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
                 if (makers.Serves(groups[0].Program))
                     makers.Make(groups, parameters.Floats, weights.Floats + groups[0].Offset, weightScratch[worker].Floats);
-                int size = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes - groups[0].Offset;
-                if (gathers)
-                    for (int copy = 0; copy < copies; copy++)
-                        new Span<float>(statistics.Floats + copy * floats + groups[0].Offset, size).Clear();
+                if (!gathers) continue;
+                int end = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes;
+                for (int copy = 0; copy < copies; copy++)
+                {
+                    int from = Math.Max(groups[0].Offset, copy == 0 ? layout.WantedFloats : 0);
+                    if (from < end) new Span<float>(statistics.Floats + copy * floats + from, end - from).Clear();
+                }
             }
         });
+        tableStatisticsWritten = false;
         MakeOtherWeights();
         MakeValueTables();
         Array.Clear(inputGradient);
@@ -141,20 +153,22 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         rowCount = rows.Length;
         if (rowCount == 0) return;
         packed.Pack(batch, samples);
-        root.Fit(rowCount);
+        root.Fit(rowCount, Covered);
         if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
         Array.Clear(suspect);
 
         // State tables hold sums.
         BoundComponent[] bound = max ? Programs(new ProgramOptions(PostOrder: true, ReuseSlots: true, Tabulate: false)) : Programs(downward: false);
-        MakeTables(bound);
-        int tile = TileLanes(bound, downward: false), tiles = (packed.Stride + tile - 1) / tile;
+        int tile = TileLanes(bound, downward: false), tiles = (Covered + tile - 1) / tile;
+        bool ownTables = MakeTables(bound, byComponent: tiles == 1);
         pool.Run(components.Length * tiles, (item, worker) =>
         {
-            int c = item / tiles, start = item % tiles * tile, lanes = Math.Min(tile, packed.Stride - start);
+            int c = item / tiles, start = item % tiles * tile, lanes = Math.Min(tile, Covered - start);
+            if (ownTables)
+                foreach (TablePack pack in PacksOf[c]) MakeTables(pack, worker);
             Workspace ws = workspaces[worker];
             ws.Fit(bound[c].Program, lanes, downward: false);
-            RunSource source = Source(bound[c], start, copy: 0, slice: 0);
+            RunSource source = Source(bound[c], start, copy: 0, slice: 0, worker);
             source.Max = max;
             OpRunner<L, F, I>.Forward(bound[c].Program, source, ws, lanes);
             root.Keep(bound[c], ws, start, lanes);
@@ -183,26 +197,42 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         root.Backward(weights.Floats, statistics.Floats, rowCount, seeds, suspect, pool);
 
         BoundComponent[] bound = Programs(downward: true);
-        MakeTables(bound);
-        ClearTableSlopes(bound);
-        int tile = TileLanes(bound, downward: true), tiles = (packed.Stride + tile - 1) / tile;
+        MakeTables(bound, byComponent: false);
+        FitTableSlopes(bound);
+        if (!tableSlopesUsed) ClearUnwritten();
+        int tile = TileLanes(bound, downward: true), tiles = (Covered + tile - 1) / tile;
         var lost = new List<LostSlope>();
         pool.Run(components.Length * Slices, (item, worker) =>
         {
-            int c = item / Slices, slice = item % Slices;
-            for (int t = tiles * slice / Slices; t < tiles * (slice + 1) / Slices; t++)
-                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, packed.Stride - t * tile), workspaces[worker], lost);
+            int c = item / Slices, slice = item % Slices, first = tiles * slice / Slices, end = tiles * (slice + 1) / Slices;
+            if (first == end && tableSlopesUsed) new Span<float>(TableSlopes(bound[c], slice, worker) + bound[c].TableOffset, bound[c].TableFloats).Clear();
+            for (int t = first; t < end; t++)
+                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, Covered - t * tile), t == first, worker, lost);
+            if (tableSlopesUsed)
+                foreach (TablePack pack in PacksOf[c]) TablesDownward(pack, TableSlopes(bound[c], slice, worker), packScratch[worker].Floats, lost);
         });
         if (tableSlopesUsed)
-            pool.Run(packs.Length, (p, worker) => TablesDownward(packs[p], packScratch[worker].Floats, lost));
+        {
+            TablePack[] rest = [.. PacksOf[-1]];
+            pool.Run(rest.Length, (p, worker) =>
+            {
+                FoldTableSlopes(rest[p]);
+                TablesDownward(rest[p], tableSlopes.Floats, packScratch[worker].Floats, lost);
+            });
+            tableStatisticsWritten = true;
+        }
         RedoInLogSpace(seeds, lost);
     }
 
     public void Gradient(Span<float> gradient)
     {
         using FlushToZero flush = FlushToZero.Here();
-        gradient.Clear();
-        if (statistics.Bytes <= 64) return;
+        if (statistics.Bytes <= 64)
+        {
+            gradient.Clear();
+            return;
+        }
+        ClearUnwritten();
         FoldStatistics();
         int network = makers.NetworkParameters;
         if (networkGradients.Bytes < (long)network * weightItems.Length * sizeof(float))
@@ -214,6 +244,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         fixed (float* target = gradient)
         {
             float* to = target;
+            InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
             pool.Run(weightItems.Length, (item, worker) =>
             {
                 for (int c = weightItems[item].First; c < weightItems[item].End; c++)
@@ -240,6 +271,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     {
         flows.Clear();
         if (statistics.Bytes <= 64) return;
+        ClearUnwritten();
         FoldStatistics();
         for (int b = 0; b < plan.Blocks.Count; b++)
         {
@@ -259,6 +291,13 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         root.Dispose();
         packed.Dispose();
         foreach (PackedEvidence own in routeEvidence) own.Dispose();
+    }
+
+    /// <summary>Runs over a long vector piece by piece: a single thread would not reach the speed of memory.</summary>
+    private void InPieces(int length, Action<int, int> work)
+    {
+        const int piece = 1 << 16;
+        pool.Run((length + piece - 1) / piece, (i, _) => work(i * piece, Math.Min(piece, length - i * piece)));
     }
 
     /// <summary>About as many items as asked for, none of which mixes programs: each gathers the gradient of one network at most.</summary>
@@ -308,16 +347,17 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward));
         int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
         int tiles = (rows + most - 1) / most;
+        if (tiles == 1 && rows < 256) return rows;
         int lanes = ((rows + tiles - 1) / tiles + 31) / 32 * 32;
         // Rows of a region a power of two apart would fall on the same cache sets.
         return lanes >= 256 && lanes % 64 == 0 ? lanes / 2 / 32 * 32 + 32 : lanes;
     }
 
-    private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, packed.Stride);
+    private int TileLanes(BoundComponent[] bound, bool downward) => TileLanes(bound, downward, Covered);
 
-    private RunSource Source(BoundComponent bound, int start, int copy, int slice) => Source(bound, packed, start, copy, slice);
+    private RunSource Source(BoundComponent bound, int start, int copy, int slice, int worker) => Source(bound, packed, start, copy, slice, worker);
 
-    private RunSource Source(BoundComponent bound, PackedEvidence packed, int start, int copy, int slice) => new()
+    private RunSource Source(BoundComponent bound, PackedEvidence packed, int start, int copy, int slice, int worker) => new()
     {
         Component = bound,
         Packed = packed,
@@ -329,28 +369,30 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         Hidden = packed.Hidden == null ? null : packed.Hidden + start,
         Stride = packed.Stride,
         Tables = tables.Floats + bound.TableOffset,
-        TableSlopes = tableSlopes.Floats + (long)slice * (tables.Bytes / sizeof(float)) + bound.TableOffset,
+        TableSlopes = TableSlopes(bound, slice, worker) + bound.TableOffset,
         ValueTables = valueTables.Floats,
         Parameters = inputValues,
         MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
     };
 
-    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, Workspace ws, List<LostSlope> lost)
+    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, bool first, int worker, List<LostSlope> lost)
     {
+        Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
-        RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice);
+        RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice, worker);
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
         new Span<float>(ws.Counts, lanes).Fill(1);
         SeedBoundary(bound, ws, start, lanes);
-        OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first, (op, lane) => LoseSum(bound, component, op, ws, lane, lanes, start, lost));
+        if (program.GathersAtOnce) return;
         if (DropLost(lanes, ws, lost, lane => new LostSlope(component, -1, start + lane, [])))
         {
             SeedBoundary(bound, ws, start, lanes);
-            OpRunner<L, F, I>.Backward(program, source, ws, lanes);
+            OpRunner<L, F, I>.Backward(program, source, ws, lanes, first, (_, _) => { });
         }
-        OpRunner<L, F, I>.Gather(program, source, ws, lanes);
+        OpRunner<L, F, I>.Gather(program, source, ws, lanes, first);
     }
 
     private void SeedBoundary(BoundComponent bound, Workspace ws, int start, int lanes)
@@ -359,7 +401,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         for (int b = 0; b < program.Boundary.Length; b++)
             for (int k = 0; k < program.SlotChannels[program.Boundary[b]]; k++)
             {
-                var to = new Span<float>(ws.Slopes + (long)(program.SlotUnits[program.Boundary[b]] + k) * lanes, lanes);
+                var to = new Span<float>(ws.Slopes + (long)(program.SlotSlopes[program.Boundary[b]] + k) * lanes, lanes);
                 new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
                 for (int lane = 0; lane < lanes; lane++)
                     if (ws.Counts[lane] == 0) to[lane] = 0;

@@ -89,7 +89,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
         root = new RootMixture(plan, 0);
         valueTable = new NativeBuffer(places.ValueTableFloats * sizeof(float));
         MakeOtherWeights(programOfBlock);
-        Make(new WeightGroup(programOfBlock[rootBlock], plan.Blocks[rootBlock].Rows, plan.Blocks[rootBlock].Columns, [placeOfBlock[rootBlock]], 0)
+        Make(new WeightGroup(programOfBlock[rootBlock], plan.Blocks[rootBlock].Rows, plan.Blocks[rootBlock].Columns, 1, 0)
         {
             Places = WeightGroup.PlacesOf(plan.Programs[programOfBlock[rootBlock]], [placeOfBlock[rootBlock]]),
         }, 0);
@@ -108,7 +108,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
     {
         using FlushToZero flush = FlushToZero.Here();
         packed.Pack(evidence, rows);
-        root.Fit(rows.Length);
+        root.Fit(rows.Length, packed.Stride);
         Array.Clear(suspect);
         foreach (Stream stream in streams)
         {
@@ -222,7 +222,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             {
                 if (!open.TryGetValue(key, out var group)) return;
                 int[] members = [.. group.Members];
-                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, members, 0) { Places = WeightGroup.PlacesOf(plan.Programs[key.Item1], members) };
+                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, members.Length, 0) { Places = WeightGroup.PlacesOf(plan.Programs[key.Item1], members) };
                 target[group.Step] = group.Target;
             }
         }

@@ -6,9 +6,9 @@ namespace Spn.Core.Engines.Simd;
 /// <param name="Program">The program that makes them, by index in the plan.</param>
 /// <param name="Rows">Outputs of a block.</param>
 /// <param name="Columns">Inputs of a block.</param>
-/// <param name="Members">The blocks, by index among the program's, at most 16.</param>
+/// <param name="Count">Number of blocks, at most 16.</param>
 /// <param name="Offset">First float.</param>
-internal sealed record WeightGroup(int Program, int Rows, int Columns, int[] Members, int Offset)
+internal sealed record WeightGroup(int Program, int Rows, int Columns, int Count, int Offset)
 {
     public const int Lanes = 16;
 
@@ -17,7 +17,7 @@ internal sealed record WeightGroup(int Program, int Rows, int Columns, int[] Mem
 
     public int Elements => Rows * Columns;
 
-    /// <summary>See <see cref="Places"/>.</summary>
+    /// <summary>See <see cref="Places"/>; members are blocks by index among the program's.</summary>
     public static int[] PlacesOf(WeightProgram program, int[] members) => program switch
     {
         SoftmaxProgram softmax => [.. Enumerable.Range(0, Lanes).Select(lane => softmax.Logits[members[Math.Min(lane, members.Length - 1)]])],
@@ -52,6 +52,7 @@ internal sealed class WeightLayout
         List<WeightGroup> groups = [];
         int next = 0;
         foreach (int[] blocks in wanted.OrderBy(g => Key(g[0]))) AddGroup(blocks);
+        WantedFloats = next;
         foreach (var alike in Enumerable.Range(0, plan.Blocks.Count).Where(b => BlockOffset[b] < 0).GroupBy(Key).ToList())
             foreach (int[] blocks in alike.Chunk(WeightGroup.Lanes)) AddGroup(blocks);
         Groups = [.. groups];
@@ -64,7 +65,7 @@ internal sealed class WeightLayout
         {
             (int program, int rows, int columns) = Key(blocks[0]);
             int[] members = [.. blocks.Select(b => place[b])];
-            groups.Add(new WeightGroup(program, rows, columns, members, next) { Places = WeightGroup.PlacesOf(plan.Programs[program], members) });
+            groups.Add(new WeightGroup(program, rows, columns, members.Length, next) { Places = WeightGroup.PlacesOf(plan.Programs[program], members) });
             for (int lane = 0; lane < blocks.Length; lane++) BlockOffset[blocks[lane]] = next + lane;
             next = checked(next + rows * columns * WeightGroup.Lanes);
         }
@@ -78,6 +79,9 @@ internal sealed class WeightLayout
     public WeightChunk[] Chunks { get; }
 
     public int Floats { get; }
+
+    /// <summary>Floats of the groups that were asked for, which stand first.</summary>
+    public int WantedFloats { get; }
 
     private IEnumerable<WeightChunk> MakeChunks()
     {

@@ -114,7 +114,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
     private static void ScatterLogits(SoftmaxProgram softmax, WeightGroup group, float* g, float* gradient)
     {
         int stride = softmax.RowStride(group.Columns);
-        for (int lane = 0; lane < group.Members.Length; lane++)
+        for (int lane = 0; lane < group.Count; lane++)
         {
             float* to = gradient + group.Places[lane];
             float* from = g + lane;
@@ -139,8 +139,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
         {
             (int matrix, int bias) = hyper.Layers[layer];
             int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
-            MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes);
-            WeightKernel<L, F, I>.Bias(units[layer + 1], parameters + bias, outputs, relu: true, lanes);
+            MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes, parameters + bias, relu: true);
         }
         if (!toLogits) return units;
         WeightGroup shape = groups[0];
@@ -152,8 +151,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             w = scratch;
             own = scratch + shape.Elements * hyper.Widths[last];
         }
-        MatrixKernel<L, F, I>.Multiply(w, hyper.Widths[last], 1, shape.Elements, hyper.Widths[last], units[last], units[last + 1], lanes);
-        WeightKernel<L, F, I>.Bias(units[last + 1], own, shape.Elements, relu: false, lanes);
+        MatrixKernel<L, F, I>.Multiply(w, hyper.Widths[last], 1, shape.Elements, hyper.Widths[last], units[last], units[last + 1], lanes, own);
         return units;
     }
 
@@ -218,9 +216,8 @@ internal sealed unsafe class WeightMakers<L, F, I>
         {
             (int matrix, int bias) = hyper.Layers[layer];
             int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
-            WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, outputs * lanes);
+            WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, network + bias - start, outputs, lanes);
             MatrixKernel<L, F, I>.AddOuter(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
-            WeightKernel<L, F, I>.AddSums(network + bias - start, slopes, outputs, lanes);
             MatrixKernel<L, F, I>.Multiply(parameters + matrix, 1, inputs, inputs, outputs, slopes, below, lanes);
             float* swap = slopes;
             slopes = below;
@@ -235,10 +232,10 @@ internal sealed unsafe class WeightMakers<L, F, I>
     {
         for (int g = 0; g < groups.Length; g++)
             fixed (int* places = groups[g].Places)
-                for (int lane = 0; lane < WeightGroup.Lanes; lane++)
+                for (int lane = 0; lane < WeightGroup.Lanes; lane += L.Count)
                 {
-                    float* from = parameters + places[lane], to = x + g * WeightGroup.Lanes + lane;
-                    for (int i = 0; i < length; i++, to += lanes) *to = from[i];
+                    float* to = x + g * WeightGroup.Lanes + lane;
+                    for (int i = 0; i < length; i++, to += lanes) L.Store(to, L.Gather(parameters + i, places + lane));
                 }
     }
 
@@ -247,7 +244,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
     {
         for (int g = 0; g < groups.Length; g++)
             fixed (int* places = groups[g].Places)
-                for (int lane = 0; lane < groups[g].Members.Length; lane++)
+                for (int lane = 0; lane < groups[g].Count; lane++)
                 {
                     float* to = gradient + places[lane], from = slopes + g * WeightGroup.Lanes + lane;
                     for (int i = 0; i < length; i++, from += lanes) to[i] = *from;
@@ -257,7 +254,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
     private static void ClearPadding(ReadOnlySpan<WeightGroup> groups, float* x, int elements, int lanes)
     {
         for (int g = 0; g < groups.Length; g++)
-            for (int lane = groups[g].Members.Length; lane < WeightGroup.Lanes; lane++)
+            for (int lane = groups[g].Count; lane < WeightGroup.Lanes; lane++)
                 for (int e = 0; e < elements; e++) x[e * lanes + g * WeightGroup.Lanes + lane] = 0;
     }
 }

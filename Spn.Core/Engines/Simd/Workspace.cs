@@ -3,12 +3,16 @@ namespace Spn.Core.Engines.Simd;
 /// <summary>The memory in which one worker runs programs; it stays in cache and does not grow with the number of components.</summary>
 internal sealed unsafe class Workspace : IDisposable
 {
+    private const int StateVector = 32;
+
     private NativeBuffer buffer = new(0);
+    private byte* states; // [table, lane], lanes in whole vectors of bytes
+    private int stateLanes;
 
     /// <summary>Units, [unit, lane].</summary>
     public float* Units { get; private set; }
 
-    /// <summary>Slopes, [unit, lane].</summary>
+    /// <summary>Slopes, [slope, lane].</summary>
     public float* Slopes { get; private set; }
 
     /// <summary>Exponents, [slot, lane].</summary>
@@ -25,25 +29,26 @@ internal sealed unsafe class Workspace : IDisposable
 
     public float* OtherScratch { get; private set; }
 
+    /// <summary>Slopes of the step at hand once scaled, [unit, lane]; as they were they stay until the step is done.</summary>
+    public float* Scaled { get; private set; }
+
     /// <summary>1 where a lane takes part in a downward pass, 0 where its slopes left the range, [lane].</summary>
     public float* Counts { get; private set; }
 
     /// <summary>Largest slope, [lane].</summary>
     public float* Largest { get; private set; }
 
-    /// <summary>States of the subtrees kept as tables, [table, lane].</summary>
-    public byte* States { get; private set; }
 
     public long Bytes => buffer.Bytes;
 
     /// <summary>Bytes for each lane.</summary>
     public static long LaneBytes(OpProgram program, bool downward) =>
-        sizeof(float) * ((downward ? 2 : 1) * program.Units + 2 * program.Slots + 2L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
+        sizeof(float) * (program.Units + (downward ? program.Slopes : 0) + 2 * program.Slots + 3L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
 
     /// <summary>Lays the memory out for a program and a number of lanes.</summary>
     public void Fit(OpProgram program, int lanes, bool downward)
     {
-        long bytes = LaneBytes(program, downward) * lanes + 64;
+        long bytes = LaneBytes(program, downward) * lanes + 64 + (long)StateVector * program.Tables.Length;
         if (buffer.Bytes < bytes)
         {
             buffer.Dispose();
@@ -51,15 +56,17 @@ internal sealed unsafe class Workspace : IDisposable
         }
         float* next = buffer.Floats;
         Units = Take(program.Units);
-        Slopes = downward ? Take(program.Units) : null;
+        Slopes = downward ? Take(program.Slopes) : null;
         Exponents = (int*)Take(program.Slots);
         Scales = downward ? Take(program.Slots) : null;
         Errors = downward ? null : (int*)Take(program.Slots);
         Scratch = Take(program.Scratch);
         OtherScratch = Take(program.Scratch);
+        Scaled = Take(program.Scratch);
         Counts = Take(1);
         Largest = Take(1);
-        States = (byte*)Take((program.Tables.Length + 3) / 4);
+        states = (byte*)Take((program.Tables.Length + 3) / 4);
+        stateLanes = (lanes + StateVector - 1) / StateVector * StateVector;
 
         float* Take(int rows)
         {
@@ -68,6 +75,9 @@ internal sealed unsafe class Workspace : IDisposable
             return own;
         }
     }
+
+    /// <summary>States of a subtree kept as a table, [lane].</summary>
+    public byte* States(int table) => states + (long)table * stateLanes;
 
     public void Dispose() => buffer.Dispose();
 }

@@ -15,10 +15,10 @@ public abstract class DiscreteFamily : InputFamily
     /// <inheritdoc/>
     public override double LogProbability(int component, ValueSet within, ReadOnlySpan<double> parameters)
     {
-        double sum = 0;
-        for (int s = 0; s < Values; s++)
-            if (within.Contains(s)) sum += Math.Exp(LogDensity(component, s, parameters));
-        return Math.Log(sum);
+        // In logarithms: values whose probabilities lie below the range of numbers are not impossible.
+        Span<double> logs = Values <= 64 ? stackalloc double[Values] : new double[Values];
+        for (int s = 0; s < Values; s++) logs[s] = within.Contains(s) ? LogDensity(component, s, parameters) : double.NegativeInfinity;
+        return LogSum.Of(logs);
     }
 
     /// <inheritdoc/>
@@ -48,13 +48,13 @@ public abstract class DiscreteFamily : InputFamily
     /// <inheritdoc/>
     public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters)
     {
-        double left = share * (within is null ? 1 : Math.Exp(LogProbability(component, within, parameters)));
+        double left = share, total = within is null ? 0 : LogProbability(component, within, parameters);
         int last = 0;
         for (int s = 0; s < Values; s++)
         {
             if (within?.Contains(s) == false) continue;
-            double own = Math.Exp(LogDensity(component, s, parameters));
-            if (own == 0) continue;
+            double own = Math.Exp(LogDensity(component, s, parameters) - total);
+            if (!(own > 0)) continue;
             last = s;
             if ((left -= own) < 0) break;
         }

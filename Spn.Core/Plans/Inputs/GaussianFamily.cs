@@ -57,9 +57,10 @@ public sealed class GaussianFamily(
     {
         (double low, double high) = Bounds(component, within, parameters);
         // Moving a Gaussian is moving the bounds: d log P / d mean = -E[d log density / dz], and likewise for the deviation.
-        (double mean, double square) = Normal.Moments(low, high);
+        (double from, double distance, double variance) = Normal.Moments(low, high);
+        double mean = from + distance;
         if (fixedMeans is null) gradient[component] += flow * mean * Math.Exp(-LogDeviation(component, parameters)) * scale;
-        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (square - 1);
+        if (fixedVariances is null) gradient[DeviationOffset + component] += flow * (mean * mean + variance - 1);
     }
 
     /// <inheritdoc/>
@@ -76,10 +77,11 @@ public sealed class GaussianFamily(
     public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, double centre, Span<double> to)
     {
         (double low, double high) = Bounds(component, within, parameters);
-        (double first, double second) = Normal.Moments(low, high);
-        double mean = Mean(component, parameters) - centre, deviation = Math.Exp(LogDeviation(component, parameters));
-        to[0] = mean + deviation * first;
-        to[1] = mean * mean + 2 * mean * deviation * first + deviation * deviation * second;
+        (double from, double distance, double variance) = Normal.Moments(low, high);
+        double deviation = Math.Exp(LogDeviation(component, parameters));
+        double origin = from == 0 || within is not Interval set ? Mean(component, parameters) : from == low ? set.Low : set.High;
+        to[0] = origin - centre + deviation * distance;
+        to[1] = to[0] * to[0] + deviation * deviation * variance;
     }
 
     /// <inheritdoc/>

@@ -50,6 +50,9 @@ internal unsafe interface ILanes<F, I>
 
     /// <summary>table[index] for indices 0 to 15 into 16 floats.</summary>
     static abstract F Lookup(float* table, I index);
+
+    /// <summary>Floats at any distance from one place.</summary>
+    static abstract F Gather(float* from, int* index);
 }
 
 /// <summary>8 lanes: AVX2, or the runtime's own emulation elsewhere.</summary>
@@ -112,6 +115,11 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>, Vector256<int>
         }
         return Vector256.ConditionalSelect(Vector256.GreaterThan(index, Vector256.Create(7)).AsSingle(), high, low);
     }
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Gather(float* from, int* index) => Avx2.IsSupported
+        ? Avx2.GatherVector256(from, Vector256.Load(index), sizeof(float))
+        : Vector256.Create(from[index[0]], from[index[1]], from[index[2]], from[index[3]], from[index[4]], from[index[5]], from[index[6]], from[index[7]]);
 }
 
 /// <summary>16 lanes: AVX-512.</summary>
@@ -159,4 +167,7 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>, Vector512<int
 
     [MethodImpl(Inline)]
     public static Vector512<float> Lookup(float* table, Vector512<int> index) => Avx512F.PermuteVar16x32(Vector512.Load(table), index);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Gather(float* from, int* index) => Vector512.Create(Lanes8.Gather(from, index), Lanes8.Gather(from, index + 8));
 }

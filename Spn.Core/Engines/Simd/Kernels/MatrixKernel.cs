@@ -23,32 +23,41 @@ internal static unsafe class MatrixKernel<L, F, I>
     /// <param name="x">[column, lane]</param>
     /// <param name="y">[row, lane]</param>
     /// <param name="lanes">Lanes, a multiple of the vector length; also the distance between rows of x and y.</param>
-    public static void Multiply(float* w, int rowStride, int columnStride, int rows, int columns, float* x, float* y, int lanes)
+    /// <param name="bias">Added to each output, or null.</param>
+    /// <param name="relu">Whether outputs below 0 become 0.</param>
+    public static void Multiply(
+        float* w, int rowStride, int columnStride, int rows, int columns, float* x, float* y, int lanes, float* bias = null, bool relu = false)
     {
+        float* none = stackalloc float[5] { 0, 0, 0, 0, 0 };
         int i = 0;
-        for (; i + 5 <= rows; i += 5) Rows5(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes);
-        for (; i + 3 <= rows; i += 3) Rows3(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes);
-        for (; i < rows; i++) Row(w + i * rowStride, columnStride, columns, x, y + i * lanes, lanes);
+        for (; i + 5 <= rows; i += 5) Rows5(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
+        for (; i + 3 <= rows; i += 3) Rows3(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
+        for (; i < rows; i++) Row(w + i * rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
     }
 
     [MethodImpl(Hot)]
-    private static void Rows5(float* w0, int rowStride, int columnStride, int columns, float* x, float* y, int lanes)
+    private static void Rows5(float* w0, int rowStride, int columnStride, int columns, float* x, float* y, int lanes, float* bias, bool relu)
     {
         float* w1 = w0 + rowStride, w2 = w1 + rowStride, w3 = w2 + rowStride, w4 = w3 + rowStride;
         int n = L.Count, at = 0;
+        F least = L.Broadcast(relu ? 0 : float.NegativeInfinity);
         for (; at + 2 * n <= lanes; at += 2 * n)
         {
             float* p = x + at;
-            F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(*w0);
-            F a0 = L.Multiply(c, a), b0 = L.Multiply(c, b);
+            F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(*w0), s = L.Broadcast(bias[0]);
+            F a0 = L.Fma(c, a, s), b0 = L.Fma(c, b, s);
             c = L.Broadcast(*w1);
-            F a1 = L.Multiply(c, a), b1 = L.Multiply(c, b);
+            s = L.Broadcast(bias[1]);
+            F a1 = L.Fma(c, a, s), b1 = L.Fma(c, b, s);
             c = L.Broadcast(*w2);
-            F a2 = L.Multiply(c, a), b2 = L.Multiply(c, b);
+            s = L.Broadcast(bias[2]);
+            F a2 = L.Fma(c, a, s), b2 = L.Fma(c, b, s);
             c = L.Broadcast(*w3);
-            F a3 = L.Multiply(c, a), b3 = L.Multiply(c, b);
+            s = L.Broadcast(bias[3]);
+            F a3 = L.Fma(c, a, s), b3 = L.Fma(c, b, s);
             c = L.Broadcast(*w4);
-            F a4 = L.Multiply(c, a), b4 = L.Multiply(c, b);
+            s = L.Broadcast(bias[4]);
+            F a4 = L.Fma(c, a, s), b4 = L.Fma(c, b, s);
             for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
             {
                 p += lanes;
@@ -71,27 +80,27 @@ internal static unsafe class MatrixKernel<L, F, I>
                 b4 = L.Fma(c, b, b4);
             }
             float* q = y + at;
-            L.Store(q, a0);
-            L.Store(q + n, b0);
+            L.Store(q, L.Max(a0, least));
+            L.Store(q + n, L.Max(b0, least));
             q += lanes;
-            L.Store(q, a1);
-            L.Store(q + n, b1);
+            L.Store(q, L.Max(a1, least));
+            L.Store(q + n, L.Max(b1, least));
             q += lanes;
-            L.Store(q, a2);
-            L.Store(q + n, b2);
+            L.Store(q, L.Max(a2, least));
+            L.Store(q + n, L.Max(b2, least));
             q += lanes;
-            L.Store(q, a3);
-            L.Store(q + n, b3);
+            L.Store(q, L.Max(a3, least));
+            L.Store(q + n, L.Max(b3, least));
             q += lanes;
-            L.Store(q, a4);
-            L.Store(q + n, b4);
+            L.Store(q, L.Max(a4, least));
+            L.Store(q + n, L.Max(b4, least));
         }
         for (; at < lanes; at += n)
         {
             float* p = x + at;
             F a = L.Load(p);
-            F a0 = L.Multiply(L.Broadcast(*w0), a), a1 = L.Multiply(L.Broadcast(*w1), a), a2 = L.Multiply(L.Broadcast(*w2), a);
-            F a3 = L.Multiply(L.Broadcast(*w3), a), a4 = L.Multiply(L.Broadcast(*w4), a);
+            F a0 = L.Fma(L.Broadcast(*w0), a, L.Broadcast(bias[0])), a1 = L.Fma(L.Broadcast(*w1), a, L.Broadcast(bias[1])), a2 = L.Fma(L.Broadcast(*w2), a, L.Broadcast(bias[2]));
+            F a3 = L.Fma(L.Broadcast(*w3), a, L.Broadcast(bias[3])), a4 = L.Fma(L.Broadcast(*w4), a, L.Broadcast(bias[4]));
             for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
             {
                 p += lanes;
@@ -103,28 +112,31 @@ internal static unsafe class MatrixKernel<L, F, I>
                 a4 = L.Fma(L.Broadcast(w4[o]), a, a4);
             }
             float* q = y + at;
-            L.Store(q, a0);
-            L.Store(q + lanes, a1);
-            L.Store(q + 2 * lanes, a2);
-            L.Store(q + 3 * lanes, a3);
-            L.Store(q + 4 * lanes, a4);
+            L.Store(q, L.Max(a0, least));
+            L.Store(q + lanes, L.Max(a1, least));
+            L.Store(q + 2 * lanes, L.Max(a2, least));
+            L.Store(q + 3 * lanes, L.Max(a3, least));
+            L.Store(q + 4 * lanes, L.Max(a4, least));
         }
     }
 
     [MethodImpl(Hot)]
-    private static void Rows3(float* w0, int rowStride, int columnStride, int columns, float* x, float* y, int lanes)
+    private static void Rows3(float* w0, int rowStride, int columnStride, int columns, float* x, float* y, int lanes, float* bias, bool relu)
     {
         float* w1 = w0 + rowStride, w2 = w1 + rowStride;
         int n = L.Count, at = 0;
+        F least = L.Broadcast(relu ? 0 : float.NegativeInfinity);
         for (; at + 2 * n <= lanes; at += 2 * n)
         {
             float* p = x + at;
-            F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(*w0);
-            F a0 = L.Multiply(c, a), b0 = L.Multiply(c, b);
+            F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(*w0), s = L.Broadcast(bias[0]);
+            F a0 = L.Fma(c, a, s), b0 = L.Fma(c, b, s);
             c = L.Broadcast(*w1);
-            F a1 = L.Multiply(c, a), b1 = L.Multiply(c, b);
+            s = L.Broadcast(bias[1]);
+            F a1 = L.Fma(c, a, s), b1 = L.Fma(c, b, s);
             c = L.Broadcast(*w2);
-            F a2 = L.Multiply(c, a), b2 = L.Multiply(c, b);
+            s = L.Broadcast(bias[2]);
+            F a2 = L.Fma(c, a, s), b2 = L.Fma(c, b, s);
             for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
             {
                 p += lanes;
@@ -141,20 +153,20 @@ internal static unsafe class MatrixKernel<L, F, I>
                 b2 = L.Fma(c, b, b2);
             }
             float* q = y + at;
-            L.Store(q, a0);
-            L.Store(q + n, b0);
+            L.Store(q, L.Max(a0, least));
+            L.Store(q + n, L.Max(b0, least));
             q += lanes;
-            L.Store(q, a1);
-            L.Store(q + n, b1);
+            L.Store(q, L.Max(a1, least));
+            L.Store(q + n, L.Max(b1, least));
             q += lanes;
-            L.Store(q, a2);
-            L.Store(q + n, b2);
+            L.Store(q, L.Max(a2, least));
+            L.Store(q + n, L.Max(b2, least));
         }
         for (; at < lanes; at += n)
         {
             float* p = x + at;
             F a = L.Load(p);
-            F a0 = L.Multiply(L.Broadcast(*w0), a), a1 = L.Multiply(L.Broadcast(*w1), a), a2 = L.Multiply(L.Broadcast(*w2), a);
+            F a0 = L.Fma(L.Broadcast(*w0), a, L.Broadcast(bias[0])), a1 = L.Fma(L.Broadcast(*w1), a, L.Broadcast(bias[1])), a2 = L.Fma(L.Broadcast(*w2), a, L.Broadcast(bias[2]));
             for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
             {
                 p += lanes;
@@ -164,20 +176,21 @@ internal static unsafe class MatrixKernel<L, F, I>
                 a2 = L.Fma(L.Broadcast(w2[o]), a, a2);
             }
             float* q = y + at;
-            L.Store(q, a0);
-            L.Store(q + lanes, a1);
-            L.Store(q + 2 * lanes, a2);
+            L.Store(q, L.Max(a0, least));
+            L.Store(q + lanes, L.Max(a1, least));
+            L.Store(q + 2 * lanes, L.Max(a2, least));
         }
     }
 
     [MethodImpl(Hot)]
-    private static void Row(float* w, int columnStride, int columns, float* x, float* y, int lanes)
+    private static void Row(float* w, int columnStride, int columns, float* x, float* y, int lanes, float* bias, bool relu)
     {
         int n = L.Count, at = 0;
+        F least = L.Broadcast(relu ? 0 : float.NegativeInfinity);
         for (; at + 2 * n <= lanes; at += 2 * n)
         {
             float* p = x + at;
-            F c = L.Broadcast(*w), a = L.Multiply(c, L.Load(p)), b = L.Multiply(c, L.Load(p + n));
+            F c = L.Broadcast(*w), s = L.Broadcast(*bias), a = L.Fma(c, L.Load(p), s), b = L.Fma(c, L.Load(p + n), s);
             for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
             {
                 p += lanes;
@@ -185,19 +198,19 @@ internal static unsafe class MatrixKernel<L, F, I>
                 a = L.Fma(c, L.Load(p), a);
                 b = L.Fma(c, L.Load(p + n), b);
             }
-            L.Store(y + at, a);
-            L.Store(y + at + n, b);
+            L.Store(y + at, L.Max(a, least));
+            L.Store(y + at + n, L.Max(b, least));
         }
         for (; at < lanes; at += n)
         {
             float* p = x + at;
-            F a = L.Multiply(L.Broadcast(*w), L.Load(p));
+            F a = L.Fma(L.Broadcast(*w), L.Load(p), L.Broadcast(*bias));
             for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
             {
                 p += lanes;
                 a = L.Fma(L.Broadcast(w[o]), L.Load(p), a);
             }
-            L.Store(y + at, a);
+            L.Store(y + at, L.Max(a, least));
         }
     }
 

@@ -18,7 +18,7 @@ internal static unsafe class MaxKernel<L, F, I>
     /// <param name="columns">Number of columns.</param>
     /// <param name="x">[column, lane], none negative.</param>
     /// <param name="y">Receives [row, lane]; may not overlap x.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
+    /// <param name="lanes">Number of lanes, whole vectors.</param>
     public static void Multiply(float* w, int rowStride, int columnStride, int rows, int columns, float* x, float* y, int lanes)
     {
         int i = 0;
@@ -30,39 +30,25 @@ internal static unsafe class MaxKernel<L, F, I>
     private static void Five(float* w, int rowStride, int columnStride, int columns, float* x, float* y, int lanes)
     {
         int n = L.Count;
-        for (int at = 0; at < lanes; at += 2 * n)
+        for (int at = 0; at < lanes; at += n)
         {
-            F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, b0 = default, b1 = default, b2 = default, b3 = default, b4 = default;
+            F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default;
             float* from = x + at, weight = w;
             for (int c = 0; c < columns; c++, from += lanes, weight += columnStride)
             {
-                F left = L.Load(from), right = L.Load(from + n), w0 = L.Broadcast(weight[0]);
-                a0 = L.Max(a0, L.Multiply(w0, left));
-                b0 = L.Max(b0, L.Multiply(w0, right));
-                F w1 = L.Broadcast(weight[rowStride]);
-                a1 = L.Max(a1, L.Multiply(w1, left));
-                b1 = L.Max(b1, L.Multiply(w1, right));
-                F w2 = L.Broadcast(weight[2 * rowStride]);
-                a2 = L.Max(a2, L.Multiply(w2, left));
-                b2 = L.Max(b2, L.Multiply(w2, right));
-                F w3 = L.Broadcast(weight[3 * rowStride]);
-                a3 = L.Max(a3, L.Multiply(w3, left));
-                b3 = L.Max(b3, L.Multiply(w3, right));
-                F w4 = L.Broadcast(weight[4 * rowStride]);
-                a4 = L.Max(a4, L.Multiply(w4, left));
-                b4 = L.Max(b4, L.Multiply(w4, right));
+                F unit = L.Load(from);
+                a0 = L.Max(a0, L.Multiply(L.Broadcast(weight[0]), unit));
+                a1 = L.Max(a1, L.Multiply(L.Broadcast(weight[rowStride]), unit));
+                a2 = L.Max(a2, L.Multiply(L.Broadcast(weight[2 * rowStride]), unit));
+                a3 = L.Max(a3, L.Multiply(L.Broadcast(weight[3 * rowStride]), unit));
+                a4 = L.Max(a4, L.Multiply(L.Broadcast(weight[4 * rowStride]), unit));
             }
             float* to = y + at;
             L.Store(to, a0);
-            L.Store(to + n, b0);
             L.Store(to += lanes, a1);
-            L.Store(to + n, b1);
             L.Store(to += lanes, a2);
-            L.Store(to + n, b2);
             L.Store(to += lanes, a3);
-            L.Store(to + n, b3);
-            L.Store(to += lanes, a4);
-            L.Store(to + n, b4);
+            L.Store(to + lanes, a4);
         }
     }
 
@@ -70,18 +56,12 @@ internal static unsafe class MaxKernel<L, F, I>
     private static void One(float* w, int columnStride, int columns, float* x, float* y, int lanes)
     {
         int n = L.Count;
-        for (int at = 0; at < lanes; at += 2 * n)
+        for (int at = 0; at < lanes; at += n)
         {
-            F a = default, b = default;
+            F largest = default;
             float* from = x + at;
-            for (int c = 0; c < columns; c++, from += lanes)
-            {
-                F weight = L.Broadcast(w[c * columnStride]);
-                a = L.Max(a, L.Multiply(weight, L.Load(from)));
-                b = L.Max(b, L.Multiply(weight, L.Load(from + n)));
-            }
-            L.Store(y + at, a);
-            L.Store(y + at + n, b);
+            for (int c = 0; c < columns; c++, from += lanes) largest = L.Max(largest, L.Multiply(L.Broadcast(w[c * columnStride]), L.Load(from)));
+            L.Store(y + at, largest);
         }
     }
 }

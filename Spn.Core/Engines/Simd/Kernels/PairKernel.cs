@@ -80,37 +80,42 @@ internal static unsafe class PairKernel<L, F, I>
         }
     }
 
-    /// <summary>r = q * scale in place, d = transposed W r, then the slopes of a are d * b and those of b are d * a.</summary>
+    /// <summary>r = q * scale, d = transposed W r, then the slopes of a are d * b and those of b are d * a.</summary>
     /// <param name="w">First weight.</param>
     /// <param name="a">Units of one region.</param>
     /// <param name="b">Units of the other.</param>
-    /// <param name="q">Slopes of the sum, in place.</param>
+    /// <param name="q">Slopes of the sum.</param>
+    /// <param name="r">Receives them scaled; may be q.</param>
     /// <param name="scale">Factors of <see cref="Forward"/>.</param>
     /// <param name="qa">Receives the slopes of a.</param>
     /// <param name="qb">Receives the slopes of b.</param>
     /// <param name="largest">Largest |r| of a lane, in place.</param>
     /// <param name="lanes">Number of lanes.</param>
+    /// <returns>Whether the largest of a lane leaves the range.</returns>
     [MethodImpl(Hot)]
-    public static void Backward(float* w, float* a, float* b, float* q, float* scale, float* qa, float* qb, float* largest, int lanes)
+    public static bool Backward(float* w, float* a, float* b, float* q, float* r, float* scale, float* qa, float* qb, float* largest, int lanes)
     {
         int n = L.Count, two = 2 * lanes, three = 3 * lanes, four = 4 * lanes;
         I magnitude = L.BroadcastInt(0x7fffffff);
+        F worst = default;
         for (int at = 0; at < lanes; at += n)
         {
-            float* from = q + at;
+            float* from = q + at, to = r + at;
             F factor = L.Load(scale + at);
             F r0 = L.Multiply(L.Load(from), factor), r1 = L.Multiply(L.Load(from + lanes), factor), r2 = L.Multiply(L.Load(from + two), factor);
             F r3 = L.Multiply(L.Load(from + three), factor), r4 = L.Multiply(L.Load(from + four), factor);
-            L.Store(from, r0);
-            L.Store(from + lanes, r1);
-            L.Store(from + two, r2);
-            L.Store(from + three, r3);
-            L.Store(from + four, r4);
+            L.Store(to, r0);
+            L.Store(to + lanes, r1);
+            L.Store(to + two, r2);
+            L.Store(to + three, r3);
+            L.Store(to + four, r4);
             F max = L.Max(L.AsFloat(L.And(L.AsInt(r0), magnitude)), L.Load(largest + at));
             max = L.Max(L.AsFloat(L.And(L.AsInt(r1), magnitude)), max);
             max = L.Max(L.AsFloat(L.And(L.AsInt(r2), magnitude)), max);
             max = L.Max(L.AsFloat(L.And(L.AsInt(r3), magnitude)), max);
-            L.Store(largest + at, L.Max(L.AsFloat(L.And(L.AsInt(r4), magnitude)), max));
+            max = L.Max(L.AsFloat(L.And(L.AsInt(r4), magnitude)), max);
+            L.Store(largest + at, max);
+            worst = L.Max(worst, max);
             F d0 = L.Multiply(L.Broadcast(w[0]), r0);
             F d1 = L.Multiply(L.Broadcast(w[16]), r0);
             F d2 = L.Multiply(L.Broadcast(w[32]), r0);
@@ -148,6 +153,7 @@ internal static unsafe class PairKernel<L, F, I>
             L.Store(toA + four, L.Multiply(d4, L.Load(z + four)));
             L.Store(toB + four, L.Multiply(d4, L.Load(x + four)));
         }
+        return RegionKernel<L, F, I>.LeavesRange(worst);
     }
 
     /// <summary>s(i, j) += sum over lanes of r_i (a * b)_j.</summary>

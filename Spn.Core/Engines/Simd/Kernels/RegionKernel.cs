@@ -143,24 +143,33 @@ internal static unsafe class RegionKernel<L, F, I>
     }
 
     /// <summary>r = q * scale, and the largest |r| of a lane is kept: slopes that leave the float range are found there.</summary>
+    /// <returns>Whether the largest of a lane leaves the range.</returns>
     [MethodImpl(Hot)]
-    public static void ScaleSlopes(float* q, float* scale, int channels, float* largest, int lanes)
+    public static bool ScaleSlopes(float* q, float* scale, float* r, int channels, float* largest, int lanes)
     {
         int n = L.Count, end = channels * lanes;
         I magnitude = L.BroadcastInt(0x7fffffff);
+        F worst = default;
         for (int at = 0; at < lanes; at += n)
         {
             F factor = L.Load(scale + at), max = L.Load(largest + at);
             for (int o = at; o < end; o += lanes)
             {
-                F r = L.Multiply(L.Load(q + o), factor);
+                F scaled = L.Multiply(L.Load(q + o), factor);
                 // The order matters: a NaN gives way to what was seen before, an infinity.
-                max = L.Max(L.AsFloat(L.And(L.AsInt(r), magnitude)), max);
-                L.Store(q + o, r);
+                max = L.Max(L.AsFloat(L.And(L.AsInt(scaled), magnitude)), max);
+                L.Store(r + o, scaled);
             }
             L.Store(largest + at, max);
+            worst = L.Max(worst, max);
         }
+        return LeavesRange(worst);
     }
+
+    /// <summary>Whether a lane is not below <see cref="SimdLimits.LargestSlope"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool LeavesRange(F largest) =>
+        L.Sum(L.WherePositive(L.Subtract(L.Broadcast(SimdLimits.LargestSlope), largest), L.Broadcast(1f))) < L.Count;
 
     /// <summary>Channel s is 1 where the variable equals s.</summary>
     [MethodImpl(Hot)]
@@ -174,18 +183,44 @@ internal static unsafe class RegionKernel<L, F, I>
         }
     }
 
-    /// <summary>The state of a subtree: bit i is the value of variable i.</summary>
-    /// <param name="values">First lane of each variable's values, 0 or 1.</param>
-    /// <param name="count">Number of variables.</param>
-    /// <param name="states">Receives the states.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
+    /// <summary>Puts given units and exponent where a lane is hidden.</summary>
+    /// <param name="hidden">0 where a lane keeps its units.</param>
+    /// <param name="values">The units, [channel].</param>
+    /// <param name="exponent">Their exponent.</param>
+    /// <param name="y">Units, [channel, lane], in place.</param>
+    /// <param name="channels">Number of channels.</param>
+    /// <param name="e">Exponents, in place.</param>
+    /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(Hot)]
-    public static void States(byte** values, int count, byte* states, int lanes)
+    public static void Replace(byte* hidden, float* values, int exponent, float* y, int channels, int* e, int lanes)
+    {
+        int n = L.Count;
+        I zero = L.BroadcastInt(0), other = L.BroadcastInt(exponent);
+        for (int at = 0; at < lanes; at += n)
+        {
+            F keeps = L.OneWhereEqual(L.Widen(hidden + at), zero), gives = L.Subtract(L.Broadcast(1f), keeps);
+            for (int k = 0; k < channels; k++)
+            {
+                float* to = y + (long)k * lanes + at;
+                L.Store(to, L.Add(L.WherePositive(keeps, L.Load(to)), L.Multiply(gives, L.Broadcast(values[k]))));
+            }
+            L.StoreInt(e + at, L.AddInt(L.MultiplyInt(L.LoadInt(e + at), L.Round(keeps)), L.MultiplyInt(other, L.Round(gives))));
+        }
+    }
+
+    /// <summary>The state of a subtree: bit i is the value of variable i.</summary>
+    /// <param name="codes">Values, 0 or 1, [variable, lane].</param>
+    /// <param name="stride">Distance between variables.</param>
+    /// <param name="variables">The subtree's variables.</param>
+    /// <param name="states">Receives the states, up to a multiple of 32.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    [MethodImpl(Hot)]
+    public static void States(byte* codes, int stride, ReadOnlySpan<int> variables, byte* states, int lanes)
     {
         for (int at = 0; at < lanes; at += 32)
         {
-            Vector256<byte> state = Vector256.Load(values[count - 1] + at);
-            for (int i = count - 2; i >= 0; i--) state = state + state + Vector256.Load(values[i] + at);
+            Vector256<byte> state = default;
+            for (int i = variables.Length - 1; i >= 0; i--) state = state + state + Vector256.Load(codes + (long)variables[i] * stride + at);
             Vector256.Store(state, states + at);
         }
     }
@@ -217,7 +252,7 @@ internal static unsafe class RegionKernel<L, F, I>
     /// <param name="channels">Number of channels.</param>
     /// <param name="states">State of each lane.</param>
     /// <param name="slopes">[channel, state], added to.</param>
-    /// <param name="lanes">Number of lanes, a multiple of 32.</param>
+    /// <param name="lanes">Number of lanes.</param>
     public static void Scatter(float* q, int channels, byte* states, float* slopes, int lanes)
     {
         int k = 0;
@@ -251,6 +286,7 @@ internal static unsafe class RegionKernel<L, F, I>
         for (int first = 0; first < lanes; first += 32)
         {
             uint others = ~Vector256.Equals(Vector256.Load(states + first), Vector256<byte>.Zero).ExtractMostSignificantBits();
+            if (lanes - first < 32) others &= (1u << (lanes - first)) - 1;
             for (; others != 0; others &= others - 1)
             {
                 int at = first + BitOperations.TrailingZeroCount(others);

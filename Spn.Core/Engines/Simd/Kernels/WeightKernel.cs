@@ -61,26 +61,22 @@ internal static unsafe class WeightKernel<L, F, I>
             }
     }
 
-    /// <summary>y += bias, then max(y, 0) when <paramref name="relu"/>.</summary>
+    /// <summary>dx = dx where h is above 0, else 0; and s[i] += sum over lanes of dx[i][lane].</summary>
     [MethodImpl(Hot)]
-    public static void Bias(float* y, float* bias, int rows, bool relu, int lanes)
+    public static void MaskByRelu(float* h, float* dx, float* s, int rows, int lanes)
     {
         int n = L.Count;
-        F least = L.Broadcast(relu ? 0 : float.NegativeInfinity);
         for (int i = 0; i < rows; i++)
         {
-            F b = L.Broadcast(bias[i]);
-            float* own = y + i * lanes;
-            for (int at = 0; at < lanes; at += n) L.Store(own + at, L.Max(L.Add(L.Load(own + at), b), least));
+            F sum = default;
+            for (int at = i * lanes; at < (i + 1) * lanes; at += n)
+            {
+                F masked = L.WherePositive(L.Load(h + at), L.Load(dx + at));
+                L.Store(dx + at, masked);
+                sum = L.Add(sum, masked);
+            }
+            s[i] += L.Sum(sum);
         }
-    }
-
-    /// <summary>dx = dx where h is above 0, else 0.</summary>
-    [MethodImpl(Hot)]
-    public static void MaskByRelu(float* h, float* dx, int count)
-    {
-        int n = L.Count;
-        for (int at = 0; at < count; at += n) L.Store(dx + at, L.WherePositive(L.Load(h + at), L.Load(dx + at)));
     }
 
     /// <summary>s[i] += sum over lanes of r[i][lane].</summary>
