@@ -224,7 +224,7 @@ module QueryTable =
         String.concat "\n\n" [
             "# What a circuit can be asked"
             "Every circuit here is smooth and decomposable, which makes most queries exact in one or two passes. Some need more: "
-            + "the most probable explanation and entropies are exact where every sum is deterministic, or where the joint values are few enough to be added up. "
+            + "the most probable explanation is exact where every sum is deterministic, that is, has at most one term above 0 for any sample; entropies are exact there too, and where the joint values are few enough to be added up. "
             + "Nothing is approximated in silence: `Query.support circuit` (`circuit.Support()`) lists what holds for a circuit with its present parameters, and answers that can be inexact say so themselves."
             $"Made by\n\n```\n{Command}\n```"
             "## Queries by structure"

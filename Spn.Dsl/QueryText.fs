@@ -155,7 +155,35 @@ module internal QueryText =
         | _ -> "unavailable"
 
     let support (answers: seq<QuerySupport>) : string =
-        Table.create [ "query"; "answer"; "why" ] [
-            for answer in answers -> [ answer.Query; level answer.Level; answer.Reason ]
+        let counts =
+            answers
+            |> Seq.countBy _.Level
+            |> Seq.sortBy fst
+            |> Seq.map (fun (own, n) -> $"{n} {level own}")
+            |> String.concat ", "
+
+        lines [
+            $"Queries: {counts}"
+
+            Table.create [ "query"; "answer"; "why" ] [
+                for answer in answers -> [ answer.Query; level answer.Level; answer.Reason ]
+            ]
+            |> Table.toText
         ]
-        |> Table.toText
+
+    let evidence (evidence: Evidence) : string =
+        let samples, variables =
+            count "sample" evidence.Count, count "variable" evidence.Variables
+
+        let hidden = Seq.length (hiddenEntries evidence)
+
+        let sets =
+            hiddenEntries evidence
+            |> Seq.filter (fun (sample, variable) -> not (isNull (evidence.SetOf(sample, variable))))
+            |> Seq.length
+
+        $"{samples} of {variables}; hidden entries: {hidden}"
+        + (if sets = 0 then
+               ""
+           else
+               $", of which known to lie in sets: {sets}")

@@ -109,8 +109,8 @@ module Show =
         Table.create [ "column"; "kind"; "values"; "missing"; "note" ] rows
         |> Table.toText
 
-    /// <summary>A readable text for a circuit, a description, a training report, a data set, the columns of a table, or the
-    /// answer to a query; null for anything else.</summary>
+    /// <summary>A readable text for a circuit, a description, a training report, a data set, a batch of evidence, the columns of a
+    /// table, or the answer to a query; null for anything else.</summary>
     let text (value: objnull) : string | null =
         match value with
         | :? Circuit as circuit -> circuit.Summary()
@@ -119,6 +119,7 @@ module Show =
         | :? DataSet as data -> dataSet data
         | :? Schema as columns -> schema columns
         | :? TableProfile as table -> profile table
+        | :? Evidence as batch -> QueryText.evidence batch
         | :? Posterior as answer -> QueryText.posterior answer
         | :? MpeResult as answer -> QueryText.mpe answer
         | :? Information as answer -> QueryText.information answer
@@ -126,7 +127,7 @@ module Show =
         | :? seq<QuerySupport> as answers -> QueryText.support answers
         | _ -> null
 
-    /// <summary>Makes the REPL print circuits, descriptions, training reports, data sets, schemas and answers to queries by <c>text</c>.</summary>
+    /// <summary>Makes the REPL print circuits, descriptions, training reports, data sets, evidence, schemas and answers to queries by <c>text</c>.</summary>
     /// <example><code>Show.registerPrinters fsi.AddPrinter</code></example>
     /// <param name="addPrinter">The REPL's own function for that.</param>
     let registerPrinters (addPrinter: (objnull -> string | null) -> unit) : unit = addPrinter text

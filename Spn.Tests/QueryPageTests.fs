@@ -180,9 +180,18 @@ let private printers =
 
             Expect.equal (shown (Estimate(0.5, 0.25, 100))) "0.5 ± 0.25, estimated from 100 samples" "an estimate")
 
+        testCase "a batch of evidence prints its size and how much of it is hidden" (fun () ->
+            Expect.equal (shown given) "1 sample of 4 variables; hidden entries: 2" "one sample"
+
+            Expect.equal
+                (shown (given |> Evidence.where 1 (ValueSet.AtLeast 1.0)))
+                "1 sample of 4 variables; hidden entries: 2, of which known to lie in sets: 1"
+                "with a set")
+
         testCase "support prints as a table, from F# and from C#" (fun () ->
             use circuit = small 1L
             let text = shown (Query.support circuit)
+            Expect.stringStarts text "Queries: 13 exact, 2 approximate, 1 unavailable\n" "counted"
             Expect.stringContains text "class posterior" "query"
             Expect.stringContains text "unavailable  the circuit has one root" "answer and reason"
             Expect.equal (shown (circuit.Support())) text "the list of C# too")
@@ -283,6 +292,49 @@ let private completions =
             Expect.notEqual (hidden (many.HideAtRandom(0.3, 2L))) once "another seed hides others"
 
             Expect.throwsT<ArgumentOutOfRangeException> (fun () -> many |> Evidence.hideAtRandom 1.5 |> ignore) "150 %")
+
+        testCase "class roots learn from the labels of a data set, one root from its samples alone" (fun () ->
+            let digits = Digits.LoadBinary()
+            let options = GradientOptions(Steps = 80, LearningRate = 0.05)
+
+            let trained classes =
+                let circuit =
+                    Regions.RandomBinaryTrees(64, replicas = 5)
+                    |> Circuit.overRegions [
+                        Input.Bernoulli 6
+                        Product.Hadamard
+                        Sum.PerRegion 6
+                        Sum.Root(classes = classes)
+                    ]
+                    |> Circuit.compile
+
+                let report = circuit |> Train.dataSet digits options
+                Expect.isTrue report.BestValid.HasValue "the validation samples chose"
+                circuit
+
+            use one = trained 1
+            use ten = trained 10
+            use same = Circuit.Compile(one.Spec)
+            same.Fit(digits, options) |> ignore
+            Expect.sequenceEqual (same.Parameters.ToArray()) (one.Parameters.ToArray()) "the same in C#"
+
+            match digits.TestLabels with
+            | null -> failtest "the digits have labels"
+            | labels ->
+                let right =
+                    Array.map2
+                        (fun guess label -> if guess = label then 1.0 else 0.0)
+                        (ten |> Query.mostProbableClass digits.Test)
+                        labels
+                    |> Array.average
+
+                Expect.isTrue (right > 0.3) $"{right} of the digits recognised, 0.1 by chance"
+
+            let unlabelled = DataSet("unlabelled", digits.Train, digits.Valid, digits.Test)
+
+            Expect.throwsT<ArgumentException>
+                (fun () -> ten |> Train.dataSet unlabelled options |> ignore)
+                "class roots need labels")
 
         testCase "the share that is right counts hidden entries only" (fun () ->
             let truth = Evidence.ofRows [ [ 1; 0 ]; [ 1; 1 ] ]

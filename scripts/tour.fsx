@@ -1,6 +1,6 @@
 /// A tour of everything that a circuit can be asked.
 ///
-///     dotnet fsi scripts/tour.fsx             about a minute
+///     dotnet fsi scripts/tour.fsx             less than a minute
 ///     dotnet fsi scripts/tour.fsx --quick     the same with less training
 ///     dotnet fsi scripts/tour.fsx help        options: --out DIR, --data DIR
 ///
@@ -375,13 +375,13 @@ tour.Section "10. Images: one root for each digit"
 let digits = Digits.LoadBinary()
 
 let images =
-    Regions.RandomBinaryTrees(digits.Variables, replicas = 20)
-    |> Circuit.overRegions [ Input.Bernoulli 8; Product.Hadamard; Sum.PerRegion 8; Sum.Root(classes = 10) ]
+    Regions.RandomBinaryTrees(digits.Variables, replicas = 60)
+    |> Circuit.overRegions [ Input.Bernoulli 6; Product.Hadamard; Sum.PerRegion 6; Sum.Root(classes = 10) ]
     |> Circuit.compile
 
 let imageReport =
     images
-    |> Train.dataSet digits (GradientOptions(Steps = steps 400, LearningRate = 0.05, EvaluationPeriod = steps 50))
+    |> Train.dataSet digits (GradientOptions(Steps = steps 300, LearningRate = 0.05, EvaluationPeriod = steps 20))
 
 tour.Print imageReport
 
