@@ -16,6 +16,9 @@ let private single = HandBuiltRegions(1).Leaf(0)
 let private relative tolerance (actual: float) expected message =
     Expect.isTrue (abs (actual - expected) <= tolerance * abs expected) $"{message}: {actual}, expected {expected}"
 
+let private priorOf (circuit: Circuit) =
+    circuit.ClassPrior |> Option.ofObj |> Option.map List.ofSeq |> Option.defaultValue []
+
 let tests =
     testList "corner cases of queries" [
         testCase "a most probable explanation over overlapping classes is not called exact" (fun () ->
@@ -103,21 +106,21 @@ let tests =
             for engine in engines do
                 use circuit = Circuit.Compile(spec, engine)
 
-                for prior in [ null; [| 0.3; 0.7 |] ] do
+                for prior in [ [| 0.5; 0.5 |]; [| 0.3; 0.7 |] ] do
                     circuit.ClassPrior <- prior
                     let given = Evidence.Unknown(1, 2).Observe(0, 1f)
                     use rest = circuit.Condition given
                     let nothing = Evidence.Unknown(1, 1)
-                    relative 1e-6 (rest.Posterior nothing).Probabilities(0, 0).[1] ((circuit.Posterior given).Probabilities(0, 1).[1]) "posterior"
+                    relative 1e-6 ((rest.Posterior nothing).Probabilities(0, 0)).[1] (((circuit.Posterior given).Probabilities(0, 1)).[1]) "posterior"
                     relative 1e-6 (rest.ClassPosterior nothing).[0] (circuit.ClassPosterior given).[0] "classes"
-                    Expect.equal ((rest.Mpe nothing).Completed.Row(0).[0]) ((circuit.Mpe given).Completed.Row(0).[1]) "explanation"
+                    Expect.equal (((rest.Mpe nothing).Completed.Row 0).[0]) (((circuit.Mpe given).Completed.Row 0).[1]) "explanation"
                     relative 1e-6 (rest.JointLogLikelihood(nothing.Observe(0, 1f))).[0] ((circuit.JointLogLikelihood(given.Observe(1, 1f))).[0] - (circuit.JointLogLikelihood given).[0]) "joint"
                     let file = IO.Path.Combine(IO.Path.GetTempPath(), $"spn-{Guid.NewGuid()}.safetensors")
 
                     try
                         rest.Save file
                         use loaded = Circuit.Load file
-                        Expect.equal (loaded.ClassPrior |> Seq.toList) (rest.ClassPrior |> Seq.toList) "saved"
+                        Expect.equal (priorOf loaded) (priorOf rest) "saved"
                     finally
                         IO.File.Delete file
 
@@ -138,7 +141,7 @@ let tests =
             Expect.equal answer[0] -infinity "impossible"
             relative 1e-6 (exp answer[1]) 1.0 "possible"
             use rest = circuit.Condition given
-            Expect.equal (rest.ClassPrior |> Seq.toList) [ 0.0; 1.0 ] "prior"
+            Expect.equal (priorOf rest) [ 0.0; 1.0 ] "prior"
             // One question may be asked of many samples.
             let many = circuit.Conditional(Evidence.Unknown(1, 2).Observe(1, 0f), Evidence.From([| 0f; nanf; 0f; nanf |], 2))
             Expect.equal many.Length 4 "one answer a sample and class")
