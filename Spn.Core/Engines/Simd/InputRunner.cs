@@ -135,23 +135,26 @@ internal static unsafe class InputRunner<L, F, I>
 
     /// <summary>Adds the flows of an input's channels, or what the family expects of them, to the numbers of the rows.</summary>
     /// <param name="op">The step.</param>
-    /// <param name="source">The run.</param>
-    /// <param name="ws">The workspace, after a downward pass.</param>
-    /// <param name="flows">Flows, [channel, lane]; overwritten.</param>
-    /// <param name="matrix">[number, channel], or null for the flows themselves.</param>
-    /// <param name="rowsOfMatrix">Numbers of the variable.</param>
-    /// <param name="to">[number, lane], added to.</param>
+    /// <param name="source">The run, with what to add and where.</param>
+    /// <param name="ws">The workspace, for scratch.</param>
+    /// <param name="units">Units of the input.</param>
+    /// <param name="slopes">Their slopes.</param>
     /// <param name="lanes">Number of lanes.</param>
-    public static void ReadOut(Op op, in RunSource source, Workspace ws, float* flows, float* matrix, int rowsOfMatrix, float* to, int lanes)
+    public static void ReadOut(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
     {
+        InputReadOut place = source.ReadOuts![op.Place];
         byte* hidden = HiddenLanes(op, source);
+        if (place.Offset < 0 || (place.HiddenOnly && (hidden == null || new Span<byte>(hidden, lanes).IndexOfAnyExcept((byte)0) < 0))) return;
+        float* to = source.Numbers + (long)place.Offset * lanes, matrix = (float*)place.Matrix;
         if (matrix == null)
         {
-            RegionKernel<L, F, I>.Add(flows, to, op.Channels * lanes);
+            RegionKernel<L, F, I>.MultiplyAdd(units, slopes, to, op.Channels * lanes);
             return;
         }
+        float* flows = ws.Scratch;
+        RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
         if (hidden != null && source.Packed.HasSets) ReadOutSets(op, source, hidden, flows, to, lanes);
-        for (int j = 0; j < rowsOfMatrix; j++)
+        for (int j = 0; j < place.Count; j++)
         {
             MatrixKernel<L, F, I>.Multiply(matrix + j * op.Channels, op.Channels, 1, 1, op.Channels, flows, ws.OtherScratch, lanes);
             RegionKernel<L, F, I>.Add(ws.OtherScratch, to + (long)j * lanes, lanes);

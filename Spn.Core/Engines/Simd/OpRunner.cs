@@ -30,6 +30,12 @@ internal unsafe ref struct RunSource
     public PackedEvidence Packed;
     public int Start;
 
+    /// <summary>What each input adds to the numbers of the rows on the way down, instead of statistics; null gathers statistics.</summary>
+    public InputReadOut[]? ReadOuts;
+
+    /// <summary>The numbers of the rows, [number, lane].</summary>
+    public float* Numbers;
+
     /// <summary>For each variable where moments are counted from.</summary>
     public ReadOnlySpan<double> Centres;
 
@@ -45,6 +51,13 @@ internal unsafe ref struct RunSource
 
     public readonly byte* Values(Op op) => Codes + (long)Component.Inputs[op.Place].Variable * Stride;
 }
+
+/// <summary>What the flows into an input region are added up to.</summary>
+/// <param name="Offset">First number of the row, or -1 to leave the region out.</param>
+/// <param name="Matrix">Address of [number, channel], or 0 for the flows themselves.</param>
+/// <param name="Count">Numbers of the region's variable.</param>
+/// <param name="HiddenOnly">Leaves the region out where no lane hides its variable.</param>
+internal readonly record struct InputReadOut(int Offset, nint Matrix, int Count, bool HiddenOnly);
 
 /// <summary>Runs the steps of a program on a tile of lanes: upward, downward, statistics.</summary>
 internal static unsafe partial class OpRunner<L, F, I>
@@ -143,7 +156,8 @@ internal static unsafe partial class OpRunner<L, F, I>
             float* q = SlopesOf(program, ws, op.Slot, lanes), r = atOnce ? ws.Scaled : q;
             if (op.Kind is OpKind.Input or OpKind.Lookup)
             {
-                if (atOnce) GatherStep(program, op, source, ws, q, lanes, first);
+                if (source.ReadOuts is not null && op.Kind == OpKind.Input) InputRunner<L, F, I>.ReadOut(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), q, lanes);
+                else if (atOnce) GatherStep(program, op, source, ws, q, lanes, first);
                 continue;
             }
             if (Descend(program, op, source, ws, q, r, lanes) && atOnce)
@@ -151,7 +165,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 Drop(op, ws, q, lanes, lost);
                 Descend(program, op, source, ws, q, r, lanes);
             }
-            if (atOnce) GatherStep(program, op, source, ws, r, lanes, first);
+            if (atOnce && source.ReadOuts is null) GatherStep(program, op, source, ws, r, lanes, first);
             if (!IsPair(op)) PassOn(program, op, source, ws, r, lanes);
         }
     }

@@ -9,8 +9,9 @@ namespace Spn.Core.Engines.Simd;
 /// <param name="PostOrder">True: a region follows its children at once; false: level by level, as the plan lists them.</param>
 /// <param name="ReuseSlots">True frees a region's memory after its last reader; false keeps all for a downward pass.</param>
 /// <param name="Tabulate">True replaces small subtrees of binary variables by tables of their states.</param>
-/// <param name="KeepSlopes">True carries slopes down to all inputs and keeps the slopes of every slot, for a caller that reads them.</param>
-internal readonly record struct ProgramOptions(bool PostOrder, bool ReuseSlots, bool Tabulate, bool KeepSlopes = false);
+/// <param name="InputSlopes">True carries slopes down to inputs without parameters too.</param>
+/// <param name="KeepSlopes">True gives the slopes of every slot memory of their own.</param>
+internal readonly record struct ProgramOptions(bool PostOrder, bool ReuseSlots, bool Tabulate, bool InputSlopes = false, bool KeepSlopes = false);
 
 /// <summary>Turns the regions of a component into steps.</summary>
 internal sealed class ProgramBuilder
@@ -235,7 +236,7 @@ internal sealed class ProgramBuilder
         foreach (Op op in ops)
             needed[op.Slot] = op.Kind switch
             {
-                OpKind.Input => options.KeepSlopes || op.Family!.ParameterCount > 0,
+                OpKind.Input => options.InputSlopes || op.Family!.ParameterCount > 0,
                 _ => true,
             };
         var written = new bool[ops.Count];

@@ -10,7 +10,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
-    private static readonly ProgramOptions QueryProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, KeepSlopes: true);
+    private static readonly ProgramOptions QueryProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, InputSlopes: true);
 
     private NativeBuffer[] readOuts = [];
     private double[] centres = [];
@@ -22,8 +22,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         using NativeBuffer values = ExpectationMatrices(offsets, matrices);
         nint first = (nint)values.Floats;
         ReadOut(seeds, plan.ExpectationsOf[^1], expectations,
-            region => (offsets[region], matrices[region] < 0 ? 0 : first + (nint)matrices[region] * sizeof(float), plan.Regions.Input(region).Family.Expectations),
-            skipObserved: true,
+            region => new InputReadOut(offsets[region], matrices[region] < 0 ? 0 : first + (nint)matrices[region] * sizeof(float),
+                plan.Regions.Input(region).Family.Expectations, HiddenOnly: true),
             (pass, row, own, to) => pass.Expectations(evidence, row, own, centres, to));
     }
 
@@ -37,7 +37,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             offsets[region] = width;
             width += plan.Regions.Channels(region);
         }
-        ReadOut(seeds, width, flows, region => (offsets[region], 0, plan.Regions.Channels(region)), skipObserved: false,
+        ReadOut(seeds, width, flows, region => new InputReadOut(offsets[region], 0, plan.Regions.Channels(region), HiddenOnly: false),
             (pass, row, own, to) => pass.InputFlows(evidence, row, variable, own, to));
     }
 
@@ -74,16 +74,15 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <param name="seeds">Share of each class, [row, class], or empty for 1.</param>
     /// <param name="width">Numbers of a row.</param>
     /// <param name="result">Receives [row, number].</param>
-    /// <param name="placeOf">For an input region its first number (or -1 to leave it out), its matrix (or 0), and how many numbers it adds to.</param>
-    /// <param name="skipObserved">Leaves out input regions whose variable no row of a tile hides.</param>
+    /// <param name="placeOf">For an input region what it adds to.</param>
     /// <param name="redo">The same in log space.</param>
-    private void ReadOut(ReadOnlySpan<double> seeds, int width, Span<double> result, Func<int, (int Offset, nint Matrix, int Count)> placeOf, bool skipObserved, RedoRow redo)
+    private void ReadOut(ReadOnlySpan<double> seeds, int width, Span<double> result, Func<int, InputReadOut> placeOf, RedoRow redo)
     {
         using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
         root.Backward(weights.Floats, null, rowCount, seeds, suspect, pool);
         BoundComponent[] bound = Programs(QueryProgram);
-        (int Offset, nint Matrix, int Count)[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
+        InputReadOut[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
         int tile = ReadOutLanes(bound, width), tiles = (Covered + tile - 1) / tile;
         if (readOuts.Length == 0) readOuts = [.. workspaces.Select(_ => new NativeBuffer(0))];
         var lost = new bool[packed.Stride];
@@ -94,7 +93,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             {
                 int start = t * tile, lanes = Math.Min(tile, Covered - start);
                 float* numbers = Zeroed(ref readOuts[worker], (long)width * lanes);
-                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], start, lanes, worker, numbers, skipObserved, lost);
+                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], start, lanes, worker, numbers, lost);
                 for (int lane = 0; lane < lanes && start + lane < rowCount; lane++)
                 {
                     double* row = to + (long)(start + lane) * width;
@@ -113,32 +112,22 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         }
     }
 
-    private void ReadOutTile(BoundComponent bound, (int Offset, nint Matrix, int Count)[] places, int start, int lanes, int worker, float* numbers, bool skipObserved, bool[] lost)
+    private void ReadOutTile(BoundComponent bound, InputReadOut[] places, int start, int lanes, int worker, float* numbers, bool[] lost)
     {
         Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
         ws.Fit(program, lanes, downward: true);
         RunSource source = Source(bound, start, copy: 0, slice: 0, worker);
         source.Centres = centres;
+        source.ReadOuts = places;
+        source.Numbers = numbers;
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
         new Span<float>(ws.Counts, lanes).Fill(1);
         SeedBoundary(bound, ws, start, lanes);
-        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first: true, (_, _) => { });
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first: true, (_, lane) => lost[start + lane] = true);
         for (int lane = 0; lane < lanes; lane++)
             if (!(ws.Largest[lane] < SimdLimits.LargestSlope)) lost[start + lane] = true;
-        foreach (Op op in program.Ops)
-        {
-            if (op.Kind != OpKind.Input) continue;
-            (int offset, nint matrix, int count) = places[op.Place];
-            if (offset < 0 || (skipObserved && !AnyHidden(bound.Inputs[op.Place].Variable, start, lanes))) continue;
-            long units = (long)program.SlotUnits[op.Slot] * lanes;
-            RegionKernel<L, F, I>.Multiply(ws.Units + units, ws.Slopes + units, ws.Scratch, op.Channels * lanes);
-            InputRunner<L, F, I>.ReadOut(op, source, ws, ws.Scratch, (float*)matrix, count, numbers + (long)offset * lanes, lanes);
-        }
     }
-
-    private bool AnyHidden(int variable, int start, int lanes) =>
-        packed.Hidden != null && new Span<byte>(packed.Hidden + (long)variable * packed.Stride + start, lanes).IndexOfAnyExcept((byte)0) >= 0;
 
     /// <summary>Lanes of a tile: what fits the cache beside the numbers, and enough tiles for all workers.</summary>
     private int ReadOutLanes(BoundComponent[] bound, int width)
