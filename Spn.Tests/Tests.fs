@@ -13,6 +13,7 @@ let allTests =
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests
+        SpatialTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
