@@ -14,6 +14,11 @@ module Circuit =
     let overRegions (layers: LayerSpec list) (structure: StructureSpec) : CircuitSpec =
         (CircuitSpec.Over structure, layers) ||> List.fold _.With
 
+    /// <summary>Puts a stack of layers on a grid: an input at every cell, spatial products and sums, the root.</summary>
+    /// <param name="variables">The grid.</param>
+    /// <param name="layers">The layers, bottom up.</param>
+    let stack (variables: GridVariables) (layers: LayerSpec list) : CircuitSpec = overRegions layers variables
+
     /// <summary>The description with another source of mixture weights.</summary>
     let withWeights (weights: WeightSpec) (spec: CircuitSpec) : CircuitSpec = spec.WithWeights weights
 

@@ -28,6 +28,21 @@ type Regions =
     static member Join(partitions: seq<#seq<int>>) : HandBuiltRegions -> HandBuiltRegions =
         _.Join([| for partition in partitions -> Array.ofSeq partition |])
 
+/// <summary>Variables on a grid, for stacks of spatial layers.</summary>
+[<AbstractClass; Sealed>]
+type Variables =
+    /// <summary>An image; its variables are numbered row by row, the colours of a cell innermost.</summary>
+    static member Image(height: int, width: int, ?colours: int) : GridVariables =
+        GridVariables.Image(height, width, defaultArg colours 1)
+
+    /// <summary>A signal of so many steps.</summary>
+    static member Line(length: int, ?colours: int) : GridVariables =
+        GridVariables.Line(length, defaultArg colours 1)
+
+    /// <summary>A volume.</summary>
+    static member Volume(depth: int, height: int, width: int, ?colours: int) : GridVariables =
+        GridVariables.Volume(depth, height, width, defaultArg colours 1)
+
 /// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
 [<AbstractClass; Sealed>]
 type Input =
@@ -95,6 +110,13 @@ type Sum =
     static member Shared(channels: int, ?weights: WeightSpec) : LayerSpec =
         SumSpec(channels, Shared = true, Weights = Option.toObj weights)
 
+    /// <summary>Mixtures over the channels of every cell of a grid.</summary>
+    /// <param name="channels">Mixtures a cell.</param>
+    /// <param name="shared">True shares the weights among all cells of the layer; each cell has its own unless told.</param>
+    /// <param name="weights">Where the weights come from; the circuit's unless told.</param>
+    static member Spatial(channels: int, ?shared: bool, ?weights: WeightSpec) : LayerSpec =
+        SumSpec(channels, defaultArg shared false, Weights = Option.toObj weights)
+
     /// <summary>The root: one mixture a class over the tops of all replicas.</summary>
     /// <param name="classes">Number of class roots; 1 unless told.</param>
     /// <param name="mixture">Gives every replica a root sum of its own, which the classes mix; false unless told.</param>
@@ -115,3 +137,32 @@ type Product =
     /// <param name="channels">One row an output channel: the channel taken from each child.</param>
     static member Channels(channels: seq<#seq<int>>) : LayerSpec =
         ChannelTableProduct(ValueList [ for row in channels -> ValueList row ])
+
+    /// <summary>One channel from each cell of a patch, for every patch of a grid; see <see cref="T:Spn.Core.SpatialProduct"/>.</summary>
+    /// <param name="kernel">Cells of a patch along an axis; 2 unless told.</param>
+    /// <param name="dilation">Distance between joined cells; 1 unless told. At unit stride it is the product of the kernels below.</param>
+    /// <param name="stride">Distance between patches; 1 unless told.</param>
+    /// <param name="padding">What is read beyond the border; <c>Padding.Full</c> unless told.</param>
+    /// <param name="channels">Which channels are combined; channel by channel unless told.</param>
+    static member Spatial
+        (?kernel: int, ?dilation: int, ?stride: int, ?padding: Padding, ?channels: ProductChannels)
+        : LayerSpec =
+        Product.SpatialBy(
+            [ defaultArg kernel 2 ],
+            [ defaultArg dilation 1 ],
+            [ defaultArg stride 1 ],
+            ?padding = padding,
+            ?channels = channels
+        )
+
+    /// <summary>The same with settings of their own along each axis.</summary>
+    static member SpatialBy
+        (kernel: seq<int>, dilation: seq<int>, stride: seq<int>, ?padding: Padding, ?channels: ProductChannels)
+        : LayerSpec =
+        SpatialProduct(
+            Kernel = ValueList kernel,
+            Dilation = ValueList dilation,
+            Stride = ValueList stride,
+            Padding = defaultArg padding Padding.Full,
+            Channels = defaultArg channels ProductChannels.Depthwise
+        )

@@ -69,7 +69,7 @@ let private hiddenOnly (plan: Plan) (evidence: Evidence) (numbers: float[]) =
     |]
 
 /// Log of the product that a way down multiplies, from the reference's values: equal ways attain equal numbers.
-let private agrees name (plan: Plan) parameters (evidence: Evidence) =
+let agrees name (plan: Plan) parameters (evidence: Evidence) =
     let ways = 3
     let expected = answers reference plan parameters evidence ways
 

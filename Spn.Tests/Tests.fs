@@ -21,6 +21,7 @@ let allTests =
         QueryTests.tests
         QueryPageTests.tests
         QueryCornerTests.tests
+        SpatialTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

@@ -5,7 +5,8 @@ namespace Spn.Core;
 /// A value: two descriptions are equal when they say the same. The layers are the recipe at each region, bottom up: an
 /// input, then one product and its sums, which repeat up the structure, then the root. A sum before the product stands on
 /// every leaf; a sum after it on every inner region; when only one of the two is given, a sum before the product serves
-/// inner regions too.
+/// inner regions too. On a grid the layers are a stack instead: an input at every cell, then spatial products and sums in any
+/// number, each on the cells that the one before made, then the root.
 /// </remarks>
 /// <param name="Structure">The regions.</param>
 /// <param name="Layers">The recipe, bottom up.</param>
@@ -67,6 +68,26 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <param name="channels">Mixtures a region.</param>
     /// <param name="weights">Where its weights come from; null takes the circuit's.</param>
     public CircuitSpec SumShared(int channels, WeightSpec? weights = null) => With(new SumSpec(channels, Shared: true) { Weights = weights });
+
+    /// <summary>Adds a <see cref="SpatialProduct"/> with the same settings along every axis.</summary>
+    /// <param name="kernel">Cells of a patch along an axis.</param>
+    /// <param name="dilation">Distance between joined cells.</param>
+    /// <param name="stride">Distance between patches.</param>
+    /// <param name="padding">What is read beyond the border.</param>
+    /// <param name="channels">Which channels are combined; null takes channel by channel.</param>
+    public CircuitSpec SpatialProduct(int kernel = 2, int dilation = 1, int stride = 1, Padding padding = Padding.Full, ProductChannels? channels = null) =>
+        With(new SpatialProduct { Kernel = [kernel], Dilation = [dilation], Stride = [stride], Padding = padding, Channels = channels ?? ProductChannels.Depthwise });
+
+    /// <summary>Adds a <see cref="SumSpec"/> over the channels of every cell.</summary>
+    /// <param name="channels">Mixtures a cell.</param>
+    /// <param name="shared">True shares the weights among all cells of the layer; false gives each cell its own.</param>
+    /// <param name="weights">Where its weights come from; null takes the circuit's.</param>
+    public CircuitSpec SpatialSum(int channels, bool shared = false, WeightSpec? weights = null) => With(new SumSpec(channels, shared) { Weights = weights });
+
+    /// <summary>Adds layers once for each value.</summary>
+    /// <param name="values">The values, for example dilations.</param>
+    /// <param name="add">Adds the layers of one value.</param>
+    public CircuitSpec Repeat<T>(IEnumerable<T> values, Func<CircuitSpec, T, CircuitSpec> add) => values.Aggregate(this, add);
 
     /// <summary>Adds the root.</summary>
     /// <param name="classes">Number of class roots.</param>

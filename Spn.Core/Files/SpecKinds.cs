@@ -16,6 +16,7 @@ public sealed class SpecKinds
     private readonly KindConverter<StructureSpec> structures = new("structure");
     private readonly KindConverter<LayerSpec> layers = new("layer");
     private readonly KindConverter<WeightSpec> weights = new("weights");
+    private readonly KindConverter<ProductChannels> channelPlans = new("channel plan");
     private readonly JsonSerializerOptions options;
 
     /// <summary>Starts a set that knows no kind.</summary>
@@ -26,7 +27,7 @@ public sealed class SpecKinds
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters =
         {
-            structures, layers, new InputConverter(layers), weights, new ValueListConverter(),
+            structures, layers, new InputConverter(layers), weights, channelPlans, new ValueListConverter(),
             new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false),
         },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Adapt } },
@@ -41,11 +42,16 @@ public sealed class SpecKinds
         var kinds = new SpecKinds();
         kinds.AddStructure<BinaryTrees>("binaryTrees");
         kinds.AddStructure<HandBuiltRegions>("handBuiltRegions");
+        kinds.AddStructure<GridVariables>("grid");
+        kinds.channelPlans.Add("depthwise", typeof(DepthwiseChannels));
+        kinds.channelPlans.Add("allCombinations", typeof(AllChannelCombinations));
+        kinds.channelPlans.Add("limited", typeof(LimitedChannels));
         kinds.AddLayer<IndicatorInput>("indicatorInput");
         kinds.AddLayer<BernoulliInput>("bernoulliInput");
         kinds.AddLayer<CategoricalInput>("categoricalInput");
         kinds.AddLayer<GaussianInput>("gaussianInput");
         kinds.AddLayer<PerVariableInput>("perVariableInput");
+        kinds.AddLayer<SpatialProduct>("spatialProduct");
         kinds.AddLayer<HadamardProduct>("hadamardProduct");
         kinds.AddLayer<KroneckerProduct>("kroneckerProduct");
         kinds.AddLayer<ChannelTableProduct>("channelTableProduct");

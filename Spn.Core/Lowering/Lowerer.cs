@@ -26,7 +26,7 @@ public static class Lowerer
     public static Plan Lower(CircuitSpec spec, LoweringRules? rules = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var built = new BuildRegions(spec, rules ?? LoweringRules.Default);
+        var built = RegionBuilder.For(spec, rules ?? LoweringRules.Default);
         IReadOnlyList<CircuitFinding> findings = CheckStructure.Find(built.Regions, spec.Structure.VariableCount, spec.Layers);
         if (findings.Count > 0) throw new CircuitException(findings);
         var placed = new PlaceParameters(built);

@@ -7,10 +7,10 @@ internal sealed class PlaceParameters
 {
     private static readonly ParameterStart ZeroToOne = new ParameterStart.Uniform(0, 1);
 
-    private readonly BuildRegions built;
+    private readonly RegionBuilder built;
     private int next;
 
-    public PlaceParameters(BuildRegions built)
+    public PlaceParameters(RegionBuilder built)
     {
         this.built = built;
         if (built.InputParameters > 0) Place("inputs", new ParameterStart.ByInputs(), built.InputParameters);
