@@ -99,7 +99,13 @@ module Query =
         circuit.Expectation(Func<float32[], float> f, evidence)
 
     /// <summary>The same with a number of samples and their seed.</summary>
-    let expectationWith (seed: int64) (samples: int) (f: float32[] -> float) (evidence: Evidence) (circuit: Circuit) : Estimate =
+    let expectationWith
+        (seed: int64)
+        (samples: int)
+        (f: float32[] -> float)
+        (evidence: Evidence)
+        (circuit: Circuit)
+        : Estimate =
         circuit.Expectation(Func<float32[], float> f, evidence, samples, seed)
 
     /// <summary>p(class | evidence), [sample][class], by the circuit's prior: equal ones unless it was set.</summary>

@@ -196,11 +196,19 @@ let restrict (plan: Plans.Plan) (random: Random) (evidence: Evidence) =
         | null -> null
         | family when family.States.HasValue ->
             let states = family.States.Value
-            let kept = [| for s in 0 .. states - 1 do if random.Next 2 = 0 then float32 s |]
 
-            if random.Next 3 = 0 then ValueSet.Between(0.0, float (random.Next states))
-            elif kept.Length = 0 then ValueSet.OneOf(float32 (random.Next states))
-            else ValueSet.OneOf kept
+            let kept = [|
+                for s in 0 .. states - 1 do
+                    if random.Next 2 = 0 then
+                        float32 s
+            |]
+
+            if random.Next 3 = 0 then
+                ValueSet.Between(0.0, float (random.Next states))
+            elif kept.Length = 0 then
+                ValueSet.OneOf(float32 (random.Next states))
+            else
+                ValueSet.OneOf kept
         | _ ->
             let low = random.NextDouble() * 3.0 - 2.0
 

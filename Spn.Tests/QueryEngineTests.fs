@@ -21,7 +21,10 @@ let answers (bind: Plan -> ISession) (plan: Plan) (parameters: float32[]) (evide
     session.SetParameters(ReadOnlySpan parameters)
     let rows = Array.init evidence.Count id
     let zeros n : float[] = Array.zeroCreate n
-    let values, largest = zeros (rows.Length * plan.Classes), zeros (rows.Length * plan.Classes)
+
+    let values, largest =
+        zeros (rows.Length * plan.Classes), zeros (rows.Length * plan.Classes)
+
     let units: int[] = Array.zeroCreate (rows.Length * ways * plan.Variables)
     let expectations = zeros (rows.Length * plan.ExpectationsOf[plan.Variables])
 
@@ -30,7 +33,9 @@ let answers (bind: Plan -> ISession) (plan: Plan) (parameters: float32[]) (evide
     let flows = zeros (rows.Length * width)
     let seeds = Array.create values.Length (1.0 / float plan.Classes)
     let centres = Array.create plan.Variables 0.25
-    let classes n = Array.init n (fun i -> i % plan.Classes)
+
+    let classes n =
+        Array.init n (fun i -> i % plan.Classes)
 
     session.Forward(evidence, ReadOnlySpan rows, Span values)
     session.Expectations(ReadOnlySpan seeds, ReadOnlySpan centres, Span expectations)
@@ -78,12 +83,19 @@ let agrees name (plan: Plan) parameters (evidence: Evidence) =
         let name = $"{name}, {engine}"
         logLikelihoodsClose actual.LogValues expected.LogValues $"{name}, values"
         logLikelihoodsClose actual.Largest expected.Largest $"{name}, largest"
-        close 1e-4 $"{name}, expectations" (hiddenOnly plan evidence actual.Expectations) (hiddenOnly plan evidence expected.Expectations)
+
+        close
+            1e-4
+            $"{name}, expectations"
+            (hiddenOnly plan evidence actual.Expectations)
+            (hiddenOnly plan evidence expected.Expectations)
+
         close 1e-4 $"{name}, flows" actual.Flows expected.Flows
 
         // A uniform number that falls on a boundary may be rounded to either side.
         let share (a: int[]) (b: int[]) =
-            float (Array.fold2 (fun n x y -> if x = y then n + 1 else n) 0 a b) / float (max a.Length 1)
+            float (Array.fold2 (fun n x y -> if x = y then n + 1 else n) 0 a b)
+            / float (max a.Length 1)
 
         Expect.isTrue (share actual.DrawnUnits expected.DrawnUnits > 0.99) $"{name}: drawn ways differ"
 
@@ -129,7 +141,12 @@ let tests =
                 EngineTests.agrees name plan parameters evidence)
         testCase "sharp weights and long chains are redone in log space" (fun () ->
             let sharp =
-                CircuitSpec.Over(BinaryTrees(16, 2, 3L)).IndicatorInput().SumPerRegion(4).HadamardProduct().RootSum(1, true)
+                CircuitSpec
+                    .Over(BinaryTrees(16, 2, 3L))
+                    .IndicatorInput()
+                    .SumPerRegion(4)
+                    .HadamardProduct()
+                    .RootSum(1, true)
 
             let plan = Lowerer.Lower sharp
 
@@ -141,7 +158,12 @@ let tests =
 
             let chain =
                 Lowerer.Lower(
-                    CircuitSpec.Over(Generators.chain 1556).IndicatorInput().SumPerRegion(3).HadamardProduct().RootSum()
+                    CircuitSpec
+                        .Over(Generators.chain 1556)
+                        .IndicatorInput()
+                        .SumPerRegion(3)
+                        .HadamardProduct()
+                        .RootSum()
                 )
 
             agrees "chain" chain (chain.Initialise 4L) (Generators.evidence chain 5 0.3 4))
@@ -181,11 +203,27 @@ let tests =
                 let origin, distance, variance = (Normal.Moments(low, high)).ToTuple()
                 let mean = origin + distance
                 let square = mean * mean + variance
-                Expect.floatClose { absolute = 1e-6; relative = 0.0 } (Normal.LogBetween(low, high)) (log mass) $"mass {low} to {high}"
+
+                Expect.floatClose
+                    { absolute = 1e-6; relative = 0.0 }
+                    (Normal.LogBetween(low, high))
+                    (log mass)
+                    $"mass {low} to {high}"
+
                 Expect.floatClose Accuracy.medium mean (integral id / mass) $"mean {low} to {high}"
-                Expect.floatClose Accuracy.medium square (integral (fun z -> z * z) / mass) $"second moment {low} to {high}"
+
+                Expect.floatClose
+                    Accuracy.medium
+                    square
+                    (integral (fun z -> z * z) / mass)
+                    $"second moment {low} to {high}"
 
                 for share in [ 0.01; 0.3; 0.77; 0.999 ] do
                     let z = Normal.Quantile(low, high, share)
-                    Expect.floatClose { absolute = 1e-5; relative = 0.0 } (exp (Normal.LogBetween(low, z) - Normal.LogBetween(low, high))) share $"quantile {share} of {low} to {high}")
+
+                    Expect.floatClose
+                        { absolute = 1e-5; relative = 0.0 }
+                        (exp (Normal.LogBetween(low, z) - Normal.LogBetween(low, high)))
+                        share
+                        $"quantile {share} of {low} to {high}")
     ]

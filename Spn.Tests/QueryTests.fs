@@ -74,10 +74,18 @@ let private agrees (evidence: Evidence) row (all: Evidence) state =
 /// The conditional distribution over joint values that a row leaves, or None when it is impossible.
 let private conditional (evidence: Evidence) row (all: Evidence) (table: float[]) =
     let weights =
-        Array.init table.Length (fun state -> if agrees evidence row all state then exp table[state] else 0.0)
+        Array.init table.Length (fun state ->
+            if agrees evidence row all state then
+                exp table[state]
+            else
+                0.0)
 
     let total = Array.sum weights
-    if total = 0.0 then None else Some(weights |> Array.map (fun w -> w / total))
+
+    if total = 0.0 then
+        None
+    else
+        Some(weights |> Array.map (fun w -> w / total))
 
 let private engines: (string * IEngine * float) list = [
     "reference", ReferenceEngine(), 1e-6
@@ -85,11 +93,20 @@ let private engines: (string * IEngine * float) list = [
 ]
 
 let private close tolerance (actual: float) expected message =
-    if not (actual = expected || abs (actual - expected) <= tolerance * max 1.0 (abs expected)) then
+    if
+        not (
+            actual = expected
+            || abs (actual - expected) <= tolerance * max 1.0 (abs expected)
+        )
+    then
         failtest $"{message}: {actual}, expected {expected}"
 
 /// Circuits of both engines with rows of hidden entries and sets that are possible, and the enumerated conditional of each row.
-let private eachSmall count most (law: string -> Circuit -> float -> Evidence -> Evidence -> float[] -> float[][] -> unit) =
+let private eachSmall
+    count
+    most
+    (law: string -> Circuit -> float -> Evidence -> Evidence -> float[] -> float[][] -> unit)
+    =
     for seed in small most |> Seq.take count do
         for engineName, engine, tolerance in engines do
             let name, circuit = compileWith engine seed
@@ -128,8 +145,11 @@ let private marginalTests =
                     |> Array.map (fun own -> LogSum.Of(ReadOnlySpan own) - log (float circuit.Classes))
 
                 for row in 0 .. evidence.Count - 1 do
-                    let allowed =
-                        [| for s in 0 .. table.Length - 1 do if agrees evidence row all s then table[s] |]
+                    let allowed = [|
+                        for s in 0 .. table.Length - 1 do
+                            if agrees evidence row all s then
+                                table[s]
+                    |]
 
                     close tolerance (Array.item row actual) (LogSum.Of(ReadOnlySpan allowed)) $"{name}, row {row}"))
         testCase "a marginal equals the likelihood with all other variables hidden" (fun () ->
@@ -137,7 +157,12 @@ let private marginalTests =
                 let name, circuit = compileWith (SimdEngine 2) seed
                 use circuit = circuit
                 let evidence = Generators.evidence circuit.Plan 5 0.0 seed
-                let chosen = [| for v in 0 .. circuit.Variables - 1 do if v % 2 = 0 then v |]
+
+                let chosen = [|
+                    for v in 0 .. circuit.Variables - 1 do
+                        if v % 2 = 0 then
+                            v
+                |]
 
                 Expect.equal
                     (circuit.Marginal(evidence, chosen))
@@ -148,7 +173,13 @@ let private marginalTests =
                 if circuit.Classes = 1 then
                     for row in 0 .. evidence.Count - 1 do
                         let given = evidence.Rows(ReadOnlySpan [| row |])
-                        let states = [| for s in 0 .. table.Length - 1 do if agrees evidence row all s then s |]
+
+                        let states = [|
+                            for s in 0 .. table.Length - 1 do
+                                if agrees evidence row all s then
+                                    s
+                        |]
+
                         let actual = circuit.Conditional(all.Rows(ReadOnlySpan states), given)
 
                         let expected = conditionals[row]
@@ -166,7 +197,10 @@ let private marginalTests =
                     close 1e-5 z 0.0 name)
         testCase "evidence that contradicts itself or the model is refused with its row" (fun () ->
             use circuit = Circuit.Compile(EngineTests.zeroWeights)
-            let impossible = Evidence.From([| nanf; 0f; 0f; 1f; 0f; nanf; 1f; 0f; 1f; 1f; 1f; 0f |], 4)
+
+            let impossible =
+                Evidence.From([| nanf; 0f; 0f; 1f; 0f; nanf; 1f; 0f; 1f; 1f; 1f; 0f |], 4)
+
             let states = circuit.LogLikelihood impossible
             let row = states |> Array.findIndex Double.IsNegativeInfinity
 
@@ -199,9 +233,20 @@ let private posteriorTests =
                 for row in 0 .. evidence.Count - 1 do
                     for v in 0 .. circuit.Variables - 1 do
                         let expected: float[] = Array.zeroCreate (statesOf circuit v)
-                        Array.iteri (fun s p -> expected[int (all.Row(s).ToArray()[v])] <- expected[int (all.Row(s).ToArray()[v])] + p) conditionals[row]
+
+                        Array.iteri
+                            (fun s p ->
+                                expected[int (all.Row(s).ToArray()[v])] <-
+                                    expected[int (all.Row(s).ToArray()[v])] + p)
+                            conditionals[row]
+
                         let actual = posterior.Probabilities(row, v).ToArray()
-                        Array.iter2 (fun a e -> close tolerance a e $"{name}, row {row}, variable {v}") actual expected
+
+                        Array.iter2
+                            (fun a e -> close tolerance a e $"{name}, row {row}, variable {v}")
+                            actual
+                            expected
+
                         close 1e-9 (Array.sum actual) 1.0 $"{name}, total"))
         testCase "moments and covariances equal enumeration" (fun () ->
             eachSmall 25 300.0 (fun name circuit tolerance evidence all _ conditionals ->
@@ -222,7 +267,12 @@ let private posteriorTests =
                             let both = expect row (fun s -> value s v * value s u)
                             // Codes up to n have covariances of the size of n squared.
                             let scale = max 1.0 (float (statesOf circuit v * statesOf circuit u) / 4.0)
-                            close (scale * tolerance) covariance[v, u] (both - mean * expect row (fun s -> value s u)) $"{name}, covariance {v} {u}"))
+
+                            close
+                                (scale * tolerance)
+                                covariance[v, u]
+                                (both - mean * expect row (fun s -> value s u))
+                                $"{name}, covariance {v} {u}"))
         testCase "moments of real variables equal numeric integration, with intervals too" (fun () ->
             for engineName, engine, tolerance in engines do
                 use circuit = gaussianCircuit engine
@@ -260,7 +310,11 @@ let private posteriorTests =
                             let integral f =
                                 points
                                 |> Array.mapi (fun i x ->
-                                    let weight = if i = 0 || i = steps then 1.0 elif i % 2 = 1 then 4.0 else 2.0
+                                    let weight =
+                                        if i = 0 || i = steps then 1.0
+                                        elif i % 2 = 1 then 4.0
+                                        else 2.0
+
                                     weight * f x * density[i] * width / 3.0)
                                 |> Array.sum
 
@@ -268,12 +322,23 @@ let private posteriorTests =
                             let mean = integral id / total
                             let variance = integral (fun x -> (x - mean) * (x - mean)) / total
                             let name = $"{engineName}, row {row}, variable {v}"
-                            close tolerance total (exp (circuit.LogLikelihood(cases.Rows(ReadOnlySpan [| row |])) |> Array.head)) $"{name}, likelihood"
+
+                            close
+                                tolerance
+                                total
+                                (exp (circuit.LogLikelihood(cases.Rows(ReadOnlySpan [| row |])) |> Array.head))
+                                $"{name}, likelihood"
+
                             close tolerance (posterior.Mean(row, v)) mean $"{name}, mean"
                             close tolerance (posterior.Variance(row, v)) variance $"{name}, variance"
                             let mixture = circuit.Mixture(cases.Rows(ReadOnlySpan [| row |]), v)
                             let middle = steps / 2
-                            close tolerance (exp (mixture[0].LogDensity(float32 points[middle]))) (density[middle] / total) $"{name}, mixture")
+
+                            close
+                                tolerance
+                                (exp (mixture[0].LogDensity(float32 points[middle])))
+                                (density[middle] / total)
+                                $"{name}, mixture")
         testCase "a mixture's moments are the posterior's" (fun () ->
             for seed in 1..30 do
                 let name, circuit = compileWith (SimdEngine 2) seed
@@ -286,7 +351,10 @@ let private posteriorTests =
 
                     circuit.Mixture(evidence, v)
                     |> Array.iteri (fun row mixture ->
-                        let mean = Seq.mapi (fun k w -> w * fst ((mixture.Moments k).ToTuple())) mixture.Weights |> Seq.sum
+                        let mean =
+                            Seq.mapi (fun k w -> w * fst ((mixture.Moments k).ToTuple())) mixture.Weights
+                            |> Seq.sum
+
                         close 1e-4 mean (posterior.Mean(row, v)) name
                         close 1e-9 (Seq.sum mixture.Weights) 1.0 name))
         testCase "variances keep their digits far from zero" (fun () ->
@@ -299,9 +367,22 @@ let private posteriorTests =
                     .RootSum()
 
             use circuit = Circuit.Compile(spec, seed = 4L)
-            use near = Circuit.Compile(CircuitSpec.Over(BinaryTrees(2, 1, 1L)).GaussianInput(2).SumPerRegion(2).HadamardProduct().RootSum(), seed = 4L)
+
+            use near =
+                Circuit.Compile(
+                    CircuitSpec
+                        .Over(BinaryTrees(2, 1, 1L))
+                        .GaussianInput(2)
+                        .SumPerRegion(2)
+                        .HadamardProduct()
+                        .RootSum(),
+                    seed = 4L
+                )
+
             near.SetParameters circuit.Parameters
-            let far, expected = circuit.Posterior(Evidence.Unknown(1, 2)), near.Posterior(Evidence.Unknown(1, 2))
+
+            let far, expected =
+                circuit.Posterior(Evidence.Unknown(1, 2)), near.Posterior(Evidence.Unknown(1, 2))
 
             for v in 0..1 do
                 close 1e-5 (far.Variance(0, v)) (expected.Variance(0, v)) "variance"
@@ -328,6 +409,7 @@ let private mpeTests =
                     |> Array.map fst
 
                 let evidence = evidence.Rows(ReadOnlySpan possible)
+
                 let result =
                     try
                         circuit.Mpe evidence
@@ -347,19 +429,30 @@ let private mpeTests =
                         let value = result.Completed.Row(row).ToArray()[v]
 
                         match evidence.SetOf(row, v) with
-                        | null -> if not (evidence.IsHidden(row, v)) then Expect.equal value (evidence.Row(row).ToArray()[v]) name
+                        | null ->
+                            if not (evidence.IsHidden(row, v)) then
+                                Expect.equal value (evidence.Row(row).ToArray()[v]) name
                         | set -> Expect.isTrue (set.Contains value) $"{name}: {value} lies outside {set}")
         testCase "a deterministic circuit's answer equals enumeration and says that it is exact" (fun () ->
             for engineName, engine, _ in engines do
                 use circuit = Circuit.Compile(Deterministic.spec, engine)
                 let all = allValues circuit
                 let table = logTable circuit all
-                let evidence = Evidence.From([| nanf; nanf; nanf; nanf; 1f; nanf; nanf; nanf; 0f; nanf; 1f; nanf |], 4)
+
+                let evidence =
+                    Evidence.From([| nanf; nanf; nanf; nanf; 1f; nanf; nanf; nanf; 0f; nanf; 1f; nanf |], 4)
+
                 let result = circuit.Mpe evidence
                 Expect.isTrue result.Exactness.IsExact $"{engineName}: {result.Exactness}"
 
                 for row in 0 .. evidence.Count - 1 do
-                    let best = Seq.max [ for s in 0 .. table.Length - 1 do if agrees evidence row all s then table[s] ]
+                    let best =
+                        Seq.max [
+                            for s in 0 .. table.Length - 1 do
+                                if agrees evidence row all s then
+                                    table[s]
+                        ]
+
                     close 1e-5 result.LogLikelihood[row] best $"{engineName}, row {row}"
                     close 1e-5 result.LogBound[row] best $"{engineName}, row {row}")
         testCase "following the largest marginal of each variable is wrong where the max pass is right" (fun () ->
@@ -380,10 +473,18 @@ let private mpeTests =
                 Expect.isNonEmpty plain.Exactness.Reason "reason"
 
                 for row in 0 .. evidence.Count - 1 do
-                    let best = Seq.max [ for s in 0 .. table.Length - 1 do if agrees evidence row all s then table[s] ]
+                    let best =
+                        Seq.max [
+                            for s in 0 .. table.Length - 1 do
+                                if agrees evidence row all s then
+                                    table[s]
+                        ]
+
                     Expect.isTrue (improved.LogLikelihood[row] >= plain.LogLikelihood[row] - 1e-9) name
                     Expect.isTrue (improved.LogLikelihood[row] <= best + 1e-4) name
-                    if improved.LogLikelihood[row] > plain.LogLikelihood[row] + 1e-6 then better <- better + 1)
+
+                    if improved.LogLikelihood[row] > plain.LogLikelihood[row] + 1e-6 then
+                        better <- better + 1)
 
             Expect.isTrue (better > 0) "improving found something in some circuit")
     ]
@@ -409,7 +510,13 @@ let private sampleTests =
 
                     // Values with small expectations are taken together.
                     let expected = conditionals[row] |> Array.map (fun p -> p * float draws)
-                    let large = [| for s in 0 .. all.Count - 1 do if expected[s] >= 5.0 then s |]
+
+                    let large = [|
+                        for s in 0 .. all.Count - 1 do
+                            if expected[s] >= 5.0 then
+                                s
+                    |]
+
                     let rest = float draws - (large |> Array.sumBy (fun s -> expected[s]))
                     let restCount = draws - (large |> Array.sumBy (fun s -> counts[s]))
                     let square (o: float) e = (o - e) * (o - e) / e
@@ -420,8 +527,15 @@ let private sampleTests =
 
                     let degrees = float (max 1 (large.Length - (if rest >= 5.0 then 0 else 1)))
                     // Five standard deviations of a chi-square variable.
-                    Expect.isTrue (chi < degrees + 5.0 * sqrt (2.0 * degrees) + 5.0) $"{name}, row {row}: chi-square {chi} at {degrees} degrees"
-                    Array.iteri (fun s n -> if conditionals[row][s] = 0.0 then Expect.equal n 0 $"{name}: an impossible value was drawn") counts))
+                    Expect.isTrue
+                        (chi < degrees + 5.0 * sqrt (2.0 * degrees) + 5.0)
+                        $"{name}, row {row}: chi-square {chi} at {degrees} degrees"
+
+                    Array.iteri
+                        (fun s n ->
+                            if conditionals[row][s] = 0.0 then
+                                Expect.equal n 0 $"{name}: an impossible value was drawn")
+                        counts))
         testCase "samples of real variables have the exact moments, within intervals too" (fun () ->
             use circuit = gaussianCircuit (SimdEngine 2)
 
@@ -456,7 +570,10 @@ let private sampleTests =
             use circuit = gaussianCircuit (SimdEngine 2)
             let evidence = Evidence.From([| nanf; 0.3f; nanf |], 3)
             let posterior = circuit.Posterior evidence
-            let estimate = circuit.Expectation((fun x -> float x[0] * float x[0]), evidence, 20000, 2L)
+
+            let estimate =
+                circuit.Expectation((fun x -> float x[0] * float x[0]), evidence, 20000, 2L)
+
             let exact = posterior.Variance(0, 0) + posterior.Mean(0, 0) ** 2.0
             Expect.isTrue (abs (estimate.Value - exact) < 5.0 * estimate.StandardError) $"{estimate}, exact {exact}")
     ]
@@ -468,7 +585,13 @@ let private conditionTests =
                 for engineName, engine, tolerance in engines do
                     let name, circuit = compileWith engine seed
                     use circuit = circuit
-                    let hidden = [| for v in 0 .. circuit.Variables - 1 do if (v + seed) % 3 <> 0 then v |]
+
+                    let hidden = [|
+                        for v in 0 .. circuit.Variables - 1 do
+                            if (v + seed) % 3 <> 0 then
+                                v
+                    |]
+
                     let full = Generators.evidence circuit.Plan 5 0.0 seed
 
                     if hidden.Length > 0 && hidden.Length < circuit.Variables then
@@ -482,10 +605,20 @@ let private conditionTests =
 
                             let actual =
                                 rest.LogLikelihood(
-                                    Evidence.From([| for row in 0..4 do for v in hidden do full.Row(row).ToArray()[v] |], hidden.Length)
+                                    Evidence.From(
+                                        [|
+                                            for row in 0..4 do
+                                                for v in hidden do
+                                                    full.Row(row).ToArray()[v]
+                                        |],
+                                        hidden.Length
+                                    )
                                 )
 
-                            Array.iter2 (fun a e -> close (10.0 * tolerance) a e $"{engineName}, {name}") actual expected)
+                            Array.iter2
+                                (fun a e -> close (10.0 * tolerance) a e $"{engineName}, {name}")
+                                actual
+                                expected)
         testCase "conditioning in two steps, and conditioning then marginalising, commute" (fun () ->
             for seed in 1..60 do
                 let name, circuit = compileWith (SimdEngine 2) seed
@@ -511,7 +644,9 @@ let private conditionTests =
             use circuit = circuit
             let full = Generators.evidence circuit.Plan 50 0.0 3
             use rest = circuit.Condition(full.Rows(ReadOnlySpan [| 0 |]).Only 0)
-            let file = IO.Path.Combine(IO.Path.GetTempPath(), $"spn-{Guid.NewGuid()}.safetensors")
+
+            let file =
+                IO.Path.Combine(IO.Path.GetTempPath(), $"spn-{Guid.NewGuid()}.safetensors")
 
             try
                 rest.Save file
@@ -541,7 +676,11 @@ let private informationTests =
                     use q = Circuit.Compile(p.Spec, seed = int64 seed + 50L)
                     let all = allValues p
                     let logP, logQ = logTable p all, logTable q all
-                    let expect f = Array.mapi (fun s l -> if Double.IsFinite l then exp l * f s else 0.0) logP |> Array.sum
+
+                    let expect f =
+                        Array.mapi (fun s l -> if Double.IsFinite l then exp l * f s else 0.0) logP
+                        |> Array.sum
+
                     let entropy = p.Entropy()
                     Expect.isTrue entropy.Exactness.IsExact name
                     close 1e-4 entropy.Nats (-expect (fun s -> logP[s])) $"{name}, entropy"
@@ -551,21 +690,42 @@ let private informationTests =
                     if p.Variables >= 2 then
                         let a, b = p.Marginal(all, 0), p.Marginal(all, 1)
                         let both = p.Marginal(all, 0, 1)
-                        close 1e-3 (p.MutualInformation([ 0 ], [ 1 ])).Nats (expect (fun s -> both[s] - a[s] - b[s])) $"{name}, mutual information")
+
+                        close
+                            1e-3
+                            (p.MutualInformation([ 0 ], [ 1 ])).Nats
+                            (expect (fun s -> both[s] - a[s] - b[s]))
+                            $"{name}, mutual information")
         testCase "deterministic circuits have exact entropies and divergences by structure" (fun () ->
             use p = Circuit.Compile(Deterministic.spec, ReferenceEngine())
             use q = Circuit.Compile(Deterministic.other, ReferenceEngine())
             let none = InformationOptions(MostStates = 0)
             let all = allValues p
             let logP, logQ = logTable p all, logTable q all
-            let expect f = Array.mapi (fun s l -> if Double.IsFinite l then exp l * f s else 0.0) logP |> Array.sum
+
+            let expect f =
+                Array.mapi (fun s l -> if Double.IsFinite l then exp l * f s else 0.0) logP
+                |> Array.sum
+
             let entropy, divergence = p.Entropy none, p.Divergence(q, none)
-            Expect.isTrue (entropy.Exactness.IsExact && divergence.Exactness.IsExact) $"{entropy.Exactness}, {divergence.Exactness}"
+
+            Expect.isTrue
+                (entropy.Exactness.IsExact && divergence.Exactness.IsExact)
+                $"{entropy.Exactness}, {divergence.Exactness}"
+
             close 1e-9 entropy.Nats (-expect (fun s -> logP[s])) "entropy"
             close 1e-9 divergence.Nats (expect (fun s -> logP[s] - logQ[s])) "divergence"
 
             // A factorised Gaussian: the sum of the closed forms.
-            use normal = Circuit.Compile(CircuitSpec.Over(BinaryTrees(3, 1, 1L)).GaussianInput(1, [ 0.5 ], [ 4.0 ]).HadamardProduct().RootSum())
+            use normal =
+                Circuit.Compile(
+                    CircuitSpec
+                        .Over(BinaryTrees(3, 1, 1L))
+                        .GaussianInput(1, [ 0.5 ], [ 4.0 ])
+                        .HadamardProduct()
+                        .RootSum()
+                )
+
             close 1e-6 (normal.Entropy()).Nats (3.0 * 0.5 * log (2.0 * Math.PI * Math.E * 4.0)) "normal")
         testCase "estimates name the obstacle and lie within their standard errors" (fun () ->
             for seed in small 300.0 |> Seq.take 8 do
@@ -578,14 +738,22 @@ let private informationTests =
 
                     if not estimate.Exactness.IsExact then
                         Expect.stringContains estimate.Exactness.Reason "estimated from 20000 samples" name
-                        Expect.isTrue (abs (estimate.Nats - exact.Nats) < 5.0 * estimate.StandardError + 1e-6) $"{name}: {estimate}, exact {exact}")
+
+                        Expect.isTrue
+                            (abs (estimate.Nats - exact.Nats) < 5.0 * estimate.StandardError + 1e-6)
+                            $"{name}: {estimate}, exact {exact}")
         testCase "support agrees with what the answers say" (fun () ->
             for seed in 1..40 do
                 let name, circuit = compileWith (SimdEngine 2) seed
                 use circuit = circuit
                 let support = circuit.Support() |> Seq.map (fun s -> s.Query, s.Level) |> dict
                 let nothing = Evidence.Unknown(1, circuit.Variables)
-                Expect.equal (support["most probable explanation"] = QueryLevel.Exact) (circuit.Mpe nothing).Exactness.IsExact name
+
+                Expect.equal
+                    (support["most probable explanation"] = QueryLevel.Exact)
+                    (circuit.Mpe nothing).Exactness.IsExact
+                    name
+
                 Expect.equal (support["class posterior"] = QueryLevel.Unavailable) (circuit.Classes = 1) name
 
                 if circuit.Classes = 1 then
@@ -622,13 +790,23 @@ let private classTests =
         testCase "an improper prior is refused" (fun () ->
             let _, circuit = compileWith (SimdEngine 1) 1
             use circuit = circuit
-            Expect.throwsT<ArgumentException> (fun () -> circuit.ClassPosterior(Evidence.Unknown(1, circuit.Variables), [ 0.3 ]) |> ignore) "prior")
+
+            Expect.throwsT<ArgumentException>
+                (fun () ->
+                    circuit.ClassPosterior(Evidence.Unknown(1, circuit.Variables), [ 0.3 ])
+                    |> ignore)
+                "prior")
     ]
 
 let private loadTests =
     testCase "one circuit answers many threads as it answers one" (fun () ->
         let spec =
-            CircuitSpec.Over(BinaryTrees(12, 9, 2L)).IndicatorInput().SumPerRegion(5).HadamardProduct().RootSum(1, true)
+            CircuitSpec
+                .Over(BinaryTrees(12, 9, 2L))
+                .IndicatorInput()
+                .SumPerRegion(5)
+                .HadamardProduct()
+                .RootSum(1, true)
 
         use circuit = Circuit.Compile(spec, SimdEngine 2)
         let batches = [| for i in 0..15 -> Generators.evidence circuit.Plan 70 0.4 i |]
@@ -646,17 +824,18 @@ let private loadTests =
         let alone = batches |> Array.map ask
         let results = Array.create (batches.Length * 4) alone[0]
 
-        let threads =
-            [|
-                for t in 0..7 ->
-                    Threading.Thread(fun () ->
-                        for i in t .. 8 .. results.Length - 1 do
-                            results[i] <- ask batches[i % batches.Length])
-            |]
+        let threads = [|
+            for t in 0..7 ->
+                Threading.Thread(fun () ->
+                    for i in t..8 .. results.Length - 1 do
+                        results[i] <- ask batches[i % batches.Length])
+        |]
 
         threads |> Array.iter _.Start()
         threads |> Array.iter _.Join()
-        results |> Array.iteri (fun i r -> Expect.isTrue (r = alone[i % batches.Length]) $"batch {i}"))
+
+        results
+        |> Array.iteri (fun i r -> Expect.isTrue (r = alone[i % batches.Length]) $"batch {i}"))
 
 let tests =
     testList "queries" [

@@ -14,7 +14,17 @@ open Spn.Core.Plans
 let private randomStack seed =
     let random = Random(seed: int)
     let axes = random.Next(1, 4)
-    let extents = [ for _ in 1..axes -> random.Next(2, (if axes = 1 then 14 elif axes = 2 then 7 else 4)) ]
+
+    let extents = [
+        for _ in 1..axes ->
+            random.Next(
+                2,
+                (if axes = 1 then 14
+                 elif axes = 2 then 7
+                 else 4)
+            )
+    ]
+
     let channels = random.Next(1, 4)
     let any (items: 'a list) = items[random.Next items.Length]
 
@@ -25,8 +35,20 @@ let private randomStack seed =
             (if random.Next 3 = 0 then each 1 3 else [ 2 ]),
             (if random.Next 4 = 0 then each 1 4 else [ dilation ]),
             (if random.Next 4 = 0 then each 1 2 else [ 1 ]),
-            padding = (if isLast then any [ Padding.Final; Padding.FinalCrop ] else any [ Padding.Full; Padding.Full; Padding.Valid ]),
-            channels = any [ ProductChannels.Depthwise; ProductChannels.Limited(channels + 1, int64 seed); (if channels < 3 && axes < 3 then ProductChannels.AllCombinations else ProductChannels.Depthwise) ]
+            padding =
+                (if isLast then
+                     any [ Padding.Final; Padding.FinalCrop ]
+                 else
+                     any [ Padding.Full; Padding.Full; Padding.Valid ]),
+            channels =
+                any [
+                    ProductChannels.Depthwise
+                    ProductChannels.Limited(channels + 1, int64 seed)
+                    (if channels < 3 && axes < 3 then
+                         ProductChannels.AllCombinations
+                     else
+                         ProductChannels.Depthwise)
+                ]
         )
 
     let levels = random.Next(1, 4)
@@ -53,7 +75,11 @@ let private accepted seeds =
     seeds
     |> Seq.choose (fun seed ->
         let spec = randomStack seed
-        if (Circuit.check spec).IsEmpty then Some(seed, spec) else None)
+
+        if (Circuit.check spec).IsEmpty then
+            Some(seed, spec)
+        else
+            None)
 
 let private weights (spec: CircuitSpec) = (Lowerer.Lower spec).Blocks.Total
 
@@ -66,17 +92,19 @@ let private layerCells (spec: CircuitSpec) layer =
 
 let private structureTests =
     testList "structure" [
-        testCase "accepted stacks are smooth, decomposable and of full scope by the region check, and normalised" (fun () ->
-            let stacks = accepted (seq { 1..600 }) |> Seq.truncate 60 |> List.ofSeq
-            Expect.isTrue (stacks.Length >= 40) $"only {stacks.Length} of the stacks are accepted"
+        testCase
+            "accepted stacks are smooth, decomposable and of full scope by the region check, and normalised"
+            (fun () ->
+                let stacks = accepted (seq { 1..600 }) |> Seq.truncate 60 |> List.ofSeq
+                Expect.isTrue (stacks.Length >= 40) $"only {stacks.Length} of the stacks are accepted"
 
-            for seed, spec in stacks do
-                let plan = Lowerer.Lower spec
-                Expect.isEmpty (CheckStructure.Find(plan.Regions, plan.Variables, spec.Layers)) $"{spec}"
-                use circuit = Circuit.Compile(spec, ReferenceEngine(), int64 seed)
+                for seed, spec in stacks do
+                    let plan = Lowerer.Lower spec
+                    Expect.isEmpty (CheckStructure.Find(plan.Regions, plan.Variables, spec.Layers)) $"{spec}"
+                    use circuit = Circuit.Compile(spec, ReferenceEngine(), int64 seed)
 
-                for z in circuit.LogPartition() do
-                    Expect.isTrue (abs z < 1e-9) $"{spec}: log Z is {z}")
+                    for z in circuit.LogPartition() do
+                        Expect.isTrue (abs z < 1e-9) $"{spec}: log Z is {z}")
         testCase "refused stacks name a true witness, and the dilation that they advise is accepted" (fun () ->
             let mutable seen = 0
 
@@ -87,19 +115,29 @@ let private structureTests =
                     Expect.stringContains finding.Layer "Layer" "layer"
                     Expect.isNonEmpty finding.Advice "advice"
 
-                    if finding.Property = "not decomposable" && finding.Advice.StartsWith "Use dilation" then
+                    if
+                        finding.Property = "not decomposable"
+                        && finding.Advice.StartsWith "Use dilation"
+                    then
                         seen <- seen + 1
                         let number (text: string) = int text
+
                         let word index (text: string) =
                             let words = text.Split(' ')
                             words[index].TrimEnd(',', '.')
+
                         let axis = number (word 2 finding.Witness)
                         let advised = number (word 2 finding.Advice)
                         let place = number (word 1 finding.Layer) - 1
                         let layer = spec.Layers[place] :?> SpatialProduct
                         let axes = (spec.Structure :?> GridVariables).Extents.Count
-                        let each (values: ValueList<int>) = [ for a in 0 .. axes - 1 -> if values.Count = 1 then values[0] else values[a] ]
-                        let dilation = each layer.Dilation |> List.mapi (fun a d -> if a = axis then advised else d)
+
+                        let each (values: ValueList<int>) = [
+                            for a in 0 .. axes - 1 -> if values.Count = 1 then values[0] else values[a]
+                        ]
+
+                        let dilation =
+                            each layer.Dilation |> List.mapi (fun a d -> if a = axis then advised else d)
 
                         let changed =
                             Product.SpatialBy(layer.Kernel, dilation, layer.Stride, layer.Padding, layer.Channels)
@@ -109,19 +147,36 @@ let private structureTests =
                         let left = Circuit.check changedSpec
 
                         Expect.isFalse
-                            (left |> List.exists (fun f -> f.Layer = finding.Layer.Replace(layer.Name, changed.Name) && f.Witness.StartsWith $"Along axis {axis}," && f.Property = finding.Property))
+                            (left
+                             |> List.exists (fun f ->
+                                 f.Layer = finding.Layer.Replace(layer.Name, changed.Name)
+                                 && f.Witness.StartsWith $"Along axis {axis},"
+                                 && f.Property = finding.Property))
                             $"{finding} still holds: {left}"
 
             Expect.isTrue (seen > 10) $"only {seen} refusals of this kind")
         testCase "sizes follow the general formula" (fun () ->
             let spec = DgcSpn.Generative(28, 28)
-            Expect.equal [ for layer in 1..2..11 -> layerCells spec layer ] [ for n in [ 29; 31; 35; 43; 59; 32 ] -> n * n ] "28 x 28"
+
+            Expect.equal
+                [ for layer in 1..2..11 -> layerCells spec layer ]
+                [ for n in [ 29; 31; 35; 43; 59; 32 ] -> n * n ]
+                "28 x 28"
+
             let discriminative = DgcSpn.Discriminative()
-            Expect.equal [ for layer in 1..2..11 -> layerCells discriminative layer ] [ for n in [ 14; 7; 8; 10; 14; 8 ] -> n * n ] "discriminative")
+
+            Expect.equal
+                [ for layer in 1..2..11 -> layerCells discriminative layer ]
+                [ for n in [ 14; 7; 8; 10; 14; 8 ] -> n * n ]
+                "discriminative")
         testCase "sum weights of the published stacks" (fun () ->
             Expect.equal (weights (DgcSpn.Generative(28, 28))) 5_385_216 "28 x 28"
             Expect.equal (weights (DgcSpn.Generative(28, 28, products = 6))) 7_554_304 "28 x 28, one product more"
-            Expect.equal (weights (DgcSpn.Discriminative())) 4_976_640 "discriminative, without the prior of the 10 classes")
+
+            Expect.equal
+                (weights (DgcSpn.Discriminative()))
+                4_976_640
+                "discriminative, without the prior of the 10 classes")
         testCase "the table of all combinations is a bijection, and limited plans use channels evenly" (fun () ->
             match ChannelPlan.Of(ProductChannels.AllCombinations, 4, 3) with
             | null -> failtest "no plan"
@@ -151,7 +206,11 @@ let private structureTests =
             let root = plan.Regions.Root
             Expect.equal (plan.Regions.Children(root).Length) 3 "kernel x dilation - places + 1 cells of full scope"
             use circuit = Circuit.Compile(spec, ReferenceEngine())
-            let all = circuit.LogLikelihood(Evidence.From([| 0f; 0f; 0f; 1f; 1f; 0f; 1f; 1f |], 2)) |> Array.map exp
+
+            let all =
+                circuit.LogLikelihood(Evidence.From([| 0f; 0f; 0f; 1f; 1f; 0f; 1f; 1f |], 2))
+                |> Array.map exp
+
             Expect.isTrue (abs (Array.sum all - 1.0) < 1e-12) "sum over states"
             Expect.isTrue (abs (all[0] * all[3] - all[1] * all[2]) < 1e-12) "independent pixels")
         testCase "a stack in F# equals the same in C#, and survives a model file" (fun () ->
@@ -201,7 +260,10 @@ let private golden name =
 
 let rec private flat (element: JsonElement) : float list =
     if element.ValueKind = JsonValueKind.Array then
-        [ for item in element.EnumerateArray() do yield! flat item ]
+        [
+            for item in element.EnumerateArray() do
+                yield! flat item
+        ]
     else
         [ element.GetDouble() ]
 
@@ -210,15 +272,21 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
     let size = (data.GetProperty "size").GetInt32()
     let k = (data.GetProperty "leaf_components").GetInt32()
     let classes = (data.GetProperty "classes").GetInt32()
-    let parameter (key: string) = (data.GetProperty "params").GetProperty key
+
+    let parameter (key: string) =
+        (data.GetProperty "params").GetProperty key
+
     let spec = stack (GridVariables.Image(size, size))
     use circuit = Circuit.Compile(spec, ReferenceEngine())
     let plan = circuit.Plan
     let values: float32[] = Array.zeroCreate plan.ParameterCount
-    let turned extent index = (extent - 1 - index / extent) * extent + (extent - 1 - index % extent)
+
+    let turned extent index =
+        (extent - 1 - index / extent) * extent + (extent - 1 - index % extent)
 
     // Leaves: means, then log deviations.
-    let means, scales = flat (parameter "base_layer.loc") |> Array.ofList, flat (parameter "base_layer.scale") |> Array.ofList
+    let means, scales =
+        flat (parameter "base_layer.loc") |> Array.ofList, flat (parameter "base_layer.scale") |> Array.ofList
 
     for r in 0 .. plan.Regions.Count - 1 do
         if plan.Regions.Kind r = RegionKind.Input then
@@ -230,8 +298,11 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
                 values[input.Offset + k + c] <- float32 (log scales[from])
 
     // Sums: [out, in, height, width] of logits for each cell's [out, in].
-    let sums =
-        [ for property in (data.GetProperty "params").EnumerateObject() do if property.Name.StartsWith "layers." then property.Name ]
+    let sums = [
+        for property in (data.GetProperty "params").EnumerateObject() do
+            if property.Name.StartsWith "layers." then
+                property.Name
+    ]
 
     let tensor = plan.Tensors |> Seq.find (fun t -> t.Name = "sectors.logits")
     let mutable at = tensor.Offset
@@ -259,22 +330,42 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
     for c in 0 .. classes - 1 do
         for cell in 0 .. cells - 1 do
             for i in 0 .. channels - 1 do
-                values[mixture.Offset + c * width + cell * channels + i] <- float32 all[c * width + i * cells + turned extent cell]
+                values[mixture.Offset + c * width + cell * channels + i] <-
+                    float32 all[c * width + i * cells + turned extent cell]
 
     circuit.SetParameters values
-    let rows = flat (data.GetProperty "x") |> Array.ofList |> Array.chunkBySize (size * size)
-    let turnedRows = rows |> Array.map (fun row -> Array.init row.Length (fun v -> float32 row[turned size v]))
+
+    let rows =
+        flat (data.GetProperty "x") |> Array.ofList |> Array.chunkBySize (size * size)
+
+    let turnedRows =
+        rows
+        |> Array.map (fun row -> Array.init row.Length (fun v -> float32 row[turned size v]))
+
     let evidence = Evidence.From turnedRows
     let expected = flat (data.GetProperty "log_likelihood") |> Array.ofList
     let actual = circuit.LogLikelihood evidence
 
-    Array.iter2 (fun (a: float) e -> Expect.isTrue (abs (a - e) <= 1e-5 * max 1.0 (abs e)) $"{name}: {a}, expected {e}") actual expected
+    Array.iter2
+        (fun (a: float) e -> Expect.isTrue (abs (a - e) <= 1e-5 * max 1.0 (abs e)) $"{name}: {a}, expected {e}")
+        actual
+        expected
 
     for marginal in (data.GetProperty "marginals").EnumerateArray() do
-        let missing = [| for v in (marginal.GetProperty "missing_flat_index").EnumerateArray() -> turned size (v.GetInt32()) |]
+        let missing = [|
+            for v in (marginal.GetProperty "missing_flat_index").EnumerateArray() -> turned size (v.GetInt32())
+        |]
+
         let expected = flat (marginal.GetProperty "log_marginal") |> Array.ofList
         let actual = circuit.LogLikelihood(evidence.Hide missing)
-        Array.iter2 (fun (a: float) e -> Expect.isTrue (abs (a - e) <= 1e-5 * max 1.0 (abs e)) $"{name}, missing {missing.Length}: {a}, expected {e}") actual expected
+
+        Array.iter2
+            (fun (a: float) e ->
+                Expect.isTrue
+                    (abs (a - e) <= 1e-5 * max 1.0 (abs e))
+                    $"{name}, missing {missing.Length}: {a}, expected {e}")
+            actual
+            expected
 
 let private goldenTests =
     testList "golden" [

@@ -183,7 +183,11 @@ let tests =
 
             use circuit =
                 Circuit.Compile(
-                    CircuitSpec.Over(BinaryTrees(2, 1, 1L)).GaussianInput(1, null, [ 0.01 ]).HadamardProduct().RootSum()
+                    CircuitSpec
+                        .Over(BinaryTrees(2, 1, 1L))
+                        .GaussianInput(1, null, [ 0.01 ])
+                        .HadamardProduct()
+                        .RootSum()
                 )
 
             let report =
