@@ -21,6 +21,9 @@ internal enum OpKind : byte
 
     /// <summary>Units of a small subtree from the table of its states.</summary>
     Lookup,
+
+    /// <summary>A mixture over the indicators of one variable, which may be hidden: one of its weights, or their sum.</summary>
+    LeafSum,
 }
 
 /// <summary>One step of a program.</summary>
@@ -44,6 +47,9 @@ internal sealed class Op
 
     /// <summary>Index among the weight blocks, inputs or tables of the component.</summary>
     public int Place { get; init; }
+
+    /// <summary>Index among the inputs of the component, of the input that a leaf sum reads.</summary>
+    public int Input { get; init; }
 
     /// <summary>Columns of the weight block.</summary>
     public int Columns { get; init; }

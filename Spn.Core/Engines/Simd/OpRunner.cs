@@ -96,6 +96,9 @@ internal static unsafe partial class OpRunner<L, F, I>
                 if (op.Family is IndicatorFamily && !source.Packed.HasSets) break;
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
+            case OpKind.LeafSum:
+                LeafSums<L, F, I>.Forward(op, source, y, e, error, scale, lanes);
+                break;
             case OpKind.Lookup:
                 LookupPlace table = source.Component.Lookups[op.Place];
                 byte* states = ws.States(op.Place);
@@ -164,6 +167,11 @@ internal static unsafe partial class OpRunner<L, F, I>
             {
                 Drop(op, ws, q, lanes, lost);
                 Descend(program, op, source, ws, q, r, lanes);
+            }
+            if (op.Kind == OpKind.LeafSum)
+            {
+                LeafSums<L, F, I>.ReadOut(op, source, ws, r, lanes);
+                continue;
             }
             if (atOnce && source.ReadOuts is null) GatherStep(program, op, source, ws, r, lanes, first);
             if (!IsPair(op)) PassOn(program, op, source, ws, r, lanes);

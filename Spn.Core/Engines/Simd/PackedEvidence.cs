@@ -76,7 +76,9 @@ internal sealed unsafe class PackedEvidence : IDisposable
             }
     }
 
-    /// <summary>Marks hidden entries; their values, which may be anything, become 0.</summary>
+    /// <summary>
+    /// Marks hidden entries; their values, which may be anything, become 0, or where leaf sums may ask for them the code after the last value.
+    /// </summary>
     private void PackHidden(int row, int lane)
     {
         for (int v = 0; v < plan.Variables; v++)
@@ -85,7 +87,7 @@ internal sealed unsafe class PackedEvidence : IDisposable
             bool isHidden = evidence!.IsHidden(row, v);
             hidden.Raw[at] = !isHidden ? (byte)0 : evidence.SetOf(row, v) is null ? Nothing : InSet;
             if (!isHidden) continue;
-            if (anyDiscrete) codes.Raw[at] = 0;
+            if (anyDiscrete) codes.Raw[at] = plan.InputOf[v] is IndicatorFamily { States: < LeafSums.Codes } family ? (byte)family.States.Value : (byte)0;
             if (anyReal) reals.Floats[at] = 0;
         }
     }

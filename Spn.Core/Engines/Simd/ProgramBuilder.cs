@@ -10,8 +10,9 @@ namespace Spn.Core.Engines.Simd;
 /// <param name="ReuseSlots">True frees a region's memory after its last reader; false keeps all for a downward pass.</param>
 /// <param name="Tabulate">True replaces small subtrees of binary variables by tables of their states.</param>
 /// <param name="InputSlopes">True carries slopes down to inputs without parameters too.</param>
+/// <param name="FuseLeaves">True makes one step of a sum over indicators and the input below it; such a step gathers no statistics.</param>
 /// <param name="KeepSlopes">True gives the slopes of every slot memory of their own.</param>
-internal readonly record struct ProgramOptions(bool PostOrder, bool ReuseSlots, bool Tabulate, bool InputSlopes = false, bool KeepSlopes = false);
+internal readonly record struct ProgramOptions(bool PostOrder, bool ReuseSlots, bool Tabulate, bool InputSlopes = false, bool FuseLeaves = false, bool KeepSlopes = false);
 
 /// <summary>Turns the regions of a component into steps.</summary>
 internal sealed class ProgramBuilder
@@ -77,10 +78,16 @@ internal sealed class ProgramBuilder
     /// <summary>The regions whose units a region reads, products on the fly looked through.</summary>
     private int[] Reads(int region)
     {
-        if (IsTable(region)) return [];
+        if (IsTable(region) || IsLeafSum(region)) return [];
         int[] children = regions.Children(region).ToArray();
         return children.Length == 1 && Inlined(children[0]) ? regions.Children(children[0]).ToArray() : children;
     }
+
+    /// <summary>A sum over the indicators of a variable that nothing else reads.</summary>
+    private bool IsLeafSum(int region) =>
+        options.FuseLeaves && regions.Kind(region) == RegionKind.Sum && regions.Channels(region) <= LeafSums.MostChannels
+        && regions.Children(region) is [var child] && regions.Kind(child) == RegionKind.Input && regions.Input(child).Family is IndicatorFamily { States: < LeafSums.Codes }
+        && parents[child] == 1 && !boundary.Contains(child);
 
     private List<int> Reachable()
     {
@@ -118,6 +125,12 @@ internal sealed class ProgramBuilder
         if (IsTable(region))
         {
             ops.Add(new Op { Kind = OpKind.Lookup, Slot = slot, Channels = channels, Place = AddTable(region) });
+            return;
+        }
+        if (IsLeafSum(region))
+        {
+            int input = regions.Children(region)[0];
+            ops.Add(new Op { Kind = OpKind.LeafSum, Slot = slot, Channels = channels, Place = placeOfBlock[region], Input = placeOfInput[input], Columns = regions.Channels(input) });
             return;
         }
         int[] children = regions.Children(region).ToArray();
@@ -294,7 +307,7 @@ internal sealed class ProgramBuilder
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
-            Place = o.Place, Columns = o.Columns, Table = o.Table, Family = o.Family,
+            Place = o.Place, Input = o.Input, Columns = o.Columns, Table = o.Table, Family = o.Family,
         })];
         return new OpProgram
         {

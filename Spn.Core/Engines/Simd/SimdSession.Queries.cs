@@ -12,6 +12,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 {
     private static readonly ProgramOptions QueryProgram = new(PostOrder: true, ReuseSlots: false, Tabulate: false, InputSlopes: true);
 
+    /// <summary>Whether sums over indicators may be looked up by values some of which are hidden.</summary>
+    private bool FusesLeaves => packed.Hidden != null && !packed.HasSets;
+
     private NativeBuffer[] readOuts = [];
     private double[] centres = [];
 
@@ -21,7 +24,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         int[] offsets = new int[plan.Regions.Count], matrices = new int[plan.Regions.Count];
         using NativeBuffer values = ExpectationMatrices(offsets, matrices);
         nint first = (nint)values.Floats;
-        ReadOut(seeds, plan.ExpectationsOf[^1], expectations,
+        ReadOut(seeds, plan.ExpectationsOf[^1], expectations, hiddenOnly: true,
             region => new InputReadOut(offsets[region], matrices[region] < 0 ? 0 : first + (nint)matrices[region] * sizeof(float),
                 plan.Regions.Input(region).Family.Expectations, HiddenOnly: true),
             (pass, row, own, to) => pass.Expectations(evidence, row, own, centres, to));
@@ -37,7 +40,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             offsets[region] = width;
             width += plan.Regions.Channels(region);
         }
-        ReadOut(seeds, width, flows, region => new InputReadOut(offsets[region], 0, plan.Regions.Channels(region), HiddenOnly: false),
+        ReadOut(seeds, width, flows, hiddenOnly: false, region => new InputReadOut(offsets[region], 0, plan.Regions.Channels(region), HiddenOnly: false),
             (pass, row, own, to) => pass.InputFlows(evidence, row, variable, own, to));
     }
 
@@ -74,14 +77,15 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <param name="seeds">Share of each class, [row, class], or empty for 1.</param>
     /// <param name="width">Numbers of a row.</param>
     /// <param name="result">Receives [row, number].</param>
+    /// <param name="hiddenOnly">Whether only the numbers of hidden variables matter.</param>
     /// <param name="placeOf">For an input region what it adds to.</param>
     /// <param name="redo">The same in log space.</param>
-    private void ReadOut(ReadOnlySpan<double> seeds, int width, Span<double> result, Func<int, InputReadOut> placeOf, RedoRow redo)
+    private void ReadOut(ReadOnlySpan<double> seeds, int width, Span<double> result, bool hiddenOnly, Func<int, InputReadOut> placeOf, RedoRow redo)
     {
         using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
         root.Backward(weights.Floats, null, rowCount, seeds, suspect, pool);
-        BoundComponent[] bound = Programs(QueryProgram);
+        BoundComponent[] bound = Programs(QueryProgram with { FuseLeaves = FusesLeaves && hiddenOnly });
         InputReadOut[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
         int tile = ReadOutLanes(bound, width), tiles = (Covered + tile - 1) / tile;
         if (readOuts.Length == 0) readOuts = [.. workspaces.Select(_ => new NativeBuffer(0))];

@@ -158,7 +158,9 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         Array.Clear(suspect);
 
         // State tables hold sums.
-        BoundComponent[] bound = max ? Programs(new ProgramOptions(PostOrder: true, ReuseSlots: true, Tabulate: false)) : Programs(downward: false);
+        BoundComponent[] bound = max || FusesLeaves
+            ? Programs(new ProgramOptions(PostOrder: true, ReuseSlots: true, Tabulate: false, FuseLeaves: FusesLeaves))
+            : Programs(downward: false);
         int tile = TileLanes(bound, downward: false), tiles = (Covered + tile - 1) / tile;
         bool ownTables = MakeTables(bound, byComponent: tiles == 1);
         pool.Run(components.Length * tiles, (item, worker) =>
