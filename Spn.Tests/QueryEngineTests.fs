@@ -10,6 +10,7 @@ open Spn.Tests.EngineTests
 
 type Answers = {
     LogValues: float[]
+    Joint: float[]
     Expectations: float[]
     Flows: float[]
     Largest: float[]
@@ -31,22 +32,22 @@ let answers (bind: Plan -> ISession) (plan: Plan) (parameters: float32[]) (evide
     let variable = plan.Variables / 2
     let width = plan.InputsOf variable |> Array.sumBy plan.Regions.Channels
     let flows = zeros (rows.Length * width)
-    let seeds = Array.create values.Length (1.0 / float plan.Classes)
+    let prior = Array.init plan.Classes (fun c -> float (c + 1) / float (plan.Classes * (plan.Classes + 1) / 2))
     let centres = Array.create plan.Variables 0.25
 
     let classes n =
         Array.init n (fun i -> i % plan.Classes)
 
-    session.Forward(evidence, ReadOnlySpan rows, Span values)
-    session.Expectations(ReadOnlySpan seeds, ReadOnlySpan centres, Span expectations)
-    session.Forward(evidence, ReadOnlySpan rows, Span values)
-    session.InputFlows(variable, ReadOnlySpan seeds, Span flows)
+    let joint, jointAgain = zeros rows.Length, zeros rows.Length
+    session.Expectations(evidence, ReadOnlySpan rows, ReadOnlySpan prior, ReadOnlySpan centres, Span joint, Span expectations)
+    session.InputFlows(evidence, ReadOnlySpan rows, variable, ReadOnlySpan prior, Span jointAgain, Span flows)
     session.Forward(evidence, ReadOnlySpan rows, Span values)
     session.Route(Routing.Draw, ReadOnlySpan(classes (rows.Length * ways)), 0, 7L, Span units)
     session.ForwardMax(evidence, ReadOnlySpan rows, Span largest)
 
     {
         LogValues = values
+        Joint = Array.append joint jointAgain
         Expectations = expectations
         Flows = flows
         Largest = largest
@@ -82,6 +83,7 @@ let agrees name (plan: Plan) parameters (evidence: Evidence) =
         let actual = answers bind plan parameters evidence ways
         let name = $"{name}, {engine}"
         logLikelihoodsClose actual.LogValues expected.LogValues $"{name}, values"
+        logLikelihoodsClose actual.Joint expected.Joint $"{name}, mixture of classes"
         logLikelihoodsClose actual.Largest expected.Largest $"{name}, largest"
 
         close

@@ -18,8 +18,7 @@ public interface IEngine
 /// <summary>A plan with parameters, ready to run.</summary>
 /// <remarks>
 /// The order of calls is <see cref="SetParameters"/>, then any number of <see cref="Forward"/>, each of which may be followed by
-/// one soft downward pass for the same rows (<see cref="Backward"/>, <see cref="Expectations"/> or <see cref="InputFlows"/>; another one
-/// needs another <see cref="Forward"/>) or any number of <see cref="Route"/>, then <see cref="Gradient"/> or <see cref="WeightFlows"/>
+/// one <see cref="Backward"/> for the same rows (another one needs another <see cref="Forward"/>) or any number of <see cref="Route"/>, then <see cref="Gradient"/> or <see cref="WeightFlows"/>
 /// for the statistics gathered since.
 /// </remarks>
 public interface ISession : IDisposable
@@ -53,17 +52,23 @@ public interface ISession : IDisposable
     /// <param name="logValues">Receives the logarithm of the largest product along one way down, [row, class], in nats.</param>
     void ForwardMax(Evidence evidence, ReadOnlySpan<int> rows, Span<double> logValues);
 
-    /// <summary>Expectations of every variable given the evidence of the last <see cref="Forward"/>, by one soft downward pass.</summary>
-    /// <param name="seeds">Share of each class, [row, class]; empty means 1 each.</param>
+    /// <summary>Expectations of every variable given evidence, by one pass up and one soft pass down; on its own, without <see cref="Forward"/>.</summary>
+    /// <param name="evidence">The batch; it must fit the plan.</param>
+    /// <param name="rows">The samples to take, in order.</param>
+    /// <param name="prior">p(class), by which the classes are mixed.</param>
     /// <param name="centres">For each variable where moments are counted from; in a row that gives it an interval, from the nearest point of that.</param>
-    /// <param name="expectations">Receives [row, expectation]: of each variable the probability of every value, or first and second moment; meaningless where a variable is observed.</param>
-    void Expectations(ReadOnlySpan<double> seeds, ReadOnlySpan<double> centres, Span<double> expectations);
+    /// <param name="logLikelihoods">Receives log p(observed) of the mixture, [row], in nats, to single precision.</param>
+    /// <param name="expectations">Receives [row, expectation]: of each variable the probability of every value, or first and second moment; meaningless where a variable is observed, 0 where the evidence is impossible.</param>
+    void Expectations(Evidence evidence, ReadOnlySpan<int> rows, ReadOnlySpan<double> prior, ReadOnlySpan<double> centres, Span<double> logLikelihoods, Span<double> expectations);
 
-    /// <summary>How the evidence of the last <see cref="Forward"/> divides a variable among its input units, by one soft downward pass.</summary>
+    /// <summary>How evidence divides a variable among its input units; as <see cref="Expectations"/>.</summary>
+    /// <param name="evidence">The batch; it must fit the plan.</param>
+    /// <param name="rows">The samples to take, in order.</param>
     /// <param name="variable">The variable.</param>
-    /// <param name="seeds">Share of each class, [row, class]; empty means 1 each.</param>
-    /// <param name="flows">Receives [row, unit], units in the order of the plan's input regions that read the variable.</param>
-    void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows);
+    /// <param name="prior">p(class), by which the classes are mixed.</param>
+    /// <param name="logLikelihoods">Receives log p(observed) of the mixture, [row], in nats, to single precision.</param>
+    /// <param name="flows">Receives [row, unit], units in the order of the plan's input regions that read the variable; 0 where the evidence is impossible.</param>
+    void InputFlows(Evidence evidence, ReadOnlySpan<int> rows, int variable, ReadOnlySpan<double> prior, Span<double> logLikelihoods, Span<double> flows);
 
     /// <summary>Ways down from the root that choose one child at every sum and so end in one input unit for every variable.</summary>
     /// <param name="routing"><see cref="Routing.Draw"/> after <see cref="Forward"/>, <see cref="Routing.Max"/> after <see cref="ForwardMax"/>.</param>

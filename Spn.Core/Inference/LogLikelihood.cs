@@ -95,6 +95,9 @@ public sealed partial class Circuit
         return shares;
     }
 
+    /// <summary>p(class).</summary>
+    private double[] Prior() => classPrior ?? [.. Enumerable.Repeat(1.0 / Classes, Classes)];
+
     /// <summary>Logarithms of a prior over the classes: the given one, else the circuit's.</summary>
     private double[] LogPrior(IReadOnlyList<double>? prior) =>
         (prior ?? ClassPrior) is { } own ? [.. own.Select(p => Math.Log(p))] : [.. Enumerable.Repeat(-Math.Log(Classes), Classes)];

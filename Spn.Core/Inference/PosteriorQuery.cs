@@ -16,16 +16,21 @@ public sealed partial class Circuit
         ArgumentNullException.ThrowIfNull(evidence);
         int width = Plan.ExpectationsOf[^1];
         var result = new double[(long)evidence.Count * width];
-        double[] centres = Centres(), values = InDouble(Parameters);
+        double[] centres = Centres(), values = InDouble(Parameters), prior = Prior();
         Use(evidence, (session, block) =>
         {
             int[] rows = Rows(block);
-            double[] seeds = Forward(session, evidence, rows);
-            session.Expectations(seeds, centres, result.AsSpan(rows[0] * width, rows.Length * width));
+            var logLikelihoods = new double[rows.Length];
+            session.Expectations(evidence, rows, prior, centres, logLikelihoods, result.AsSpan(rows[0] * width, rows.Length * width));
+            RefuseImpossible(logLikelihoods, rows[0]);
             for (int v = 0; v < Variables; v++)
                 if (Plan.InputOf[v] is { States: null }) CountAfresh(session, evidence, rows, v, values, centres[v], result);
         }, cancellation: cancellation);
-        for (int row = 0; row < evidence.Count; row++) Settle(evidence, row, centres, result.AsSpan(row * width, width));
+        const int Chunk = 64;
+        WorkerPool.Of(engine.Threads).Run((evidence.Count + Chunk - 1) / Chunk, (chunk, _) =>
+        {
+            for (int row = chunk * Chunk; row < Math.Min(evidence.Count, (chunk + 1) * Chunk); row++) Settle(evidence, row, centres, result.AsSpan(row * width, width));
+        });
         return new Posterior(Plan, evidence, result);
     }
 
@@ -45,11 +50,13 @@ public sealed partial class Circuit
             throw new ArgumentException($"Row {observed}: {NameOf(variable)} is observed, so it has no mixture. Hide it.", nameof(variable));
         InputUnit[] units = [.. Plan.InputsOf(variable).SelectMany(r => Enumerable.Range(0, Plan.Regions.Channels(r)).Select(k => new InputUnit(r, k)))];
         var flows = new double[(long)evidence.Count * units.Length];
+        double[] prior = Prior();
         Use(evidence, (session, block) =>
         {
             int[] rows = Rows(block);
-            double[] seeds = Forward(session, evidence, rows);
-            session.InputFlows(variable, seeds, flows.AsSpan(rows[0] * units.Length, rows.Length * units.Length));
+            var logLikelihoods = new double[rows.Length];
+            session.InputFlows(evidence, rows, variable, prior, logLikelihoods, flows.AsSpan(rows[0] * units.Length, rows.Length * units.Length));
+            RefuseImpossible(logLikelihoods, rows[0]);
         }, cancellation: cancellation);
         double[] values = InDouble(Parameters);
         return [.. flows.Chunk(units.Length).Select((own, row) =>
@@ -98,7 +105,7 @@ public sealed partial class Circuit
         int[] regions = Plan.InputsOf(variable);
         int units = regions.Sum(Plan.Regions.Channels);
         var flows = new double[chosen.Length * units];
-        session.InputFlows(variable, Forward(session, evidence, chosen), flows);
+        session.InputFlows(evidence, chosen, variable, Prior(), new double[chosen.Length], flows);
         Span<double> own = stackalloc double[2];
         for (int i = 0; i < chosen.Length; i++)
         {
@@ -138,6 +145,11 @@ public sealed partial class Circuit
             }
         }
         return least - Math.Max(most - least, Math.Max(1e-3, 1e-3 * Math.Abs(least)));
+    }
+
+    private static void RefuseImpossible(double[] logLikelihoods, int firstRow)
+    {
+        if (Array.IndexOf(logLikelihoods, double.NegativeInfinity) is >= 0 and int row) throw Impossible(firstRow + row);
     }
 
     /// <summary>An upward pass; gives the shares of the class roots.</summary>

@@ -200,6 +200,16 @@ internal sealed class LogSpacePass
         }
     }
 
+    /// <summary>What the evidence says of the classes after an upward pass: their shares, all 0 where it is impossible.</summary>
+    public double[] ClassShares(ReadOnlySpan<double> prior, out double logLikelihood)
+    {
+        var shares = new double[plan.Classes];
+        for (int c = 0; c < shares.Length; c++) shares[c] = Values(plan.Regions.Root)[c] + Math.Log(prior[c]);
+        logLikelihood = LogSum.Of(shares);
+        for (int c = 0; c < shares.Length; c++) shares[c] = double.IsNegativeInfinity(logLikelihood) ? 0 : Math.Exp(shares[c] - logLikelihood);
+        return shares;
+    }
+
     /// <summary>Adds the expectations of all variables, [expectation], from one class's downward pass.</summary>
     /// <param name="evidence">The batch of the upward pass.</param>
     /// <param name="row">The row of the upward pass.</param>

@@ -73,26 +73,33 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         }
     }
 
-    public void Expectations(ReadOnlySpan<double> seeds, ReadOnlySpan<double> centres, Span<double> expectations)
+    public void Expectations(
+        Evidence batch, ReadOnlySpan<int> samples, ReadOnlySpan<double> prior, ReadOnlySpan<double> centres, Span<double> logLikelihoods, Span<double> expectations)
     {
         expectations.Clear();
         int width = plan.ExpectationsOf[^1];
-        for (int i = 0; i < rows.Length; i++)
+        for (int i = 0; i < samples.Length; i++)
         {
-            pass.Upward(evidence!, rows[i]);
-            pass.Expectations(evidence!, rows[i], Seeds(seeds, i), centres, expectations.Slice(i * width, width));
+            double[] shares = Shares(batch, samples[i], prior, out logLikelihoods[i]);
+            pass.Expectations(batch, samples[i], shares, centres, expectations.Slice(i * width, width));
         }
     }
 
-    public void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows)
+    public void InputFlows(Evidence batch, ReadOnlySpan<int> samples, int variable, ReadOnlySpan<double> prior, Span<double> logLikelihoods, Span<double> flows)
     {
         flows.Clear();
         int width = plan.InputsOf(variable).Sum(plan.Regions.Channels);
-        for (int i = 0; i < rows.Length; i++)
+        for (int i = 0; i < samples.Length; i++)
         {
-            pass.Upward(evidence!, rows[i]);
-            pass.InputFlows(evidence!, rows[i], variable, Seeds(seeds, i), flows.Slice(i * width, width));
+            double[] shares = Shares(batch, samples[i], prior, out logLikelihoods[i]);
+            pass.InputFlows(batch, samples[i], variable, shares, flows.Slice(i * width, width));
         }
+    }
+
+    private double[] Shares(Evidence batch, int row, ReadOnlySpan<double> prior, out double logLikelihood)
+    {
+        pass.Upward(batch, row);
+        return pass.ClassShares(prior, out logLikelihood);
     }
 
     public void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units)

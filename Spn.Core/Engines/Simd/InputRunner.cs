@@ -144,7 +144,7 @@ internal static unsafe class InputRunner<L, F, I>
     {
         InputReadOut place = source.ReadOuts![op.Place];
         byte* hidden = HiddenLanes(op, source);
-        if (place.Offset < 0 || (place.HiddenOnly && (hidden == null || new Span<byte>(hidden, lanes).IndexOfAnyExcept((byte)0) < 0))) return;
+        if (place.Offset < 0 || (place.HiddenOnly && !source.Hides(source.Component.Inputs[op.Place].Variable))) return;
         float* to = source.Numbers + (long)place.Offset * lanes, matrix = (float*)place.Matrix;
         if (matrix == null)
         {

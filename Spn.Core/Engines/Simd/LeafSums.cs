@@ -43,17 +43,24 @@ internal static unsafe class LeafSums<L, F, I>
     /// <summary>Adds what the flows into the indicators are, in lanes that hide the variable, to the numbers of the rows.</summary>
     /// <param name="op">The step.</param>
     /// <param name="source">The run, with what to add and where.</param>
-    /// <param name="ws">The workspace, for scratch.</param>
     /// <param name="slopes">Scaled slopes of the sum, [channel, lane].</param>
     /// <param name="lanes">Number of lanes.</param>
-    public static void ReadOut(Op op, in RunSource source, Workspace ws, float* slopes, int lanes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ReadOut(Op op, in RunSource source, float* slopes, int lanes)
     {
-        InputReadOut place = source.ReadOuts![op.Input];
-        byte* hidden = source.Hidden + (long)source.Component.Inputs[op.Input].Variable * source.Stride;
-        if (place.Offset < 0 || new Span<byte>(hidden, lanes).IndexOfAnyExcept((byte)0) < 0) return;
-        float* w = source.Weights + source.Component.Weights[op.Place];
-        MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, slopes, ws.Scratch, lanes);
-        RegionKernel<L, F, I>.Add(ws.Scratch, source.Numbers + (long)place.Offset * lanes, op.Columns * lanes);
+        int offset = source.ReadOuts![op.Input].Offset, channels = op.Channels, n = L.Count;
+        if (offset < 0 || !source.Hides(source.Component.Inputs[op.Input].Variable)) return;
+        for (int s = 0; s < op.Columns; s++)
+        {
+            float* w = source.Weights + source.Component.Weights[op.Place] + s * WeightStride, to = source.Numbers + (long)(offset + s) * lanes;
+            for (int at = 0; at < lanes; at += n)
+            {
+                F sum = L.Load(to + at);
+                float* own = w, slope = slopes + at;
+                for (int k = 0; k < channels; k++, own += op.Columns * WeightStride, slope += lanes) sum = L.Fma(L.Broadcast(*own), L.Load(slope), sum);
+                L.Store(to + at, sum);
+            }
+        }
     }
 
     private static void Fill(Op op, float* w, bool max, float* table)

@@ -36,6 +36,12 @@ internal unsafe ref struct RunSource
     /// <summary>The numbers of the rows, [number, lane].</summary>
     public float* Numbers;
 
+    /// <summary>For each variable whether a lane of the tile hides it; null when that was not looked for.</summary>
+    public bool[]? HiddenVariables;
+
+    /// <summary>Whether a lane of the tile hides a variable.</summary>
+    public readonly bool Hides(int variable) => HiddenVariables is null || HiddenVariables[variable];
+
     /// <summary>For each variable where moments are counted from.</summary>
     public ReadOnlySpan<double> Centres;
 
@@ -170,7 +176,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             }
             if (op.Kind == OpKind.LeafSum)
             {
-                LeafSums<L, F, I>.ReadOut(op, source, ws, r, lanes);
+                LeafSums<L, F, I>.ReadOut(op, source, r, lanes);
                 continue;
             }
             if (atOnce && source.ReadOuts is null) GatherStep(program, op, source, ws, r, lanes, first);

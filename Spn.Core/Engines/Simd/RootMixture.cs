@@ -121,7 +121,7 @@ internal sealed unsafe class RootMixture : IDisposable
 
     /// <summary>Slopes of the tops, and the statistics of the root's own weights.</summary>
     /// <param name="weights">Weights in the engine's layout.</param>
-    /// <param name="statistics">Statistics in the same layout, added to, or null when none are gathered.</param>
+    /// <param name="statistics">Statistics in the same layout, added to.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="seeds">Factor of each log-likelihood, [row, class], or empty for 1.</param>
     /// <param name="suspect">Rows that are left out.</param>
@@ -145,12 +145,25 @@ internal sealed unsafe class RootMixture : IDisposable
             own.Clear();
             BackwardChunk(w, chunk * ChunkRows, Math.Min(padded, (chunk + 1) * ChunkRows), own);
         });
-        for (int i = 0; statistics != null && i < size; i++)
+        for (int i = 0; i < size; i++)
         {
             double total = 0;
             for (int chunk = 0; chunk < chunks; chunk++) total += partial[chunk * size + i];
             statistics[weightOffset + i * WeightGroup.Lanes] += (float)total;
         }
+    }
+
+    /// <summary>Weights of the mixture of the classes, [column].</summary>
+    public float[] Mixed(float* weights, ReadOnlySpan<double> prior)
+    {
+        var mixed = new float[columns];
+        for (int column = 0; column < columns; column++)
+        {
+            double sum = 0;
+            for (int c = 0; c < classes; c++) sum += prior[c] * weights[weightOffset + (c * columns + column) * WeightGroup.Lanes];
+            mixed[column] = (float)sum;
+        }
+        return mixed;
     }
 
     /// <summary>The column of a way down from one class: the largest, or drawn by a uniform number; -1 where none has weight.</summary>

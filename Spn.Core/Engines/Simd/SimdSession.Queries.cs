@@ -18,19 +18,20 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private NativeBuffer[] readOuts = [];
     private double[] centres = [];
 
-    public void Expectations(ReadOnlySpan<double> seeds, ReadOnlySpan<double> centresOfMoments, Span<double> expectations)
+    public void Expectations(
+        Evidence batch, ReadOnlySpan<int> samples, ReadOnlySpan<double> prior, ReadOnlySpan<double> centresOfMoments, Span<double> logLikelihoods, Span<double> expectations)
     {
         centres = centresOfMoments.ToArray();
         int[] offsets = new int[plan.Regions.Count], matrices = new int[plan.Regions.Count];
         using NativeBuffer values = ExpectationMatrices(offsets, matrices);
         nint first = (nint)values.Floats;
-        ReadOut(seeds, plan.ExpectationsOf[^1], expectations, hiddenOnly: true,
+        ReadOut(batch, samples, prior, logLikelihoods, plan.ExpectationsOf[^1], expectations, hiddenOnly: true,
             region => new InputReadOut(offsets[region], matrices[region] < 0 ? 0 : first + (nint)matrices[region] * sizeof(float),
                 plan.Regions.Input(region).Family.Expectations, HiddenOnly: true),
-            (pass, row, own, to) => pass.Expectations(evidence, row, own, centres, to));
+            (pass, row, shares, to) => pass.Expectations(evidence, row, shares, centres, to));
     }
 
-    public void InputFlows(int variable, ReadOnlySpan<double> seeds, Span<double> flows)
+    public void InputFlows(Evidence batch, ReadOnlySpan<int> samples, int variable, ReadOnlySpan<double> prior, Span<double> logLikelihoods, Span<double> flows)
     {
         var offsets = new int[plan.Regions.Count];
         Array.Fill(offsets, -1);
@@ -40,8 +41,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             offsets[region] = width;
             width += plan.Regions.Channels(region);
         }
-        ReadOut(seeds, width, flows, hiddenOnly: false, region => new InputReadOut(offsets[region], 0, plan.Regions.Channels(region), HiddenOnly: false),
-            (pass, row, own, to) => pass.InputFlows(evidence, row, variable, own, to));
+        ReadOut(batch, samples, prior, logLikelihoods, width, flows, hiddenOnly: false,
+            region => new InputReadOut(offsets[region], 0, plan.Regions.Channels(region), HiddenOnly: false),
+            (pass, row, shares, to) => pass.InputFlows(evidence, row, variable, shares, to));
     }
 
     /// <summary>For each input region what every channel expects, [expectation, channel]; indicators need no matrix.</summary>
@@ -71,66 +73,155 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         return buffer;
     }
 
-    private delegate void RedoRow(LogSpacePass pass, int row, ReadOnlySpan<double> seeds, Span<double> to);
+    private delegate void RedoRow(LogSpacePass pass, int row, double[] shares, Span<double> to);
 
-    /// <summary>A soft downward pass whose flows are added up, row by row, over all components.</summary>
-    /// <param name="seeds">Share of each class, [row, class], or empty for 1.</param>
+    /// <summary>Where the mixture at the root stands while one component after another joins it, [lane].</summary>
+    private sealed class Joining(int lanes, int variables)
+    {
+        /// <summary>Sum so far, and the exponent that it and the numbers are counted in.</summary>
+        public readonly float[] Sum = new float[lanes];
+        public readonly int[] Exponent = new int[lanes];
+
+        /// <summary>Largest error exponent.</summary>
+        public readonly int[] Worst = [.. Enumerable.Repeat(int.MinValue / 2, lanes)];
+        public readonly bool[] Lost = new bool[lanes];
+
+        /// <summary>[variable] whether a lane hides it.</summary>
+        public readonly bool[] Hidden = new bool[variables];
+    }
+
+    /// <summary>One pass up and down in which the flows of every component are added up, row by row.</summary>
+    /// <remarks>
+    /// Flows are counted in the exponent of the components seen so far and divided by the likelihood at the end, so that no pass
+    /// over all components has to find the likelihood first.
+    /// </remarks>
+    /// <param name="batch">The batch.</param>
+    /// <param name="samples">The rows.</param>
+    /// <param name="prior">p(class).</param>
+    /// <param name="logLikelihoods">Receives log p(observed), [row].</param>
     /// <param name="width">Numbers of a row.</param>
     /// <param name="result">Receives [row, number].</param>
     /// <param name="hiddenOnly">Whether only the numbers of hidden variables matter.</param>
     /// <param name="placeOf">For an input region what it adds to.</param>
     /// <param name="redo">The same in log space.</param>
-    private void ReadOut(ReadOnlySpan<double> seeds, int width, Span<double> result, bool hiddenOnly, Func<int, InputReadOut> placeOf, RedoRow redo)
+    private void ReadOut(
+        Evidence batch, ReadOnlySpan<int> samples, ReadOnlySpan<double> prior, Span<double> logLikelihoods, int width, Span<double> result,
+        bool hiddenOnly, Func<int, InputReadOut> placeOf, RedoRow redo)
     {
         using FlushToZero flush = FlushToZero.Here();
+        evidence = batch;
+        rows = samples.ToArray();
+        rowCount = rows.Length;
         if (rowCount == 0) return;
-        root.Backward(weights.Floats, null, rowCount, seeds, suspect, pool);
+        packed.Pack(batch, samples);
         BoundComponent[] bound = Programs(QueryProgram with { FuseLeaves = FusesLeaves && hiddenOnly });
         InputReadOut[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
+        float[] top = root.Mixed(weights.Floats, prior);
         int tile = ReadOutLanes(bound, width), tiles = (Covered + tile - 1) / tile;
         if (readOuts.Length == 0) readOuts = [.. workspaces.Select(_ => new NativeBuffer(0))];
-        var lost = new bool[packed.Stride];
-        fixed (double* target = result)
+        var lost = new bool[Covered];
+        fixed (double* target = result, logs = logLikelihoods)
         {
-            double* to = target;
+            double* to = target, likelihoods = logs;
             pool.Run(tiles, (t, worker) =>
             {
                 int start = t * tile, lanes = Math.Min(tile, Covered - start);
                 float* numbers = Zeroed(ref readOuts[worker], (long)width * lanes);
-                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], start, lanes, worker, numbers, lost);
+                var joining = new Joining(lanes, plan.Variables);
+                for (int v = 0; v < plan.Variables; v++) joining.Hidden[v] = AnyHidden(v, start, lanes);
+                for (int c = 0; c < components.Length; c++) ReadOutTile(bound[c], places[c], top, start, lanes, worker, numbers, width, joining, first: c == 0);
                 for (int lane = 0; lane < lanes && start + lane < rowCount; lane++)
                 {
-                    double* row = to + (long)(start + lane) * width;
-                    for (int j = 0; j < width; j++) row[j] = numbers[(long)j * lanes + lane];
+                    float sum = joining.Sum[lane];
+                    lost[start + lane] = joining.Lost[lane] || !(Math.ScaleB(1, Math.Clamp(joining.Worst[lane] - joining.Exponent[lane], -1000, 1000)) <= SimdLimits.Tolerated * sum);
+                    likelihoods[start + lane] = Math.Log(sum) + joining.Exponent[lane] * Math.Log(2);
                 }
+                Hand(numbers, joining.Sum, width, lanes, Math.Min(lanes, rowCount - start), to + (long)start * width);
             });
         }
         for (int i = 0; i < rowCount; i++)
         {
-            if (suspect[i] == 0 && !lost[i]) continue;
+            if (!lost[i]) continue;
             LogSpacePass pass = LogSpace();
             pass.Upward(evidence, rows[i]);
+            double[] shares = pass.ClassShares(prior, out logLikelihoods[i]);
             Span<double> own = result.Slice(i * width, width);
             own.Clear();
-            redo(pass, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), own);
+            redo(pass, rows[i], shares, own);
         }
     }
 
-    private void ReadOutTile(BoundComponent bound, InputReadOut[] places, int start, int lanes, int worker, float* numbers, bool[] lost)
+    /// <summary>Divides numbers by the likelihoods and turns them round: [number, lane] becomes [row, number].</summary>
+    private static void Hand(float* numbers, float[] sums, int width, int lanes, int count, double* to)
+    {
+        // Some rows at a time, so that each piece of a cache line that is read is used at once.
+        const int together = 8;
+        for (int first = 0; first < count; first += together)
+            for (int j = 0; j < width; j++)
+            {
+                float* from = numbers + (long)j * lanes;
+                double* cell = to + (long)first * width + j;
+                for (int lane = first; lane < Math.Min(first + together, count); lane++, cell += width) *cell = (double)from[lane] / sums[lane];
+            }
+    }
+
+    private void ReadOutTile(
+        BoundComponent bound, InputReadOut[] places, float[] top, int start, int lanes, int worker, float* numbers, int width, Joining joining, bool first)
     {
         Workspace ws = workspaces[worker];
         OpProgram program = bound.Program;
-        ws.Fit(program, lanes, downward: true);
+        ws.Fit(program, lanes, downward: true, errors: true);
         RunSource source = Source(bound, start, copy: 0, slice: 0, worker);
         source.Centres = centres;
         source.ReadOuts = places;
         source.Numbers = numbers;
+        source.HiddenVariables = joining.Hidden;
         OpRunner<L, F, I>.Forward(program, source, ws, lanes);
-        new Span<float>(ws.Counts, lanes).Fill(1);
-        SeedBoundary(bound, ws, start, lanes);
-        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first: true, (_, lane) => lost[start + lane] = true);
+        Join(bound, top, ws, lanes, numbers, width, joining, first);
+        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first: true, (_, lane) => joining.Lost[lane] = true);
         for (int lane = 0; lane < lanes; lane++)
-            if (!(ws.Largest[lane] < SimdLimits.LargestSlope)) lost[start + lane] = true;
+            if (!(ws.Largest[lane] < SimdLimits.LargestSlope)) joining.Lost[lane] = true;
+    }
+
+    /// <summary>Adds a component's tops to the mixture and starts their slopes.</summary>
+    private static void Join(BoundComponent bound, float[] top, Workspace ws, int lanes, float* numbers, int width, Joining joining, bool first)
+    {
+        // Between components the numbers may grow that far before they are scaled down.
+        const int headroom = 40;
+        OpProgram program = bound.Program;
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            int highest = int.MinValue / 2;
+            foreach (int slot in program.Boundary)
+            {
+                int e = ws.Exponents[slot * lanes + lane];
+                highest = Math.Max(highest, e);
+                joining.Worst[lane] = Math.Max(joining.Worst[lane], ws.Errors[slot * lanes + lane] + e);
+            }
+            if (first) joining.Exponent[lane] = highest;
+            else if (highest > joining.Exponent[lane] + headroom)
+            {
+                float factor = Power(joining.Exponent[lane] - highest);
+                joining.Exponent[lane] = highest;
+                joining.Sum[lane] *= factor;
+                for (int j = 0; j < width; j++) numbers[(long)j * lanes + lane] *= factor;
+            }
+            float sum = 0;
+            for (int b = 0; b < program.Boundary.Length; b++)
+            {
+                int slot = program.Boundary[b];
+                float factor = Power(ws.Exponents[slot * lanes + lane] - joining.Exponent[lane]);
+                for (int k = 0; k < program.SlotChannels[slot]; k++)
+                {
+                    float slope = top[bound.Source.Columns[b] + k] * factor;
+                    ws.Slopes[(long)(program.SlotSlopes[slot] + k) * lanes + lane] = slope;
+                    sum += slope * ws.Units[(long)(program.SlotUnits[slot] + k) * lanes + lane];
+                }
+            }
+            joining.Sum[lane] += sum;
+        }
+
+        static float Power(int exponent) => exponent < -126 ? 0 : BitConverter.Int32BitsToSingle(exponent + 127 << 23);
     }
 
     /// <summary>Lanes of a tile: what fits the cache beside the numbers, and enough tiles for all workers.</summary>
@@ -141,6 +232,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         int shared = (packed.Stride / 32 + pool.Threads - 1) / pool.Threads * 32;
         return Math.Max(32, Math.Min(most, shared));
     }
+
+    private bool AnyHidden(int variable, int start, int lanes) =>
+        packed.Hidden != null && new Span<byte>(packed.Hidden + (long)variable * packed.Stride + start, lanes).IndexOfAnyExcept((byte)0) >= 0;
 
     private static float* Zeroed(ref NativeBuffer buffer, long floats)
     {

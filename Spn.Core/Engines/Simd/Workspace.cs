@@ -18,7 +18,7 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Exponents, [slot, lane].</summary>
     public int* Exponents { get; private set; }
 
-    /// <summary>Error exponents, [slot, lane], on an upward pass that is not followed by a downward one; else null.</summary>
+    /// <summary>Error exponents, [slot, lane], where they are asked for: by an upward pass that is to tell what it lost; else null.</summary>
     public int* Errors { get; private set; }
 
     /// <summary>Factors of the last renormalisation, [slot, lane].</summary>
@@ -46,9 +46,13 @@ internal sealed unsafe class Workspace : IDisposable
         sizeof(float) * (program.Units + (downward ? program.Slopes : 0) + 2 * program.Slots + 3L * program.Scratch + 2 + (program.Tables.Length + 3) / 4);
 
     /// <summary>Lays the memory out for a program and a number of lanes.</summary>
-    public void Fit(OpProgram program, int lanes, bool downward)
+    /// <param name="program">The program.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    /// <param name="downward">Whether a downward pass follows.</param>
+    /// <param name="errors">Whether errors are kept all the same.</param>
+    public void Fit(OpProgram program, int lanes, bool downward, bool errors = false)
     {
-        long bytes = LaneBytes(program, downward) * lanes + 64 + (long)StateVector * program.Tables.Length;
+        long bytes = (LaneBytes(program, downward) + (errors ? (long)sizeof(int) * program.Slots : 0)) * lanes + 64 + (long)StateVector * program.Tables.Length;
         if (buffer.Bytes < bytes)
         {
             buffer.Dispose();
@@ -59,7 +63,7 @@ internal sealed unsafe class Workspace : IDisposable
         Slopes = downward ? Take(program.Slopes) : null;
         Exponents = (int*)Take(program.Slots);
         Scales = downward ? Take(program.Slots) : null;
-        Errors = downward ? null : (int*)Take(program.Slots);
+        Errors = downward && !errors ? null : (int*)Take(program.Slots);
         Scratch = Take(program.Scratch);
         OtherScratch = Take(program.Scratch);
         Scaled = Take(program.Scratch);
