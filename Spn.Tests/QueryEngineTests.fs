@@ -32,14 +32,26 @@ let answers (bind: Plan -> ISession) (plan: Plan) (parameters: float32[]) (evide
     let variable = plan.Variables / 2
     let width = plan.InputsOf variable |> Array.sumBy plan.Regions.Channels
     let flows = zeros (rows.Length * width)
-    let prior = Array.init plan.Classes (fun c -> float (c + 1) / float (plan.Classes * (plan.Classes + 1) / 2))
+
+    let prior =
+        Array.init plan.Classes (fun c -> float (c + 1) / float (plan.Classes * (plan.Classes + 1) / 2))
+
     let centres = Array.create plan.Variables 0.25
 
     let classes n =
         Array.init n (fun i -> i % plan.Classes)
 
     let joint, jointAgain = zeros rows.Length, zeros rows.Length
-    session.Expectations(evidence, ReadOnlySpan rows, ReadOnlySpan prior, ReadOnlySpan centres, Span joint, Span expectations)
+
+    session.Expectations(
+        evidence,
+        ReadOnlySpan rows,
+        ReadOnlySpan prior,
+        ReadOnlySpan centres,
+        Span joint,
+        Span expectations
+    )
+
     session.InputFlows(evidence, ReadOnlySpan rows, variable, ReadOnlySpan prior, Span jointAgain, Span flows)
     session.Forward(evidence, ReadOnlySpan rows, Span values)
     session.Route(Routing.Draw, ReadOnlySpan(classes (rows.Length * ways)), 0, 7L, Span units)
