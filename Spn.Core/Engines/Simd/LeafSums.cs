@@ -43,22 +43,37 @@ internal static unsafe class LeafSums<L, F, I>
     /// <summary>Adds what the flows into the indicators are, in lanes that hide the variable, to the numbers of the rows.</summary>
     /// <param name="op">The step.</param>
     /// <param name="source">The run, with what to add and where.</param>
-    /// <param name="slopes">Scaled slopes of the sum, [channel, lane].</param>
+    /// <param name="slopes">Slopes of the sum before they are scaled, [channel, lane].</param>
+    /// <param name="scale">Factors of the renormalisation.</param>
+    /// <param name="largest">Largest slope of each lane, kept up to date.</param>
     /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ReadOut(Op op, in RunSource source, float* slopes, int lanes)
+    public static void ReadOut(Op op, in RunSource source, float* slopes, float* scale, float* largest, int lanes)
     {
-        int offset = source.ReadOuts![op.Input].Offset, channels = op.Channels, n = L.Count;
+        int offset = source.ReadOuts![op.Input].Offset, n = L.Count, next = op.Columns * WeightStride;
         if (offset < 0 || !source.Hides(source.Component.Inputs[op.Input].Variable)) return;
-        for (int s = 0; s < op.Columns; s++)
+        I magnitude = L.BroadcastInt(0x7fffffff);
+        for (int s = 0; s < op.Columns; s += 2)
         {
+            // Two values at a time share the loads of the slopes; an odd last one is its own neighbour.
+            int other = Math.Min(s + 1, op.Columns - 1);
             float* w = source.Weights + source.Component.Weights[op.Place] + s * WeightStride, to = source.Numbers + (long)(offset + s) * lanes;
+            int step = (other - s) * WeightStride, beside = (other - s) * lanes;
             for (int at = 0; at < lanes; at += n)
             {
-                F sum = L.Load(to + at);
+                F a = default, b = default, factor = L.Load(scale + at);
                 float* own = w, slope = slopes + at;
-                for (int k = 0; k < channels; k++, own += op.Columns * WeightStride, slope += lanes) sum = L.Fma(L.Broadcast(*own), L.Load(slope), sum);
-                L.Store(to + at, sum);
+                for (int k = 0; k < op.Channels; k++, own += next, slope += lanes)
+                {
+                    F q = L.Load(slope);
+                    a = L.Fma(L.Broadcast(own[0]), q, a);
+                    b = L.Fma(L.Broadcast(own[step]), q, b);
+                }
+                a = L.Multiply(a, factor);
+                b = L.Multiply(b, factor);
+                L.Store(largest + at, L.Max(L.AsFloat(L.And(L.AsInt(L.Max(a, b)), magnitude)), L.Load(largest + at)));
+                L.Store(to + at, L.Add(L.Load(to + at), a));
+                if (beside > 0) L.Store(to + beside + at, L.Add(L.Load(to + beside + at), b));
             }
         }
     }
@@ -66,24 +81,29 @@ internal static unsafe class LeafSums<L, F, I>
     private static void Fill(Op op, float* w, bool max, float* table)
     {
         int* exponents = (int*)(table + Codes * op.Channels), errors = exponents + Codes;
-        float* factors = (float*)(errors + Codes);
+        float* factors = (float*)(errors + Codes), largest = factors;
+        new Span<float>(largest, op.Columns + 1).Clear();
+        for (int k = 0; k < op.Channels; k++)
+        {
+            float* row = table + k * Codes;
+            float all = 0;
+            for (int s = 0; s < op.Columns; s++, w += WeightStride)
+            {
+                row[s] = *w;
+                largest[s] = Math.Max(largest[s], *w);
+                all = max ? Math.Max(all, *w) : all + *w;
+            }
+            row[op.Columns] = all;
+            largest[op.Columns] = Math.Max(largest[op.Columns], all);
+        }
         for (int code = 0; code <= op.Columns; code++)
         {
-            float largest = 0;
-            for (int k = 0; k < op.Channels; k++)
-            {
-                float* row = w + k * op.Columns * WeightStride;
-                float unit = code < op.Columns ? row[code * WeightStride] : 0;
-                for (int s = 0; code == op.Columns && s < op.Columns; s++) unit = max ? Math.Max(unit, row[s * WeightStride]) : unit + row[s * WeightStride];
-                table[k * Codes + code] = unit;
-                largest = Math.Max(largest, unit);
-            }
             // As RegionKernel.Renormalise does it: the exponent bits of the largest channel.
-            int shift = (BitConverter.SingleToInt32Bits(largest) >> 23) - 127;
-            factors[code] = BitConverter.Int32BitsToSingle((254 << 23) - (shift + 127 << 23));
+            int bits = BitConverter.SingleToInt32Bits(largest[code]) & 0x7f800000, shift = (bits >> 23) - 127;
+            float factor = factors[code] = BitConverter.Int32BitsToSingle((254 << 23) - bits);
             exponents[code] = shift;
             errors[code] = SimdLimits.Lost - shift;
-            for (int k = 0; k < op.Channels; k++) table[k * Codes + code] *= factors[code];
+            for (int k = 0; k < op.Channels; k++) table[k * Codes + code] *= factor;
         }
     }
 }

@@ -169,15 +169,15 @@ internal static unsafe partial class OpRunner<L, F, I>
                 else if (atOnce) GatherStep(program, op, source, ws, q, lanes, first);
                 continue;
             }
+            if (op.Kind == OpKind.LeafSum)
+            {
+                LeafSums<L, F, I>.ReadOut(op, source, q, ws.Scales + (long)op.Slot * lanes, ws.Largest, lanes);
+                continue;
+            }
             if (Descend(program, op, source, ws, q, r, lanes) && atOnce)
             {
                 Drop(op, ws, q, lanes, lost);
                 Descend(program, op, source, ws, q, r, lanes);
-            }
-            if (op.Kind == OpKind.LeafSum)
-            {
-                LeafSums<L, F, I>.ReadOut(op, source, r, lanes);
-                continue;
             }
             if (atOnce && source.ReadOuts is null) GatherStep(program, op, source, ws, r, lanes, first);
             if (!IsPair(op)) PassOn(program, op, source, ws, r, lanes);

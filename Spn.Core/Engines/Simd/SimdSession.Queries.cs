@@ -156,13 +156,18 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     {
         // Some rows at a time, so that each piece of a cache line that is read is used at once.
         const int together = 8;
+        double* shares = stackalloc double[together];
         for (int first = 0; first < count; first += together)
+        {
+            int own = Math.Min(together, count - first);
+            for (int i = 0; i < own; i++) shares[i] = 1.0 / sums[first + i];
             for (int j = 0; j < width; j++)
             {
-                float* from = numbers + (long)j * lanes;
+                float* from = numbers + (long)j * lanes + first;
                 double* cell = to + (long)first * width + j;
-                for (int lane = first; lane < Math.Min(first + together, count); lane++, cell += width) *cell = (double)from[lane] / sums[lane];
+                for (int i = 0; i < own; i++, cell += width) *cell = from[i] * shares[i];
             }
+        }
     }
 
     private void ReadOutTile(
