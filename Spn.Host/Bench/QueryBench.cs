@@ -7,7 +7,7 @@ namespace Spn.Host.Bench;
 internal sealed class QueryBench : IDisposable
 {
     private const int MostRows = 8192;
-    private const int MostCells = 1 << 20;
+    private const int MostCells = 1 << 22;
     private const double HiddenShare = 0.3;
 
     private readonly Circuit circuit;

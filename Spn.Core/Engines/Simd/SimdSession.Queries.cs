@@ -15,6 +15,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <summary>Whether sums over indicators may be looked up by values some of which are hidden.</summary>
     private bool FusesLeaves => packed.Hidden != null && !packed.HasSets;
 
+    /// <summary>Wide circuits leave the fast caches anyway; so they make their look-up tables for more lanes at a time.</summary>
+    private const int LeastReadOutTile = 112;
+
     private NativeBuffer[] readOuts = [];
     private double[] centres = [];
 
@@ -233,7 +236,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private int ReadOutLanes(BoundComponent[] bound, int width)
     {
         long perLane = bound.Max(b => Workspace.LaneBytes(b.Program, downward: true)) + (long)width * sizeof(float);
-        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastTile, 512);
+        int most = (int)Math.Clamp(TileBytes / perLane / 32 * 32, LeastReadOutTile, 512);
         int shared = (packed.Stride / 32 + pool.Threads - 1) / pool.Threads * 32;
         return Math.Max(32, Math.Min(most, shared));
     }
