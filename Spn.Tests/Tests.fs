@@ -19,6 +19,7 @@ let allTests =
         EngineTests.tests
         QueryEngineTests.tests
         QueryTests.tests
+        QuerySampleTests.tests
         QueryPageTests.tests
         QueryCornerTests.tests
         SpatialTests.tests
