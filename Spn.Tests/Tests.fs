@@ -22,6 +22,7 @@ let allTests =
         QuerySampleTests.tests
         QueryPageTests.tests
         QueryCornerTests.tests
+        EinsumGoldenTests.tests
         SpatialTests.tests
         GoldenTests.tests
         StreamingTests.tests
