@@ -37,7 +37,7 @@ namespace Spn.Core
             string? obstacle = CrossEntropyPass.Obstacle(Plan, Plan) ?? Determinism().Witness;
             QuerySupport Exact(string query, string reason) => new(query, QueryLevel.Exact, reason);
             QuerySupport Unless(string query, bool holds, string otherwise, QuerySupport support) => holds ? support : new(query, QueryLevel.Unavailable, otherwise);
-            QuerySupport Information(string query) => Unless(query, single, "the circuit has class roots; condition on one distribution",
+            QuerySupport Information(string query) => Unless(query, single, "the circuit has class roots, and this is a question to one distribution",
                 obstacle is null ? Exact(query, "every sum is deterministic; between circuits of the same regions")
                 : few ? Exact(query, $"added up over all {(int)states} values")
                 : new(query, QueryLevel.Approximate, $"estimated from samples with a standard error; {obstacle}"));
@@ -58,7 +58,7 @@ namespace Spn.Core
                 Unless("class posterior", !single, "the circuit has one root", Exact("class posterior", "Bayes' rule over the class roots")),
                 Information("entropy"),
                 Information("cross-entropy and divergence"),
-                Unless("mutual information", single, "the circuit has class roots; condition on one distribution", few
+                Unless("mutual information", single, "the circuit has class roots, and this is a question to one distribution", few
                     ? Exact("mutual information", $"added up over at most {(int)states} values")
                     : new("mutual information", QueryLevel.Approximate, $"added up where the two sets have at most {new InformationOptions().MostStates} joint values, else estimated from samples with a standard error")),
             ];
