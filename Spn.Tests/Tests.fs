@@ -21,6 +21,7 @@ let allTests =
         QueryTests.tests
         QuerySampleTests.tests
         QueryPageTests.tests
+        NotebookTests.tests
         QueryCornerTests.tests
         EinsumGoldenTests.tests
         SpatialTests.tests

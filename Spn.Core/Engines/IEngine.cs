@@ -18,8 +18,8 @@ public interface IEngine
 /// <summary>A plan with parameters, ready to run.</summary>
 /// <remarks>
 /// The order of calls is <see cref="SetParameters"/>, then any number of <see cref="Forward"/>, each of which may be followed by
-/// one <see cref="Backward"/> for the same rows (another one needs another <see cref="Forward"/>) or any number of <see cref="Route"/>, then <see cref="Gradient"/> or <see cref="WeightFlows"/>
-/// for the statistics gathered since.
+/// one <see cref="Backward"/> for the same rows (another one needs another <see cref="Forward"/>) or any number of
+/// <see cref="Route"/>, then <see cref="Gradient"/> or <see cref="WeightFlows"/> for the statistics gathered since.
 /// </remarks>
 public interface ISession : IDisposable
 {

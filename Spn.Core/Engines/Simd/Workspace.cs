@@ -38,7 +38,6 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Largest slope, [lane].</summary>
     public float* Largest { get; private set; }
 
-
     public long Bytes => buffer.Bytes;
 
     /// <summary>Bytes for each lane.</summary>
