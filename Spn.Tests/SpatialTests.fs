@@ -11,7 +11,7 @@ open Spn.Core.Lowering
 open Spn.Core.Plans
 
 /// Random stacks on small grids of one to three axes, accepted or not.
-let private randomStack seed =
+let randomStack seed =
     let random = Random(seed: int)
     let axes = random.Next(1, 4)
 
@@ -71,7 +71,7 @@ let private randomStack seed =
         ])
 
 /// Every accepted random stack among some seeds.
-let private accepted seeds =
+let accepted seeds =
     seeds
     |> Seq.choose (fun seed ->
         let spec = randomStack seed
