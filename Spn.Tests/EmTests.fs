@@ -124,7 +124,7 @@ let private engineTests =
             let spec =
                 CircuitSpec
                     .Over(BinaryTrees(4, 2, 1L))
-                    .GaussianInput(2, fixedVariances = [ 1e-4; 1e-4 ])
+                    .NormalInput(2, fixedVariances = [ 1e-4; 1e-4 ])
                     .SumPerRegion(2)
                     .HadamardProduct()
                     .RootSum()
@@ -246,7 +246,7 @@ let private ruleTests =
             let spec =
                 CircuitSpec
                     .Over(BinaryTrees(1, 1, 1L))
-                    .GaussianInput(2, fixedMeans = [ -3.0; 3.0 ], fixedVariances = [ 1.0; 1.0 ])
+                    .NormalInput(2, fixedMeans = [ -3.0; 3.0 ], fixedVariances = [ 1.0; 1.0 ])
                     .RootSum()
                     .WithWeights(WeightSpec.Accumulators())
 
