@@ -61,14 +61,14 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     /// <summary>A region of one or more variables, joined channel by channel.</summary>
     protected int AddLeaf(Scope scope, int layer)
     {
-        var factors = new int[scope.Count];
-        for (int i = 0; i < factors.Length; i++)
+        List<int> factors = [];
+        foreach (int variable in scope)
         {
-            InputFamily family = families[scope[i]];
-            factors[i] = Regions.AddInput(new InputPlace(family, scope[i], InputParameters), factors.Length == 1 ? scope : Scope.Of(scope[i]), layer);
+            InputFamily family = families[variable];
+            factors.Add(Regions.AddInput(new InputPlace(family, variable, InputParameters), scope.Count == 1 ? scope : Scope.Single(variable), layer));
             InputParameters += family.ParameterCount;
         }
-        return factors.Length == 1 ? factors[0] : Multiply(new HadamardProduct(), factors, scope, layer);
+        return factors.Count == 1 ? factors[0] : Multiply(new HadamardProduct(), [.. factors], scope, layer);
     }
 
     /// <summary>A product; a wide Hadamard product becomes a product of products, so that its units are scaled on the way.</summary>
