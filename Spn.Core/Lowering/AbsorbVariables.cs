@@ -5,7 +5,8 @@ namespace Spn.Core.Lowering;
 /// <summary>Takes variables out of a plan, so that the weights of the sums can take up what was observed of them.</summary>
 /// <param name="Plan">The plan over the remaining variables, in order; every sum has free weights of its own.</param>
 /// <param name="Source">For each of its regions the region of the original plan.</param>
-internal sealed record AbsorbVariables(Plan Plan, int[] Source)
+/// <param name="FirstLogit">Where the logits of the sums start among the parameters; they stand in the order of the blocks' weights.</param>
+internal sealed record AbsorbVariables(Plan Plan, int[] Source, int FirstLogit)
 {
     /// <summary>Takes variables out.</summary>
     /// <param name="plan">The original plan.</param>
@@ -63,8 +64,9 @@ internal sealed record AbsorbVariables(Plan Plan, int[] Source)
         List<ParameterTensor> tensors = [];
         if (inputs > 0) tensors.Add(new ParameterTensor("inputs", [inputs], 0, new ParameterStart.ByInputs()));
         tensors.Add(new ParameterTensor("sums.logits", [blocks.Total], inputs, new ParameterStart.Uniform(0, 1)));
+        if (plan.ClassLogits is { } prior) tensors.Add(prior with { Offset = inputs + blocks.Total });
         int[] all = [.. Enumerable.Range(0, blocks.Count)];
         var program = new SoftmaxProgram(all, [.. all.Select(b => inputs + blocks[b].Offset)], 0);
-        return new AbsorbVariables(new Plan(place.Count(v => v >= 0), regions, blocks, [program], tensors), [.. source]);
+        return new AbsorbVariables(new Plan(place.Count(v => v >= 0), regions, blocks, [program], tensors), [.. source], inputs);
     }
 }

@@ -37,6 +37,9 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
 
     public int Replicas { get; protected init; } = 1;
 
+    /// <summary>Whether p(class) is learned.</summary>
+    public bool LearnsClassPrior { get; private set; }
+
     protected CircuitSpec Spec => spec;
 
     /// <summary>How a layer is named in findings.</summary>
@@ -93,6 +96,10 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     /// <summary>The root over all tops.</summary>
     protected void AddRoot(RootSpec root, int[] tops, int layers, int layer)
     {
+        if (root.ClassWeights is not (null or FreeWeights { DeadEntries: false }))
+            throw new CircuitException(Describe(root), "class weights unfit", $"The class weights are {root.ClassWeights.Name}{(root.ClassWeights is FreeWeights ? " with dead entries" : "")}.",
+                "Give free weights to learn them, or none and set Circuit.ClassPrior to a constant.");
+        LearnsClassPrior = root.ClassWeights is not null;
         WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights whole ? whole : WeightSpec.Free());
         int block = AddBlock(root.Classes, tops.Sum(Regions.Channels), source, 0, -1, root.MixtureWeights is null ? -1 : layers);
         Regions.AddSum(root.Classes, block, tops, Regions.Scope(tops[0]), layer);
