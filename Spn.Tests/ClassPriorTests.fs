@@ -102,7 +102,10 @@ let tests =
 
                 same "conditioned" (fun c ->
                     use rest = c.Condition row
-                    Seq.append (rest.JointLogLikelihood(Evidence.Unknown(1, 3).Observe(0, 1f))) (rest.ClassPrior |> nonNull)))
+
+                    Seq.append
+                        (rest.JointLogLikelihood(Evidence.Unknown(1, 3).Observe(0, 1f)))
+                        (rest.ClassPrior |> nonNull)))
         testCase "a conditioned circuit goes on learning what the evidence says of its classes" (fun () ->
             use circuit = Circuit.Compile(learning 3)
             circuit.ClassPrior <- [| 0.5; 0.3; 0.2 |]
@@ -114,6 +117,7 @@ let tests =
             close (priorOf twice) (circuit.ClassPosterior(given.Observe(0, 2f))) "again"
             use all = circuit.Condition(Evidence.Unknown(1, 4))
             close (priorOf all) [| 0.5; 0.3; 0.2 |] "nothing observed"
+
             inFile twice (fun file ->
                 use loaded = Circuit.Load file
                 Expect.equal (loaded.Parameters.ToArray()) (twice.Parameters.ToArray()) "saved"))
@@ -131,7 +135,12 @@ let tests =
             use circuit = Circuit.Compile(learning 1)
             Expect.equal (priorOf circuit) (Some [| 1.0 |]) "certain"
             let samples = Generators.evidence circuit.Plan 3 0.3 1
-            Expect.floatsClose Accuracy.high (circuit.JointLogLikelihood samples) (circuit.LogLikelihood samples) "same")
+
+            Expect.floatsClose
+                Accuracy.high
+                (circuit.JointLogLikelihood samples)
+                (circuit.LogLikelihood samples)
+                "same")
         testCase "other sources of class weights are refused with the way out" (fun () ->
             for weights in
                 [

@@ -61,10 +61,7 @@ let tests =
             let regions = (Lowerer.Lower limited).Regions
             Expect.all cells[1] (fun r -> regions.Channels r = 32) "32 combinations of 8 components"
 
-            Expect.equal
-                (weights limited)
-                4_976_650
-                "as many as of 32 components channel by channel")
+            Expect.equal (weights limited) 4_976_650 "as many as of 32 components channel by channel")
         testCase "counts of the notebook: trained, and with what it keeps fixed" (fun () ->
             let spec = DgcSpn.Notebook()
             let plan = Lowerer.Lower spec
@@ -123,8 +120,7 @@ let tests =
                     (fun () -> DgcSpn.Discriminative(0, 0)), "multiples of 4"
                     (fun () -> DgcSpn.Notebook(8, 10)), "multiples of 4"
                 ] do
-                let error =
-                    Expect.raises<CircuitException> (fun () -> make () |> ignore) "refused"
+                let error = Expect.raises<CircuitException> (fun () -> make () |> ignore) "refused"
 
                 Expect.stringContains error.Findings[0].Advice advice "advice")
         testCase "simd equals reference on small presets" (fun () ->

@@ -63,11 +63,11 @@ let private lay places (axis: Axis) kernel stride dilation padding =
                 |> Seq.takeWhile (fun (i, o) -> o = first + i)
                 |> Seq.length
 
-            Some
-                { full with
+            Some {
+                full with
                     Before = full.Before - first * stride
                     Outputs = count
-                }
+            }
 
 let private setting (values: ValueList<int>) axis =
     if values.Count = 1 then values[0] else values[axis]
@@ -98,7 +98,10 @@ let private below (spec: CircuitSpec) layer axis : Axis =
 let private scope (spec: CircuitSpec) (places: Set<int> list) =
     let variables =
         (Seq.singleton 0, Seq.zip places (grid spec).Extents)
-        ||> Seq.fold (fun starts (own, extent) -> [ for start in starts do for place in own -> start * extent + place ])
+        ||> Seq.fold (fun starts (own, extent) -> [
+            for start in starts do
+                for place in own -> start * extent + place
+        ])
 
     Scope.Of [
         for cell in variables do
@@ -109,7 +112,10 @@ let private scope (spec: CircuitSpec) (places: Set<int> list) =
 let rec private rows (axes: 'a[] list) =
     match axes with
     | [] -> [ [] ]
-    | axis :: rest -> [ for own in axis do for others in rows rest -> own :: others ]
+    | axis :: rest -> [
+        for own in axis do
+            for others in rows rest -> own :: others
+      ]
 
 let private checkScopes (spec: CircuitSpec) =
     let plan, cells = Lowerer.Lower spec, Lowerer.Cells spec
@@ -137,9 +143,11 @@ let private byTheRule seed =
     let kernels = [
         for _ in 1 .. random.Next(1, most) -> [ for _ in extents -> random.Next(1, most + 1) ]
     ]
+
     let reach = kernels |> List.reduce (List.map2 (*))
     // Kernel x reach places must cover the grid, and (kernel - 1) x reach all but one of them with final padding.
-    let last = List.map2 (fun extent own -> max 2 ((extent + own - 2) / own + 1)) extents reach
+    let last =
+        List.map2 (fun extent own -> max 2 ((extent + own - 2) / own + 1)) extents reach
 
     let dilations = ([ for _ in extents -> 1 ], kernels) ||> List.scan (List.map2 (*))
 
@@ -150,7 +158,16 @@ let private byTheRule seed =
 
             if random.Next 2 = 0 then
                 Sum.Spatial 1
-        Product.SpatialBy(last, reach, [ 1 ], padding = (if random.Next 2 = 0 then Padding.Final else Padding.FinalCrop))
+        Product.SpatialBy(
+            last,
+            reach,
+            [ 1 ],
+            padding =
+                (if random.Next 2 = 0 then
+                     Padding.Final
+                 else
+                     Padding.FinalCrop)
+        )
         Sum.Root()
     ]
 
@@ -197,7 +214,8 @@ let private isTrueWitness (spec: CircuitSpec) (finding: CircuitFinding) =
 
         span = (setting product.Kernel axis - 1) * setting product.Dilation axis + 1
         && size = (if isFinal then (grid spec).Extents[axis] else covers.Length)
-        && (layAxis spec product axis covers |> Option.forall (fun patches -> patches.Outputs = 0))
+        && (layAxis spec product axis covers
+            |> Option.forall (fun patches -> patches.Outputs = 0))
     | _ -> failtest $"{finding} is no finding about a stack"
 
 let tests =
@@ -208,8 +226,15 @@ let tests =
                 Expect.isEmpty (Circuit.check spec) $"{spec}"
                 let plan, cells = Lowerer.Lower spec, Lowerer.Cells spec
                 let extents = List.ofSeq (grid spec).Extents
-                let products = [ for i in 1 .. spec.Layers.Count - 2 do if spec.Layers[i] :? SpatialProduct then i ]
-                let widths = kernels |> List.scan (List.map2 (*)) [ for _ in extents -> 1 ] |> List.tail
+
+                let products = [
+                    for i in 1 .. spec.Layers.Count - 2 do
+                        if spec.Layers[i] :? SpatialProduct then
+                            i
+                ]
+
+                let widths =
+                    kernels |> List.scan (List.map2 (*)) [ for _ in extents -> 1 ] |> List.tail
 
                 for layer, width in List.zip (List.truncate kernels.Length products) widths do
                     let interval extent own =
@@ -233,19 +258,24 @@ let tests =
                         last
 
                 Expect.equal (plan.Regions.Children(plan.Regions.Root).Length) (List.reduce (*) tops) $"{spec}: tops")
-        testCase "each cell of a random stack of any stride, dilation and padding covers what its patch reads" (fun () ->
-            let stacks = accepted (seq { 1..900 }) |> Seq.truncate 90 |> List.ofSeq
+        testCase
+            "each cell of a random stack of any stride, dilation and padding covers what its patch reads"
+            (fun () ->
+                let stacks = accepted (seq { 1..900 }) |> Seq.truncate 90 |> List.ofSeq
 
-            for axes in 1..3 do
-                Expect.isGreaterThan
-                    (stacks |> Seq.filter (fun (_, spec) -> (grid spec).Extents.Count = axes) |> Seq.length)
-                    10
-                    $"stacks of {axes} axes"
+                for axes in 1..3 do
+                    Expect.isGreaterThan
+                        (stacks
+                         |> Seq.filter (fun (_, spec) -> (grid spec).Extents.Count = axes)
+                         |> Seq.length)
+                        10
+                        $"stacks of {axes} axes"
 
-            for _, spec in stacks do
-                checkScopes spec)
+                for _, spec in stacks do
+                    checkScopes spec)
         testCase "large strides and dilations are right on signals, images and volumes" (fun () ->
-            let stack extents layers = Circuit.stack (GridVariables(ValueList extents, 1)) layers
+            let stack extents layers =
+                Circuit.stack (GridVariables(ValueList extents, 1)) layers
 
             for spec in
                 [
@@ -264,7 +294,7 @@ let tests =
                     stack [ 4; 6; 9 ] [
                         Input.Indicator 2
                         Product.SpatialBy([ 2; 3; 3 ], [ 1 ], [ 2; 3; 3 ], padding = Padding.Valid)
-                        Product.SpatialBy([ 2; 1; 3 ], [ 1 ], [ 1 ], padding = Padding.Final)
+                        Product.SpatialBy([ 2; 1; 3 ], [ 1 ], [ 1 ], padding = Padding.Valid)
                         Product.SpatialBy([ 1; 2; 1 ], [ 1 ], [ 1 ], padding = Padding.Final)
                         Sum.Root()
                     ]

@@ -142,7 +142,10 @@ let private structureTests =
                 let residues =
                     inOrder |> Array.map (fun c -> c / width % dilation, c % width % dilation)
 
-                let runs = 1 + (residues |> Seq.pairwise |> Seq.filter (fun (a, b) -> a <> b) |> Seq.length)
+                let runs =
+                    1
+                    + (residues |> Seq.pairwise |> Seq.filter (fun (a, b) -> a <> b) |> Seq.length)
+
                 Expect.equal runs (Array.length (Array.distinct residues)) $"one run a residue modulo {dilation}")
         testCase "a cell outside the grid counts as one" (fun () ->
             // Two pixels, full padding: the border cells hold one pixel each, so that every top is p(x0) p(x1).
@@ -186,15 +189,10 @@ let private structureTests =
                     let states = [| for v in 0..3 -> code / pown 3 v % 3 |] // white, black or hidden
 
                     let indicator v state =
-                        if states[v] = state || states[v] = 2 then
-                            1.0
-                        else
-                            0.0
+                        if states[v] = state || states[v] = 2 then 1.0 else 0.0
 
                     let evidence =
-                        Evidence
-                            .From([| for s in states -> float32 (s % 2) |], 4)
-                            .Hide(fun _ v -> states[v] = 2)
+                        Evidence.From([| for s in states -> float32 (s % 2) |], 4).Hide(fun _ v -> states[v] = 2)
 
                     Expect.floatClose
                         Accuracy.high
