@@ -24,7 +24,12 @@ let allTests =
         NotebookTests.tests
         QueryCornerTests.tests
         EinsumGoldenTests.tests
+        ScopeTests.tests
         SpatialTests.tests
+        SpatialScopeTests.tests
+        SpatialGoldenTests.tests
+        DgcSpnTests.tests
+        ClassPriorTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
