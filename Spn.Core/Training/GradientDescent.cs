@@ -110,7 +110,7 @@ public static class GradientDescent
             parameters = circuit.Parameters.ToArray();
             gradient = new float[parameters.Length];
             before = new float[parameters.Length];
-            stepper = new Stepper(options, parameters.Length, circuit.Engine.Threads);
+            stepper = new Stepper(options, circuit.Plan, circuit.Engine.Threads);
         }
 
         public TrainingReport Go(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
