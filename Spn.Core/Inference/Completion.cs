@@ -8,7 +8,7 @@ namespace Spn.Core.Inference
         /// <summary>All hidden entries of a sample together by its most probable explanation.</summary>
         Mpe,
 
-        /// <summary>Each hidden entry alone: the most probable value of a discrete variable, the mean of a real one; fewest errors an entry.</summary>
+        /// <summary>Each hidden entry alone, by <see cref="Posterior.Guess"/>: the most probable value of a discrete variable, the mean of a real one; fewest errors an entry.</summary>
         Mean,
 
         /// <summary>A random draw of all hidden entries together: keeps spread and dependences of the data.</summary>
