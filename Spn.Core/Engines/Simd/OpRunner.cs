@@ -63,6 +63,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 break;
             case OpKind.SumOfProduct when op.Table is { Split: > 0 and var inner } && !source.Max:
                 Factors(program, op, ws, lanes, out float* u, out float* v);
+                if (source.Winners != null) FindWinners(op, source, ws, u, inner, v, lanes);
                 MaxErrors(op, ws, error, lanes);
                 SumExponents(op, ws, e, lanes);
                 KroneckerKernel<L, F, I>.Multiply(source.Weights + source.Component.Weights[op.Place], op.Columns * op.Stride, op.Stride, op.Channels, inner, op.Columns / inner, u, v, y, lanes);
@@ -70,6 +71,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
+                if (source.Winners != null) FindWinners(op, source, ws, x, op.Columns, null, lanes);
                 if (op.Kind == OpKind.SumOfMany)
                 {
                     AlignErrors(op, ws, error, lanes);
