@@ -200,7 +200,10 @@ internal static unsafe class InputRunner<L, F, I>
             for (int k = 0; k < logs.Length; k++) to[k * stride] = 0;
             return 0;
         }
+        // The largest as a float lies in [1, 2), which rounding alone would not make sure of: a later pass must find the same exponent.
         int exponent = (int)Math.Floor(max / LogOfTwo);
+        float largest = (float)Math.Exp(max - exponent * LogOfTwo);
+        exponent += largest >= 2 ? 1 : largest < 1 ? -1 : 0;
         for (int k = 0; k < logs.Length; k++) to[k * stride] = (float)Math.Exp(logs[k] - exponent * LogOfTwo);
         return exponent;
     }
