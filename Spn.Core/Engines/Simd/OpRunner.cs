@@ -32,12 +32,11 @@ internal static unsafe partial class OpRunner<L, F, I>
         switch (op.Kind)
         {
             case OpKind.Input:
-                InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
+                bool mayBeZero = InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
                 if (error == null) break;
                 new Span<int>(error, lanes).Fill(SimdLimits.Lost);
-                // Units of inputs are already normalised; a density of 0 everywhere raises the error, and indicators never are 0 everywhere.
-                if (op.Family is IndicatorFamily && !source.Packed.HasSets) break;
-                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
+                // Units of inputs are already normalised; a density of 0 everywhere raises the error.
+                if (mayBeZero) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
             case OpKind.LeafSum:
                 LeafSums<L, F, I>.Forward(op, source, y, e, error, scale, lanes);
