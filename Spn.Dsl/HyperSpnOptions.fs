@@ -49,7 +49,13 @@ module HyperSpnOptions =
                 match name.ToLowerInvariant() with
                 | "all" -> yield! group DataGroup.Twenty
                 | "amazon" -> yield! group DataGroup.Amazon
-                | _ -> DataCatalogue.Find name
+                | _ ->
+                    let entry = DataCatalogue.Find name
+
+                    if entry.Highest > 1 then
+                        invalidArg "datasets" $"{entry.Name} holds other values than 0 and 1, and these models are binary."
+
+                    entry
         ]
         |> List.distinct
 

@@ -24,6 +24,7 @@ let allTests =
         NotebookTests.tests
         QueryCornerTests.tests
         EinsumGoldenTests.tests
+        InpaintTests.tests
         SpatialTests.tests
         GoldenTests.tests
         StreamingTests.tests
