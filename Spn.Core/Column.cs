@@ -92,7 +92,7 @@ public sealed record RealColumn : Column
     }
 
     /// <inheritdoc/>
-    public override InputSpec Input(int components) => new GaussianInput(components) { Location = Location, Scale = Scale };
+    public override InputSpec Input(int components) => new NormalInput(components) { Location = Location, Scale = Scale };
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name}: real, mean {Location:G4}, deviation {Scale:G4}");

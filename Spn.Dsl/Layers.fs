@@ -64,13 +64,13 @@ type Input =
     /// <param name="variances">Fixed variances, one a component, each above 0; learned unless told.</param>
     /// <param name="location">Origin of learned means: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of learned means and deviations: how far the values scatter; 1 unless told.</param>
-    static member Gaussian
+    static member Normal
         (components: int, ?means: seq<float>, ?variances: seq<float>, ?location: float, ?scale: float)
         : LayerSpec =
         let fixedTo values =
             values |> Option.map ValueList<float> |> Option.toObj
 
-        GaussianInput(
+        NormalInput(
             components,
             FixedMeans = fixedTo means,
             FixedVariances = fixedTo variances,

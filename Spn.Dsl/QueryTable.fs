@@ -53,7 +53,7 @@ module QueryTable =
         let inputs = [
             for variable in 0..11 ->
                 match variable % 3 with
-                | 0 -> Input.Gaussian 2
+                | 0 -> Input.Normal 2
                 | 1 -> Input.Indicator 4
                 | _ -> Input.Bernoulli 2
         ]
@@ -82,9 +82,9 @@ module QueryTable =
         "mixed columns",
         "three random binary trees over 12 columns, of which four are real, four have four values and four are binary",
         (fun () -> mixedColumns |> Circuit.compile)
-        "Gaussian",
+        "normal",
         "three random binary trees over 12 real variables",
-        (fun () -> trees 12 [ Input.Gaussian 2; Product.Hadamard; Sum.Root() ] |> Circuit.compile)
+        (fun () -> trees 12 [ Input.Normal 2; Product.Hadamard; Sum.Root() ] |> Circuit.compile)
         "conditioned", "the first circuit, given the values of four variables: 28 are left", conditioned
         "small",
         "the first circuit over 10 variables, whose 1,024 joint values can be added up",

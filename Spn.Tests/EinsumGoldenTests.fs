@@ -112,7 +112,7 @@ let private circuit (engine: IEngine) (data: JsonElement) (parameters: JsonEleme
         match kind with
         | "BinomialArray" -> BernoulliInput k
         | "CategoricalArray" -> CategoricalInput(k, leafParameters[0].[0].[0].GetArrayLength())
-        | _ -> GaussianInput k
+        | _ -> NormalInput k
 
     let recipe: LayerSpec list = [ input; KroneckerProduct(); SumSpec k; RootSpec classes ]
 

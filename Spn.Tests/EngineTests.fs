@@ -153,11 +153,11 @@ let tests =
 
                 agrees $"sharpness {sharpness}" plan parameters (Generators.evidence plan 40 0.0 9)
                 agrees $"sharpness {sharpness}, hidden" plan parameters (Generators.evidence plan 40 0.2 9))
-        testCase "gaussians 1e-4 wide with data a thousand widths away" (fun () ->
+        testCase "normal densities 1e-4 wide with data a thousand widths away" (fun () ->
             let spec =
                 CircuitSpec
                     .Over(BinaryTrees(6, 2, 1L))
-                    .GaussianInput(3, null, [ 1e-8; 1e-8; 1e-8 ])
+                    .NormalInput(3, null, [ 1e-8; 1e-8; 1e-8 ])
                     .SumPerRegion(3)
                     .HadamardProduct()
                     .RootSum()
@@ -174,7 +174,7 @@ let tests =
                         parameters[input.Offset + k] <- float32 (0.1 * float k + 0.01 * random.NextDouble())
 
             let values = Array.init (6 * 20) (fun _ -> float32 (random.NextDouble() * 0.3))
-            agrees "narrow gaussians" plan parameters (Evidence.From(values, 6)))
+            agrees "narrow normal densities" plan parameters (Evidence.From(values, 6)))
         testCase "a deep chain of five channels stays in range" (fun () ->
             let spec =
                 CircuitSpec.Over(Generators.chain 60).IndicatorInput().SumPerRegion(5).HadamardProduct().RootSum()
@@ -184,13 +184,13 @@ let tests =
             agrees "chain of fives, hidden" plan (plan.Initialise 4L) (Generators.evidence plan 40 0.2 4))
         testCase "densities beyond the range of exponents are redone" (fun () ->
             let spec =
-                CircuitSpec.Over(BinaryTrees(4, 1, 1L)).GaussianInput(1, [ 0.0 ], [ 1e-8 ]).HadamardProduct().RootSum()
+                CircuitSpec.Over(BinaryTrees(4, 1, 1L)).NormalInput(1, [ 0.0 ], [ 1e-8 ]).HadamardProduct().RootSum()
 
             let plan = Lowerer.Lower spec
             agrees "far away" plan (plan.Initialise 1L) (Evidence.From(Array.create 8 3f, 4)))
         testCase "a leaf of 400 variables stays in range" (fun () ->
             let plan =
-                Lowerer.Lower(CircuitSpec.Over(HandBuiltRegions(400).Leaf([| 0..399 |])).GaussianInput(1).RootSum())
+                Lowerer.Lower(CircuitSpec.Over(HandBuiltRegions(400).Leaf([| 0..399 |])).NormalInput(1).RootSum())
 
             agrees "wide leaf" plan (plan.Initialise 1L) (Generators.evidence plan 3 0.0 1))
         testCase "a channel that was lost early and matters late is found" (fun () ->
@@ -201,7 +201,7 @@ let tests =
                 let spec =
                     CircuitSpec
                         .Over(structure)
-                        .GaussianInput(2, means, [ variance; variance ])
+                        .NormalInput(2, means, [ variance; variance ])
                         .HadamardProduct()
                         .RootSum()
 

@@ -122,8 +122,8 @@ let eachSmall count most (law: string -> Circuit -> float -> Evidence -> Evidenc
 
                 law $"{engineName}, {name}" circuit tolerance evidence all table conditionals
 
-let gaussianCircuit (engine: IEngine) =
+let normalCircuit (engine: IEngine) =
     let spec =
-        CircuitSpec.Over(BinaryTrees(3, 2, 5L)).GaussianInput(2).SumPerRegion(2).HadamardProduct().RootSum(1, true)
+        CircuitSpec.Over(BinaryTrees(3, 2, 5L)).NormalInput(2).SumPerRegion(2).HadamardProduct().RootSum(1, true)
 
     Circuit.Compile(spec, engine, 3L)

@@ -24,10 +24,9 @@ let inputs channels : (string * InputSpec) list = [
     "bernoulli", BernoulliInput(channels)
     "categorical", CategoricalInput(channels, 4)
     "categorical of many", CategoricalInput(channels, 19)
-    "gaussian", GaussianInput(channels)
-    "gaussian, fixed variances",
-    GaussianInput(channels, FixedVariances = values [ for k in 1..channels -> 0.3 * float k ])
-    "gaussian, fixed means", GaussianInput(channels, FixedMeans = values [ for k in 1..channels -> float k - 2.0 ])
+    "normal", NormalInput(channels)
+    "normal, fixed variances", NormalInput(channels, FixedVariances = values [ for k in 1..channels -> 0.3 * float k ])
+    "normal, fixed means", NormalInput(channels, FixedMeans = values [ for k in 1..channels -> float k - 2.0 ])
 ]
 
 /// An input of another kind for every variable; channels differ, so a sum must follow.
@@ -40,7 +39,7 @@ let mixed (random: Random) variables : InputSpec =
                 | 1 -> IndicatorInput(3)
                 | 2 -> CategoricalInput(2, 4)
                 | 3 -> BernoulliInput(3)
-                | _ -> GaussianInput(2, Location = 0.3, Scale = 1.7)
+                | _ -> NormalInput(2, Location = 0.3, Scale = 1.7)
         ]
     )
 

@@ -68,7 +68,7 @@ let tests =
                 Expect.stringContains info "Circuit over 64 variables" "the summary"
                 Expect.stringContains info "training_samples                     1258" "the metadata"))
 
-        testCase "a table of codes gets indicators, a table of measurements gets Gaussians" (fun () ->
+        testCase "a table of codes gets indicators, a table of measurements gets normal densities" (fun () ->
             inFolder (fun file ->
                 let table name rows =
                     File.WriteAllLines(file name, Array.append [| "a,b,c" |] rows)
@@ -90,7 +90,7 @@ let tests =
                     "measured.csv line 2, column \"a\": \"0.5\" is not one of 0, 1"
                     "it says what is wrong"
 
-                Expect.stringContains (succeeds $"{fit} {measured} --model spn") "Input.Gaussian(5)" "measurements"
+                Expect.stringContains (succeeds $"{fit} {measured} --model spn") "Input.Normal(5)" "measurements"
                 Expect.stringContains (succeeds $"score {model} --csv {measured}") "40 samples" "all rows"))
 
         testCase "an interrupted fit saves the model" (fun () ->

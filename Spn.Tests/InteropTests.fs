@@ -66,23 +66,23 @@ let private descriptions: (string * CircuitSpec * CircuitSpec) list = [
     ]
     |> Circuit.withWeights (Weights.Free(deadEntries = true)),
     HyperSpn.Baseline 16
-    "Gaussians",
+    "normal inputs",
     trees
     |> Circuit.overRegions [
-        Input.Gaussian(2, means = [ 0.0; 1.0 ], variances = [ 1.0; 2.0 ])
+        Input.Normal(2, means = [ 0.0; 1.0 ], variances = [ 1.0; 2.0 ])
         Product.Kronecker
         Sum.Shared(3, weights = Weights.Uniform)
         Sum.Root(classes = 4)
     ],
     CircuitSpec
         .Over(trees)
-        .GaussianInput(2, [ 0.0; 1.0 ], [ 1.0; 2.0 ])
+        .NormalInput(2, [ 0.0; 1.0 ], [ 1.0; 2.0 ])
         .KroneckerProduct()
         .SumShared(3, WeightSpec.Uniform())
         .RootSum(4)
-    "learned Gaussians",
-    trees |> Circuit.overRegions [ Input.Gaussian 2; Product.Hadamard; Sum.Root() ],
-    CircuitSpec.Over(trees).GaussianInput(2).HadamardProduct().RootSum()
+    "learned normal inputs",
+    trees |> Circuit.overRegions [ Input.Normal 2; Product.Hadamard; Sum.Root() ],
+    CircuitSpec.Over(trees).NormalInput(2).HadamardProduct().RootSum()
     "a channel table and tied weights",
     trees
     |> Circuit.overRegions [ Input.Bernoulli 2; Product.Channels [ [ 0; 1 ]; [ 1; 0 ] ]; Sum.Root() ]

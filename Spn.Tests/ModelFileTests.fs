@@ -51,7 +51,7 @@ let private everyKind: CircuitSpec list = [
         let layers =
             CircuitSpec.Over(BinaryTrees(3, 2, Orders = ValueList [ ValueList [ 2; 0; 1 ]; ValueList [ 0; 1; 2 ] ]))
 
-        layers.GaussianInput(2, [ 0.1; -1e-300 ], [ 1.0 / 3.0; 1e17 ]).SumPerRegion(2, weights).HadamardProduct()
+        layers.NormalInput(2, [ 0.1; -1e-300 ], [ 1.0 / 3.0; 1e17 ]).SumPerRegion(2, weights).HadamardProduct()
         |> _.With(RootSpec(2, true, Weights = WeightSpec.Free(), MixtureWeights = WeightSpec.Uniform()))
     CircuitSpec
         .Over(Generators.diamond)
@@ -142,6 +142,14 @@ let private roundTrips =
                 let engine = Engines.Reference.ReferenceEngine()
                 use loaded = Circuit.Load(path, engine)
                 Expect.isTrue (obj.ReferenceEquals(loaded.Engine, engine)) "engine"))
+        testCase "normal inputs are read by their former name too, and written by the present one" (fun () ->
+            let spec =
+                CircuitSpec.Over(BinaryTrees(3, 1, 7L)).NormalInput(2, [ 0.1; 2.0 ]).HadamardProduct().RootSum()
+
+            let text = SpecKinds.Default.Write spec
+            let former = text.Replace("\"normalInput\"", "\"gaussianInput\"")
+            Expect.notEqual former text "the present name is written"
+            Expect.isTrue (SpecKinds.Default.Read former = spec) "the former name is read")
         testCase "the description is readable JSON" (fun () ->
             Expect.equal
                 (SpecKinds.Default.Write small)

@@ -41,7 +41,7 @@ let tests =
         testCase "moments keep their digits far out in a tail" (fun () ->
             for engine in engines do
                 use circuit =
-                    Circuit.Compile(CircuitSpec.Over(single).GaussianInput(1, [ 0.0 ], [ 1.0 ]).RootSum(), engine)
+                    Circuit.Compile(CircuitSpec.Over(single).NormalInput(1, [ 0.0 ], [ 1.0 ]).RootSum(), engine)
 
                 for low in [ 100.0; 1e3; 1e4 ] do
                     // 1 / z (1 - 2 / z^2) above z, and 1 / z^2 (1 - 6 / z^2).
@@ -76,7 +76,7 @@ let tests =
                 let spec =
                     CircuitSpec
                         .Over(HandBuiltRegions(2).Leaf(0).Leaf(1).Join([| 0; 1 |]))
-                        .GaussianInput(2, [ 0.0; 1000.0 ], [ 1e-4; 1e-4 ])
+                        .NormalInput(2, [ 0.0; 1000.0 ], [ 1e-4; 1e-4 ])
                         .HadamardProduct()
                         .RootSum()
 

@@ -191,7 +191,7 @@ let tests =
                 let two = answers (simd 2) plan parameters evidence 2
                 Expect.isTrue (one = two) $"seed {seed}")
         testCase "pieces of a normal distribution agree with numeric integration" (fun () ->
-            let density z = exp (Normal.LogDensity z)
+            let density z = exp (StandardNormal.LogDensity z)
 
             for low, high in
                 [
@@ -214,13 +214,13 @@ let tests =
                     |> Seq.sum
 
                 let mass = integral (fun _ -> 1.0)
-                let origin, distance, variance = (Normal.Moments(low, high)).ToTuple()
+                let origin, distance, variance = (StandardNormal.Moments(low, high)).ToTuple()
                 let mean = origin + distance
                 let square = mean * mean + variance
 
                 Expect.floatClose
                     { absolute = 1e-6; relative = 0.0 }
-                    (Normal.LogBetween(low, high))
+                    (StandardNormal.LogBetween(low, high))
                     (log mass)
                     $"mass {low} to {high}"
 
@@ -233,11 +233,11 @@ let tests =
                     $"second moment {low} to {high}"
 
                 for share in [ 0.01; 0.3; 0.77; 0.999 ] do
-                    let z = Normal.Quantile(low, high, share)
+                    let z = StandardNormal.Quantile(low, high, share)
 
                     Expect.floatClose
                         { absolute = 1e-5; relative = 0.0 }
-                        (exp (Normal.LogBetween(low, z) - Normal.LogBetween(low, high)))
+                        (exp (StandardNormal.LogBetween(low, z) - StandardNormal.LogBetween(low, high)))
                         share
                         $"quantile {share} of {low} to {high}")
     ]

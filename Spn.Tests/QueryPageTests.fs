@@ -131,7 +131,7 @@ let private printers =
             use circuit =
                 Regions.RandomBinaryTrees(2, replicas = 1)
                 |> Circuit.overRegions [
-                    Input.PerVariable [ Input.Gaussian 2; Input.Indicator 2 ]
+                    Input.PerVariable [ Input.Normal 2; Input.Indicator 2 ]
                     Sum.PerRegion 2
                     Product.Hadamard
                     Sum.Root()

@@ -58,7 +58,7 @@ let private sampleTests =
                                 Expect.equal n 0 $"{name}: an impossible value was drawn")
                         counts))
         testCase "samples of real variables have the exact moments, within intervals too" (fun () ->
-            use circuit = gaussianCircuit (SimdEngine 2)
+            use circuit = normalCircuit (SimdEngine 2)
 
             let evidence =
                 Evidence.From([| nanf; 0.3f; nanf |], 3).Where(2, ValueSet.Between(-0.2, 1.5))
@@ -88,7 +88,7 @@ let private sampleTests =
                     for d in 0..1 do
                         Expect.equal (few.Row(row * 2 + d).ToArray()) (many.Row(row * 5 + d).ToArray()) name)
         testCase "an expectation is estimated within its standard error" (fun () ->
-            use circuit = gaussianCircuit (SimdEngine 2)
+            use circuit = normalCircuit (SimdEngine 2)
             let evidence = Evidence.From([| nanf; 0.3f; nanf |], 3)
             let posterior = circuit.Posterior evidence
 
@@ -237,12 +237,12 @@ let private informationTests =
             close 1e-9 entropy.Nats (-expect (fun s -> logP[s])) "entropy"
             close 1e-9 divergence.Nats (expect (fun s -> logP[s] - logQ[s])) "divergence"
 
-            // A factorised Gaussian: the sum of the closed forms.
+            // A factorised normal density: the sum of the closed forms.
             use normal =
                 Circuit.Compile(
                     CircuitSpec
                         .Over(BinaryTrees(3, 1, 1L))
-                        .GaussianInput(1, [ 0.5 ], [ 4.0 ])
+                        .NormalInput(1, [ 0.5 ], [ 4.0 ])
                         .HadamardProduct()
                         .RootSum()
                 )

@@ -150,7 +150,7 @@ let private posteriorTests =
                                 $"{name}, covariance {v} {u}"))
         testCase "moments of real variables equal numeric integration, with intervals too" (fun () ->
             for engineName, engine, tolerance in engines do
-                use circuit = gaussianCircuit engine
+                use circuit = normalCircuit engine
 
                 let cases =
                     Evidence
@@ -236,7 +236,7 @@ let private posteriorTests =
             let spec =
                 CircuitSpec
                     .Over(BinaryTrees(2, 1, 1L))
-                    .With(GaussianInput(2, Location = 1e5, Scale = 1.0))
+                    .With(NormalInput(2, Location = 1e5, Scale = 1.0))
                     .SumPerRegion(2)
                     .HadamardProduct()
                     .RootSum()
@@ -245,12 +245,7 @@ let private posteriorTests =
 
             use near =
                 Circuit.Compile(
-                    CircuitSpec
-                        .Over(BinaryTrees(2, 1, 1L))
-                        .GaussianInput(2)
-                        .SumPerRegion(2)
-                        .HadamardProduct()
-                        .RootSum(),
+                    CircuitSpec.Over(BinaryTrees(2, 1, 1L)).NormalInput(2).SumPerRegion(2).HadamardProduct().RootSum(),
                     seed = 4L
                 )
 

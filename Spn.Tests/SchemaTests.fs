@@ -294,7 +294,7 @@ let private inCircuits =
                     ValueList [
                         IndicatorInput 4 :> InputSpec
                         IndicatorInput 3
-                        GaussianInput(2, Location = 40.0, Scale = 10.0)
+                        NormalInput(2, Location = 40.0, Scale = 10.0)
                     ]
                 ))
                 "mixed"

@@ -11,7 +11,7 @@ open Spn.Core.Lowering
 open Spn.Core.Plans
 
 /// Random stacks on small grids of one to three axes, accepted or not.
-let private randomStack seed =
+let randomStack seed =
     let random = Random(seed: int)
     let axes = random.Next(1, 4)
 
@@ -57,7 +57,7 @@ let private randomStack seed =
         match random.Next 3 with
         | 0 -> Input.Indicator 2
         | 1 -> Input.Categorical(channels, 3)
-        | _ -> Input.Gaussian channels
+        | _ -> Input.Normal channels
 
     GridVariables(ValueList extents, random.Next(1, 3))
     |> (fun grid ->
@@ -71,7 +71,7 @@ let private randomStack seed =
         ])
 
 /// Every accepted random stack among some seeds.
-let private accepted seeds =
+let accepted seeds =
     seeds
     |> Seq.choose (fun seed ->
         let spec = randomStack seed
@@ -216,7 +216,7 @@ let private structureTests =
         testCase "a stack in F# equals the same in C#, and survives a model file" (fun () ->
             let fsharp =
                 Circuit.stack (Variables.Image(height = 8, width = 8)) [
-                    Input.Gaussian(4, variances = Seq.replicate 4 1.0)
+                    Input.Normal(4, variances = Seq.replicate 4 1.0)
                     Product.Spatial(kernel = 2, channels = ProductChannels.AllCombinations)
                     Sum.Spatial 16
                     for dilation in [ 2; 4 ] do
@@ -372,7 +372,7 @@ let private goldenTests =
         testCase "depthwise products with full padding" (fun () ->
             reproduce "dgcspn_4x4_comp3_ch2_dw.json" (fun grid ->
                 Circuit.stack grid [
-                    Input.Gaussian 3
+                    Input.Normal 3
                     Product.Spatial()
                     Sum.Spatial 2
                     Product.Spatial(dilation = 2)
@@ -383,7 +383,7 @@ let private goldenTests =
         testCase "products without overlap below, three classes" (fun () ->
             reproduce "dgcspn_12x12_pool2_comp3_ch4_cls3.json" (fun grid ->
                 Circuit.stack grid [
-                    Input.Gaussian 3
+                    Input.Normal 3
                     for _ in 1..2 do
                         Product.Spatial(stride = 2, padding = Padding.Valid)
                         Sum.Spatial 4

@@ -31,6 +31,7 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        EmTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]

@@ -183,11 +183,7 @@ let tests =
 
             use circuit =
                 Circuit.Compile(
-                    CircuitSpec
-                        .Over(BinaryTrees(2, 1, 1L))
-                        .GaussianInput(1, null, [ 0.01 ])
-                        .HadamardProduct()
-                        .RootSum()
+                    CircuitSpec.Over(BinaryTrees(2, 1, 1L)).NormalInput(1, null, [ 0.01 ]).HadamardProduct().RootSum()
                 )
 
             let report =
@@ -292,7 +288,7 @@ let tests =
             let before = circuit.AverageLogLikelihood digits.Value.Valid
             circuit.Fit(holes, digits.Value.Valid, options) |> ignore
             Expect.isGreaterThan (circuit.AverageLogLikelihood digits.Value.Valid) (before + 3.0) "nats")
-        testCase "learned Gaussians fit a mixture" (fun () ->
+        testCase "learned normal densities fit a mixture" (fun () ->
             let random = RandomStream(1L, "mixture")
 
             let values = [|
@@ -306,12 +302,7 @@ let tests =
 
             use circuit =
                 Circuit.Compile(
-                    CircuitSpec
-                        .Over(BinaryTrees(2, 2, 1L))
-                        .GaussianInput(2)
-                        .SumPerRegion(2)
-                        .HadamardProduct()
-                        .RootSum()
+                    CircuitSpec.Over(BinaryTrees(2, 2, 1L)).NormalInput(2).SumPerRegion(2).HadamardProduct().RootSum()
                 )
 
             circuit.Initialise train |> ignore

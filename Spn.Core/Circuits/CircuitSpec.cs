@@ -37,12 +37,12 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <summary>Adds <see cref="CategoricalInput"/>.</summary>
     public CircuitSpec CategoricalInput(int components, int states) => With(new CategoricalInput(components, states));
 
-    /// <summary>Adds <see cref="GaussianInput"/>.</summary>
+    /// <summary>Adds <see cref="NormalInput"/>.</summary>
     /// <param name="components">Channels of a region.</param>
     /// <param name="fixedMeans">Means that are not learned, or null.</param>
     /// <param name="fixedVariances">Variances that are not learned, or null.</param>
-    public CircuitSpec GaussianInput(int components, IEnumerable<double>? fixedMeans = null, IEnumerable<double>? fixedVariances = null) =>
-        With(new GaussianInput(components)
+    public CircuitSpec NormalInput(int components, IEnumerable<double>? fixedMeans = null, IEnumerable<double>? fixedVariances = null) =>
+        With(new NormalInput(components)
         {
             FixedMeans = fixedMeans is null ? null : new(fixedMeans),
             FixedVariances = fixedVariances is null ? null : new(fixedVariances),

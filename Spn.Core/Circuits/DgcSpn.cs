@@ -25,7 +25,7 @@ public static class DgcSpn
     /// <param name="components">Normal components a pixel, means and variances learned.</param>
     public static CircuitSpec Discriminative(int classes = 10, int components = 32) => CircuitSpec
         .Over(GridVariables.Image(28, 28))
-        .GaussianInput(components)
+        .NormalInput(components)
         .Repeat([64, 64], (c, sums) => c.SpatialProduct(stride: 2, padding: Padding.Valid).SpatialSum(sums))
         .Repeat([(1, 64), (2, 128), (4, 128)], (c, level) => c.SpatialProduct(dilation: level.Item1).SpatialSum(level.Item2))
         .SpatialProduct(dilation: 8, padding: Padding.Final)
@@ -39,7 +39,7 @@ public static class DgcSpn
         // A last product of dilation 2^(products - 1) must reach across the image.
         products = Math.Max(products, 2);
         CircuitSpec spec = CircuitSpec.Over(GridVariables.Image(height, width))
-            .GaussianInput(components, fixedVariances: Enumerable.Repeat(1.0, components))
+            .NormalInput(components, fixedVariances: Enumerable.Repeat(1.0, components))
             .SpatialProduct(channels: first).SpatialSum(sums);
         for (int level = 1; level < products; level++) spec = spec.SpatialProduct(dilation: 1 << level, channels: others).SpatialSum(sums);
         return spec.SpatialProduct(dilation: 1 << products, padding: Padding.Final, channels: others).RootSum();

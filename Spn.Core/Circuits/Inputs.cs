@@ -37,7 +37,7 @@ public sealed record CategoricalInput(int Components, int States) : InputSpec(Co
 /// anywhere (see Circuit.Initialise).
 /// </remarks>
 /// <param name="Components">Channels of the region.</param>
-public sealed record GaussianInput(int Components) : InputSpec(Components)
+public sealed record NormalInput(int Components) : InputSpec(Components)
 {
     /// <summary>Origin of learned means, in the variable's own unit: where its values lie.</summary>
     public double Location { get; init; }
@@ -59,7 +59,7 @@ public sealed record GaussianInput(int Components) : InputSpec(Components)
 
     /// <inheritdoc/>
     public override string Name =>
-        $"Input.Gaussian({Components}{(FixedMeans is null ? "" : ", fixed means")}{(FixedVariances is null ? "" : ", fixed variances")})";
+        $"Input.Normal({Components}{(FixedMeans is null ? "" : ", fixed means")}{(FixedVariances is null ? "" : ", fixed variances")})";
 }
 
 /// <summary>An input of its own for every variable: mixed types in one model.</summary>

@@ -22,6 +22,6 @@ public sealed record RootSpec(int Classes = 1, bool Mixture = false) : LayerSpec
     /// <inheritdoc/>
     public override string Name => $"Sum.Root({(Classes == 1 ? "" : $"classes = {Classes}{(Mixture ? ", " : "")}")}{(Mixture ? "mixture over replicas" : "")})";
 
-    /// <summary>Where the weights of the top mixture come from; null means free.</summary>
+    /// <summary>Where the weights of the top mixture come from; null takes fixed weights and accumulators of the circuit, and makes the others free.</summary>
     public WeightSpec? MixtureWeights { get; init; }
 }

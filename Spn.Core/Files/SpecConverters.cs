@@ -25,12 +25,15 @@ internal sealed class KindConverter<TBase>(string family) : JsonConverter<TBase>
         names[type] = kind;
     }
 
+    /// <summary>A name that older files use for a kind; nothing is written by it.</summary>
+    public void AddFormer(string kind, Type type) => types[kind] = type;
+
     public override TBase Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         JsonObject fields = JsonSerializer.Deserialize<JsonObject>(ref reader, options)!;
         string? kind = fields[Kind] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
         if (kind is null || !types.TryGetValue(kind, out Type? type))
-            throw new JsonException($"{(kind is null ? $"a {family} names no kind" : $"unknown {family} kind \"{kind}\"")}; expected {string.Join(", ", types.Keys.Order(StringComparer.Ordinal))}");
+            throw new JsonException($"{(kind is null ? $"a {family} names no kind" : $"unknown {family} kind \"{kind}\"")}; expected {string.Join(", ", names.Values.Order(StringComparer.Ordinal))}");
         fields.Remove(Kind);
         try
         {

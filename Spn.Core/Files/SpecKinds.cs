@@ -49,7 +49,8 @@ public sealed class SpecKinds
         kinds.AddLayer<IndicatorInput>("indicatorInput");
         kinds.AddLayer<BernoulliInput>("bernoulliInput");
         kinds.AddLayer<CategoricalInput>("categoricalInput");
-        kinds.AddLayer<GaussianInput>("gaussianInput");
+        kinds.AddLayer<NormalInput>("normalInput");
+        kinds.layers.AddFormer("gaussianInput", typeof(NormalInput));
         kinds.AddLayer<PerVariableInput>("perVariableInput");
         kinds.AddLayer<SpatialProduct>("spatialProduct");
         kinds.AddLayer<HadamardProduct>("hadamardProduct");
@@ -58,6 +59,7 @@ public sealed class SpecKinds
         kinds.AddLayer<SumSpec>("sum");
         kinds.AddLayer<RootSpec>("root");
         kinds.AddWeights<FreeWeights>("free");
+        kinds.AddWeights<AccumulatorWeights>("accumulators");
         kinds.AddWeights<HyperWeights>("hyper");
         kinds.AddWeights<FixedWeights>("fixed");
         kinds.AddWeights<TiedWeights>("tied");

@@ -18,7 +18,7 @@ public sealed class LoweringRules
         rules.AddInput<IndicatorInput>(s => new IndicatorFamily(s.States));
         rules.AddInput<BernoulliInput>(s => new BernoulliFamily(s.Components));
         rules.AddInput<CategoricalInput>(s => new CategoricalFamily(s.Components, s.States));
-        rules.AddInput<GaussianInput>(Gaussian);
+        rules.AddInput<NormalInput>(Normal);
         rules.AddProduct<HadamardProduct>(Hadamard);
         rules.AddProduct<KroneckerProduct>(Kronecker);
         rules.AddProduct<ChannelTableProduct>(ByTable);
@@ -47,7 +47,7 @@ public sealed class LoweringRules
     private static CircuitException Unknown(LayerSpec spec) =>
         new(spec.Name, "no rule", $"No lowering rule is known for {spec.GetType().Name}.", "Add one to LoweringRules.");
 
-    private static GaussianFamily Gaussian(GaussianInput spec)
+    private static NormalFamily Normal(NormalInput spec)
     {
         if (spec.FixedMeans is { } means && means.Count != spec.Components)
             throw new CircuitException(spec.Name, "means missing", $"{means.Count} fixed means for {spec.Components} components.", "Give one a component.");
@@ -57,7 +57,7 @@ public sealed class LoweringRules
             throw new CircuitException(spec.Name, "location or scale unfit", $"Location {spec.Location}, scale {spec.Scale}.", "Give finite numbers, the scale above 0.");
         if (!(spec.LeastDeviation > 0) || !double.IsFinite(spec.LeastDeviation))
             throw new CircuitException(spec.Name, "least deviation unfit", $"It is {spec.LeastDeviation}.", "Give a finite number above 0.");
-        return new GaussianFamily(spec.Components, spec.FixedMeans, spec.FixedVariances, spec.Location, spec.Scale, spec.LeastDeviation);
+        return new NormalFamily(spec.Components, spec.FixedMeans, spec.FixedVariances, spec.Location, spec.Scale, spec.LeastDeviation);
     }
 
     private static ChannelTable Hadamard(HadamardProduct spec, IReadOnlyList<int> channels)

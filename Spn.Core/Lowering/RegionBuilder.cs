@@ -93,7 +93,7 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     /// <summary>The root over all tops.</summary>
     protected void AddRoot(RootSpec root, int[] tops, int layers, int layer)
     {
-        WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights whole ? whole : WeightSpec.Free());
+        WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights or AccumulatorWeights ? spec.Weights : WeightSpec.Free());
         int block = AddBlock(root.Classes, tops.Sum(Regions.Channels), source, 0, -1, root.MixtureWeights is null ? -1 : layers);
         Regions.AddSum(root.Classes, block, tops, Regions.Scope(tops[0]), layer);
     }

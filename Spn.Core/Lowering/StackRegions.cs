@@ -20,7 +20,7 @@ internal sealed class StackRegions : RegionBuilder
         layers = [.. spec.Layers.Select(layer => layer with { })];
         var leaves = grid.Build();
         if (layers.Count == 0 || layers[0] is not InputSpec input)
-            throw At(0, "no input", "The first layer must be an input.", "Start with Input.Gaussian or another input.");
+            throw At(0, "no input", "The first layer must be an input.", "Start with Input.Normal or another input.");
         if (layers[^1] is not RootSpec root) throw At(layers.Count - 1, "no root", "The last layer must be the root.", "End with Sum.Root().");
         if (root.Classes < 1) throw At(layers.Count - 1, "no classes", $"{root.Classes} classes were given.", "Give at least 1.");
         if (root.Mixture) throw At(layers.Count - 1, "no replicas", "A stack on a grid has no replicas to mix.", "Leave the mixture over replicas out.");

@@ -131,6 +131,7 @@ public sealed class Plan
                 foreach (ref float p in parameters.AsSpan(Tensors[t].Offset, Tensors[t].Count))
                     p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
             }
+        foreach (AccumulatorProgram program in Programs.OfType<AccumulatorProgram>()) program.Initialise(Blocks, seed, parameters);
         for (int r = 0; r < Regions.Count; r++)
         {
             if (Regions.Kind(r) != RegionKind.Input) continue;

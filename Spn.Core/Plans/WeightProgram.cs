@@ -112,3 +112,75 @@ public sealed class SoftmaxProgram(IReadOnlyList<int> blocks, IReadOnlyList<int>
         }
     }
 }
+
+/// <summary>Weights in proportion to accumulators, row by row: (a_c + s / n) / (sum a + s) for the n columns of a block.</summary>
+/// <remarks>See <see cref="AccumulatorWeights"/>.</remarks>
+/// <param name="blocks">The blocks it makes.</param>
+/// <param name="places">For each block the place of its first accumulator in the parameter vector.</param>
+/// <param name="source">Smoothing and start.</param>
+public sealed class AccumulatorProgram(IReadOnlyList<int> blocks, IReadOnlyList<int> places, AccumulatorWeights source) : WeightProgram
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Blocks => blocks;
+
+    /// <summary>For each block the place of its first accumulator in the parameter vector, [out, in].</summary>
+    public IReadOnlyList<int> Places => places;
+
+    /// <summary>Count that every sum shares out equally among its inputs.</summary>
+    public double Smoothing => source.Smoothing;
+
+    /// <summary>Writes the accumulators that training starts from.</summary>
+    /// <param name="layout">Shapes and places of all blocks.</param>
+    /// <param name="seed">The same seed gives the same accumulators.</param>
+    /// <param name="parameters">Receives them.</param>
+    public void Initialise(WeightBlocks layout, long seed, float[] parameters) => Parallel.For(0, blocks.Count, b =>
+    {
+        (int rows, int columns, _) = layout[blocks[b]];
+        var random = new RandomStream(seed, "accumulators", blocks[b]);
+        for (int i = 0; i < rows; i++)
+        {
+            Span<float> own = parameters.AsSpan(places[b] + i * columns, columns);
+            if (source.EqualStart) own.Fill((float)(source.StartCount / columns));
+            else random.NextDirichlet(source.Concentration, source.StartCount, own);
+        }
+    });
+
+    /// <inheritdoc/>
+    public override void Forward(WeightBlocks layout, ReadOnlySpan<double> parameters, Span<double> weights)
+    {
+        for (int b = 0; b < blocks.Count; b++)
+        {
+            (int rows, int columns, int offset) = layout[blocks[b]];
+            for (int i = 0; i < rows; i++)
+            {
+                ReadOnlySpan<double> own = parameters.Slice(places[b] + i * columns, columns);
+                double total = Total(own);
+                for (int j = 0; j < columns; j++) weights[offset + i * columns + j] = (own[j] + source.Smoothing / columns) / total;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(
+        WeightBlocks layout, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters)
+    {
+        for (int b = 0; b < blocks.Count; b++)
+        {
+            (int rows, int columns, int offset) = layout[blocks[b]];
+            for (int i = 0; i < rows; i++)
+            {
+                int row = offset + i * columns, place = places[b] + i * columns;
+                double total = Total(parameters.Slice(place, columns)), mean = 0;
+                for (int j = 0; j < columns; j++) mean += weights[row + j] * byWeights[row + j];
+                for (int j = 0; j < columns; j++) byParameters[place + j] += (byWeights[row + j] - mean) / total;
+            }
+        }
+    }
+
+    private double Total(ReadOnlySpan<double> accumulators)
+    {
+        double sum = source.Smoothing;
+        foreach (double a in accumulators) sum += a;
+        return sum;
+    }
+}

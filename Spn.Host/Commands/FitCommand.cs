@@ -17,7 +17,7 @@ internal static class FitCommand
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"The folder {folder} of the model file does not exist.");
         TableProfile? table = settings.Source.Csv is null ? null : Samples.Profile(settings);
         DataSet data = Samples.Load(settings.Source, settings.Seed, table?.Schema);
-        InputSpec input = table?.Schema.Inputs(settings.Channels) ?? (States(data) is int count ? new IndicatorInput(count) : new GaussianInput(settings.Channels));
+        InputSpec input = table?.Schema.Inputs(settings.Channels) ?? (States(data) is int count ? new IndicatorInput(count) : new NormalInput(settings.Channels));
         bool binary = input is IndicatorInput { States: 2 };
         FitDefaults defaults = binary || table is null ? FitDefaults.Binary(settings.Model) : FitDefaults.Table;
         using Circuit circuit = Circuit.Compile(Describe(settings, data.Variables, input, defaults), new SimdEngine(settings.Threads))

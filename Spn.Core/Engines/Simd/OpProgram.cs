@@ -54,6 +54,9 @@ internal sealed class Op
     /// <summary>Columns of the weight block.</summary>
     public int Columns { get; init; }
 
+    /// <summary>Distance between neighbouring weights of the block.</summary>
+    public int Stride { get; init; }
+
     public ChannelTable? Table { get; init; }
 
     public InputFamily? Family { get; init; }

@@ -37,10 +37,10 @@ internal static unsafe partial class OpRunner<L, F, I>
         for (int lane = 0; lane < items.Length; lane++)
         {
             if (own[lane] < 0) continue;
-            float* row = w + own[lane] * op.Columns * WeightStride;
+            float* row = w + own[lane] * op.Columns * op.Stride;
             int column = routing == Routing.Max
-                ? Largest(row, x + lane, op.Columns, lanes)
-                : Drawn(row, x + lane, op.Columns, lanes, draws[items[lane]].DoubleAt(region));
+                ? Largest(row, op.Stride, x + lane, op.Columns, lanes)
+                : Drawn(row, op.Stride, x + lane, op.Columns, lanes, draws[items[lane]].DoubleAt(region));
             if (column < 0) lost[items[lane]] = true;
             else PassOn(program, op, column, chosen + lane, lanes);
         }
@@ -66,28 +66,28 @@ internal static unsafe partial class OpRunner<L, F, I>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Largest(float* w, float* x, int columns, int lanes)
+    private static int Largest(float* w, int stride, float* x, int columns, int lanes)
     {
         int best = -1;
         float most = 0;
         for (int c = 0; c < columns; c++)
         {
-            float own = w[c * WeightStride] * x[(long)c * lanes];
+            float own = w[c * stride] * x[(long)c * lanes];
             if (own > most) (best, most) = (c, own);
         }
         return best;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Drawn(float* w, float* x, int columns, int lanes, double uniform)
+    private static int Drawn(float* w, int stride, float* x, int columns, int lanes, double uniform)
     {
         float total = 0;
-        for (int c = 0; c < columns; c++) total += w[c * WeightStride] * x[(long)c * lanes];
+        for (int c = 0; c < columns; c++) total += w[c * stride] * x[(long)c * lanes];
         float left = (float)(uniform * total);
         int last = -1;
         for (int c = 0; c < columns; c++)
         {
-            float own = w[c * WeightStride] * x[(long)c * lanes];
+            float own = w[c * stride] * x[(long)c * lanes];
             if (own == 0) continue;
             last = c;
             if ((left -= own) < 0) break;

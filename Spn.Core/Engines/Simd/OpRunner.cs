@@ -10,8 +10,6 @@ internal static unsafe partial class OpRunner<L, F, I>
     where F : struct
     where I : struct
 {
-    private const int WeightStride = WeightGroup.Lanes;
-
     /// <summary>Up to this depth the bound on errors may grow all the way; deeper programs look where it can be reset.</summary>
     private const int MostDepthUnsettled = 16;
 
@@ -78,8 +76,8 @@ internal static unsafe partial class OpRunner<L, F, I>
                 float* w = source.Weights + source.Component.Weights[op.Place];
                 bool overwrites = x == y;
                 float* target = overwrites ? ws.OtherScratch : y;
-                if (source.Max) MaxKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
-                else MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
+                if (source.Max) MaxKernel<L, F, I>.Multiply(w, op.Columns * op.Stride, op.Stride, op.Channels, op.Columns, x, target, lanes);
+                else MatrixKernel<L, F, I>.Multiply(w, op.Columns * op.Stride, op.Stride, op.Channels, op.Columns, x, target, lanes);
                 if (overwrites) new Span<float>(target, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
@@ -179,7 +177,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
-                MatrixKernel<L, F, I>.AddOuter(source.Statistics + source.Component.Weights[op.Place], op.Columns * WeightStride, WeightStride,
+                MatrixKernel<L, F, I>.AddOuter(source.Statistics + source.Component.Weights[op.Place], op.Columns * op.Stride, op.Stride,
                     op.Channels, op.Columns, r, x, lanes);
                 break;
         }
@@ -316,7 +314,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         {
             float* q = SlopesOf(program, ws, op.Sources[0], lanes);
             float* target = op.First[0] ? q : ws.Scratch;
-            MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, target, lanes);
+            MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, target, lanes);
             if (!op.First[0]) RegionKernel<L, F, I>.Add(target, q, count);
             return;
         }
@@ -325,7 +323,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         {
             int* highest = (int*)ws.OtherScratch;
             float* factor = ws.OtherScratch + lanes;
-            MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, d, lanes);
+            MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, d, lanes);
             Highest(op, ws, highest, lanes);
             for (int t = 0; t < op.Sources.Length; t++)
             {
@@ -339,7 +337,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             }
             return;
         }
-        MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, d, lanes);
+        MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, d, lanes);
         for (int t = 0; t < op.Sources.Length; t++)
         {
             if (!op.Needed[t]) continue;

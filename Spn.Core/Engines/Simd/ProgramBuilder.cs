@@ -21,6 +21,7 @@ internal sealed class ProgramBuilder
 
     private readonly RegionTable regions;
     private readonly WeightBlocks blocks;
+    private readonly IReadOnlyList<WeightProgram> programs;
     private readonly ProgramOptions options;
     private readonly int[] programOfBlock;
     private readonly Dictionary<int, int> parents;
@@ -41,6 +42,7 @@ internal sealed class ProgramBuilder
         this.programOfBlock = programOfBlock;
         regions = plan.Regions;
         blocks = plan.Blocks;
+        programs = plan.Programs;
         this.options = options;
         boundary = [.. component.Boundary];
         Members = component.Regions;
@@ -89,6 +91,12 @@ internal sealed class ProgramBuilder
         && regions.Children(region) is [var child] && regions.Kind(child) == RegionKind.Input && regions.Input(child).Family is IndicatorFamily { States: < LeafSums.Codes }
         && parents[child] == 1 && !boundary.Contains(child);
 
+    private int StrideOf(int sum)
+    {
+        int block = regions.Block(sum);
+        return WeightLayout.StrideOf(programs[programOfBlock[block]], blocks[block].Rows, blocks[block].Columns);
+    }
+
     private List<int> Reachable()
     {
         var wanted = new HashSet<int>(BoundaryList);
@@ -130,7 +138,7 @@ internal sealed class ProgramBuilder
         if (IsLeafSum(region))
         {
             int input = regions.Children(region)[0];
-            ops.Add(new Op { Kind = OpKind.LeafSum, Slot = slot, Channels = channels, Place = placeOfBlock[region], Input = placeOfInput[input], Columns = regions.Channels(input) });
+            ops.Add(new Op { Kind = OpKind.LeafSum, Slot = slot, Channels = channels, Place = placeOfBlock[region], Input = placeOfInput[input], Columns = regions.Channels(input), Stride = StrideOf(region) });
             return;
         }
         int[] children = regions.Children(region).ToArray();
@@ -153,6 +161,7 @@ internal sealed class ProgramBuilder
                     Sources = sources,
                     Place = placeOfBlock[region],
                     Columns = blocks[regions.Block(region)].Columns,
+                    Stride = StrideOf(region),
                 });
                 break;
         }
@@ -168,7 +177,7 @@ internal sealed class ProgramBuilder
             bool fits = regions.Kind(r) switch
             {
                 RegionKind.Input => regions.Input(r).Family is { States: 2 } family && (family is IndicatorFamily || family.ParameterCount > 0),
-                RegionKind.Sum => children.Length == 1,
+                RegionKind.Sum => children.Length == 1 && StrideOf(r) == WeightGroup.Lanes,
                 _ => Inlined(r),
             };
             foreach (int child in children)
@@ -307,7 +316,7 @@ internal sealed class ProgramBuilder
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
-            Place = o.Place, Input = o.Input, Columns = o.Columns, Table = o.Table, Family = o.Family,
+            Place = o.Place, Input = o.Input, Columns = o.Columns, Stride = o.Stride, Table = o.Table, Family = o.Family,
         })];
         return new OpProgram
         {

@@ -15,19 +15,22 @@ internal sealed unsafe class RootMixture : IDisposable
     private readonly int columns;
     private readonly int classes;
     private readonly int weightOffset;
+    private readonly int weightStride;
     private NativeBuffer buffer = new(0);
     private double[] partial = [];
     private int padded;
 
     /// <param name="plan">The plan.</param>
     /// <param name="weightOffset">First weight of the root's block in the engine's layout.</param>
-    public RootMixture(Plan plan, int weightOffset)
+    /// <param name="weightStride">Distance between neighbouring weights.</param>
+    public RootMixture(Plan plan, int weightOffset, int weightStride)
     {
         RegionTable regions = plan.Regions;
         channels = [.. regions.Children(regions.Root).ToArray().Select(regions.Channels)];
         columns = channels.Sum();
         classes = plan.Classes;
         this.weightOffset = weightOffset;
+        this.weightStride = weightStride;
         ChildOfColumn = [.. channels.SelectMany((k, t) => Enumerable.Repeat(t, k))];
     }
 
@@ -149,7 +152,7 @@ internal sealed unsafe class RootMixture : IDisposable
         {
             double total = 0;
             for (int chunk = 0; chunk < chunks; chunk++) total += partial[chunk * size + i];
-            statistics[weightOffset + i * WeightGroup.Lanes] += (float)total;
+            statistics[weightOffset + i * weightStride] += (float)total;
         }
     }
 
@@ -160,7 +163,7 @@ internal sealed unsafe class RootMixture : IDisposable
         for (int column = 0; column < columns; column++)
         {
             double sum = 0;
-            for (int c = 0; c < classes; c++) sum += prior[c] * weights[weightOffset + (c * columns + column) * WeightGroup.Lanes];
+            for (int c = 0; c < classes; c++) sum += prior[c] * weights[weightOffset + (c * columns + column) * weightStride];
             mixed[column] = (float)sum;
         }
         return mixed;
@@ -169,7 +172,7 @@ internal sealed unsafe class RootMixture : IDisposable
     /// <summary>The column of a way down from one class: the largest, or drawn by a uniform number; -1 where none has weight.</summary>
     public int Choose(float* weights, int row, int top, Routing routing, double uniform)
     {
-        float* w = weights + weightOffset + top * columns * WeightGroup.Lanes;
+        float* w = weights + weightOffset + top * columns * weightStride;
         int best = -1;
         double most = 0, left = 0;
         if (routing == Routing.Draw)
@@ -187,11 +190,25 @@ internal sealed unsafe class RootMixture : IDisposable
         }
         return best;
 
-        double Term(int column)
-        {
-            int exponent = Exponents[(long)ChildOfColumn[column] * Stride + row] - Highest[row];
-            return exponent < -1000 ? 0 : Math.ScaleB((double)Units[(long)column * Stride + row] * w[column * WeightGroup.Lanes], exponent);
-        }
+        double Term(int column) => TermOf(w, row, column);
+    }
+
+    /// <summary>The column of a way down for hard expectation maximisation; -1 where none has weight.</summary>
+    public int Choose(float* weights, int row, int top, Winner winner, double uniform)
+    {
+        float* w = weights + weightOffset + top * columns * weightStride;
+        Span<double> terms = columns <= 1024 ? stackalloc double[columns] : new double[columns];
+        float one = 1;
+        for (int column = 0; column < columns; column++) terms[column] = winner.Weighted ? TermOf(w, row, column) : TermOf(&one, row, column, 0);
+        return Winners.Choose(terms, winner.DrawShare, uniform);
+    }
+
+    private double TermOf(float* w, int row, int column) => TermOf(w, row, column, weightStride);
+
+    private double TermOf(float* w, int row, int column, int stride)
+    {
+        int exponent = Exponents[(long)ChildOfColumn[column] * Stride + row] - Highest[row];
+        return exponent < -1000 ? 0 : Math.ScaleB((double)Units[(long)column * Stride + row] * w[(long)column * stride], exponent);
     }
 
     public void Dispose() => buffer.Dispose();
@@ -218,7 +235,7 @@ internal sealed unsafe class RootMixture : IDisposable
                 for (int k = 0; k < channels[t]; k++, column++)
                 {
                     (Vector256<double> a, Vector256<double> b) = Vector256.Widen(Vector256.Load(Units + (long)column * Stride + row) * factor);
-                    var weight = Vector256.Create((double)w[(c * columns + column) * WeightGroup.Lanes]);
+                    var weight = Vector256.Create((double)w[(c * columns + column) * weightStride]);
                     low = max ? Vector256.Max(a * weight, low) : Vector256.MultiplyAddEstimate(a, weight, low);
                     high = max ? Vector256.Max(b * weight, high) : Vector256.MultiplyAddEstimate(b, weight, high);
                 }
@@ -237,7 +254,7 @@ internal sealed unsafe class RootMixture : IDisposable
                 for (int row = from; row < to; row += 8) Vector256.Store(Vector256<float>.Zero, Slopes + (long)column * Stride + row);
                 for (int c = 0; c < classes; c++)
                 {
-                    var weight = Vector256.Create(w[(c * columns + column) * WeightGroup.Lanes]);
+                    var weight = Vector256.Create(w[(c * columns + column) * weightStride]);
                     Vector256<double> total = default;
                     for (int row = from; row < to; row += 8)
                     {

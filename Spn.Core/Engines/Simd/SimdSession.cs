@@ -77,7 +77,8 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         layout = new WeightLayout(plan, programOfBlock, packs.SelectMany(PackBlocks));
         foreach (TablePack pack in packs) pack.Groups = [.. PackBlocks(pack).Select(g => layout.BlockOffset[g[0]])];
         makers = new WeightMakers<L, F, I>(plan);
-        root = new RootMixture(plan, layout.BlockOffset[plan.Regions.Block(plan.Regions.Root)]);
+        int rootBlock = plan.Regions.Block(plan.Regions.Root);
+        root = new RootMixture(plan, layout.BlockOffset[rootBlock], layout.Stride(rootBlock));
         packed = new PackedEvidence(plan);
         workspaces = [.. Enumerable.Range(0, threads).Select(_ => new Workspace())];
         weightScratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer((long)makers.ScratchFloats * WeightLayout.ChunkGroups * sizeof(float)))];
@@ -119,7 +120,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
                 if (makers.Serves(groups[0].Program))
                     makers.Make(groups, parameters.Floats, weights.Floats + groups[0].Offset, weightScratch[worker].Floats);
                 if (!gathers) continue;
-                int end = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes;
+                int end = groups[^1].End;
                 for (int copy = 0; copy < copies; copy++)
                 {
                     int from = Math.Max(groups[0].Offset, copy == 0 ? layout.WantedFloats : 0);
@@ -133,6 +134,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         Array.Clear(inputGradient);
         tablesReady = false;
         logSpaceReady = false;
+        edgeLists.Clear();
         if (logSpaceUsed)
         {
             Array.Clear(byWeights!);
@@ -148,14 +150,8 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private void Upward(Evidence batch, ReadOnlySpan<int> samples, bool max, Span<double> logLikelihoods)
     {
         using FlushToZero flush = FlushToZero.Here();
-        evidence = batch;
-        rows = samples.ToArray();
-        rowCount = rows.Length;
+        Take(batch, samples);
         if (rowCount == 0) return;
-        packed.Pack(batch, samples);
-        root.Fit(rowCount, Covered);
-        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
-        Array.Clear(suspect);
 
         // State tables hold sums.
         BoundComponent[] bound = max || FusesLeaves
@@ -176,13 +172,32 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
             root.Keep(bound[c], ws, start, lanes);
         });
         root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect, max);
+        RedoForward(max, logLikelihoods);
+    }
+
+    /// <summary>Makes a batch ready for an upward pass.</summary>
+    private void Take(Evidence batch, ReadOnlySpan<int> samples)
+    {
+        evidence = batch;
+        rows = samples.ToArray();
+        rowCount = rows.Length;
+        if (rowCount == 0) return;
+        packed.Pack(batch, samples);
+        root.Fit(rowCount, Covered);
+        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
+        Array.Clear(suspect);
+    }
+
+    /// <summary>Rows that lost range going up, in log space.</summary>
+    private void RedoForward(bool max, Span<double> logLikelihoods)
+    {
         for (int i = 0; i < rowCount; i++)
-            if (suspect[i] != 0)
-            {
-                LogSpacePass pass = LogSpace();
-                pass.Upward(evidence, rows[i], max);
-                pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
-            }
+        {
+            if (suspect[i] == 0) continue;
+            LogSpacePass pass = LogSpace();
+            pass.Upward(evidence, rows[i], max);
+            pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
+        }
     }
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
@@ -279,7 +294,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         {
             (int blockRows, int columns, int offset) = plan.Blocks[b];
             int at = layout.BlockOffset[b];
-            for (int i = 0; i < blockRows * columns; i++, at += WeightGroup.Lanes) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
+            for (int i = 0; i < blockRows * columns; i++, at += layout.Stride(b)) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
         }
         if (!logSpaceUsed) return;
         for (int i = 0; i < flows.Length; i++) flows[i] += (float)(byWeights![i] * LogSpace().Weights[i]);

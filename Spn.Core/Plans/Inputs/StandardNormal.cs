@@ -1,7 +1,7 @@
 namespace Spn.Core.Plans;
 
 /// <summary>The normal distribution of mean 0 and variance 1, and its pieces between two bounds, exact far out in the tails too.</summary>
-internal static class Normal
+internal static class StandardNormal
 {
     private static readonly double HalfLogTwoPi = 0.5 * Math.Log(2 * Math.PI);
 

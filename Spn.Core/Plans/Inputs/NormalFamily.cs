@@ -1,7 +1,7 @@
 namespace Spn.Core.Plans;
 
 /// <summary>
-/// See <see cref="GaussianInput"/>. Parameters: [component] means if learned, then [component] log standard deviations if learned,
+/// See <see cref="NormalInput"/>. Parameters: [component] means if learned, then [component] log standard deviations if learned,
 /// both in units of the scale and counted from the location.
 /// </summary>
 /// <param name="components">Number of components.</param>
@@ -10,7 +10,7 @@ namespace Spn.Core.Plans;
 /// <param name="location">Origin of learned means.</param>
 /// <param name="scale">Unit of learned means and standard deviations.</param>
 /// <param name="leastDeviation">Learned standard deviations are at least this share of the scale.</param>
-public sealed class GaussianFamily(
+public sealed class NormalFamily(
     int components, IReadOnlyList<double>? fixedMeans, IReadOnlyList<double>? fixedVariances, double location = 0, double scale = 1, double leastDeviation = 1e-3)
     : InputFamily(components)
 {
@@ -39,7 +39,7 @@ public sealed class GaussianFamily(
     public override double LogDensity(int component, float value, ReadOnlySpan<double> parameters)
     {
         double logDeviation = LogDeviation(component, parameters);
-        return Normal.LogDensity((value - Mean(component, parameters)) * Math.Exp(-logDeviation)) - logDeviation;
+        return StandardNormal.LogDensity((value - Mean(component, parameters)) * Math.Exp(-logDeviation)) - logDeviation;
     }
 
     /// <inheritdoc/>
@@ -55,15 +55,15 @@ public sealed class GaussianFamily(
     public override double LogProbability(int component, ValueSet within, ReadOnlySpan<double> parameters)
     {
         (double low, double high) = Bounds(component, within, parameters);
-        return Normal.LogBetween(low, high);
+        return StandardNormal.LogBetween(low, high);
     }
 
     /// <inheritdoc/>
     public override void AddGradient(int component, ValueSet within, double flow, ReadOnlySpan<double> parameters, Span<double> gradient)
     {
         (double low, double high) = Bounds(component, within, parameters);
-        // Moving a Gaussian is moving the bounds: d log P / d mean = -E[d log density / dz], and likewise for the deviation.
-        (double from, double distance, double variance) = Normal.Moments(low, high);
+        // Moving the density is moving the bounds: d log P / d mean = -E[d log density / dz], and likewise for the deviation.
+        (double from, double distance, double variance) = StandardNormal.Moments(low, high);
         double mean = from + distance;
         if (fixedMeans is null) gradient[component] += flow * mean * Math.Exp(-LogDeviation(component, parameters)) * scale;
         if (fixedVariances is null) gradient[DeviationOffset + component] += Rising(component, parameters, flow * (mean * mean + variance - 1));
@@ -76,14 +76,14 @@ public sealed class GaussianFamily(
     public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters)
     {
         (double low, double high) = Bounds(component, within, parameters);
-        return Inside(Mean(component, parameters) + Math.Exp(LogDeviation(component, parameters)) * Normal.Quantile(low, high, share), within);
+        return Inside(Mean(component, parameters) + Math.Exp(LogDeviation(component, parameters)) * StandardNormal.Quantile(low, high, share), within);
     }
 
     /// <inheritdoc/>
     public override void Expect(int component, ValueSet? within, ReadOnlySpan<double> parameters, double centre, Span<double> to)
     {
         (double low, double high) = Bounds(component, within, parameters);
-        (double from, double distance, double variance) = Normal.Moments(low, high);
+        (double from, double distance, double variance) = StandardNormal.Moments(low, high);
         double deviation = Math.Exp(LogDeviation(component, parameters));
         double origin = from == 0 || within is not Interval set ? Mean(component, parameters) : from == low ? set.Low : set.High;
         to[0] = origin - centre + deviation * distance;
@@ -94,11 +94,11 @@ public sealed class GaussianFamily(
     public override (double Mass, double LogDensity)? CrossLog(
         int component, ReadOnlySpan<double> parameters, InputFamily other, int otherComponent, ReadOnlySpan<double> otherParameters)
     {
-        if (other is not GaussianFamily normal) return null;
+        if (other is not NormalFamily normal) return null;
         double logDeviation = normal.LogDeviation(otherComponent, otherParameters), precision = Math.Exp(-logDeviation);
         double apart = (Mean(component, parameters) - normal.Mean(otherComponent, otherParameters)) * precision;
         double width = Math.Exp(LogDeviation(component, parameters)) * precision;
-        return (1, Normal.LogDensity(apart) - 0.5 * width * width - logDeviation);
+        return (1, StandardNormal.LogDensity(apart) - 0.5 * width * width - logDeviation);
     }
 
     /// <inheritdoc/>
