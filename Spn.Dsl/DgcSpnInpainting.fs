@@ -124,7 +124,12 @@ module DgcSpnInpainting =
             let clock = Stopwatch.StartNew()
 
             let pass =
-                circuit.Fit(images, DgcSpnProtocol.emOptions job (int done'), progress, limit.Token)
+                circuit.Fit(
+                    images,
+                    DgcSpnProtocol.emOptions job (int done'),
+                    progress = progress,
+                    cancellation = limit.Token
+                )
 
             cancellation.ThrowIfCancellationRequested()
             timeIsUp <- pass.End = TrainingEnd.Cancelled

@@ -167,12 +167,12 @@ module DgcSpnProtocol =
         match job.Preset with
         | InpaintPreset.Paper -> DgcSpn.Generative(height, width)
         | InpaintPreset.TwoSums -> DgcSpn.TwoSums(height, width)
-        |> withAccumulators
+        |> Circuit.withWeights (Weights.Accumulators())
 
     /// <summary>Settings of one pass of hard EM; passes differ in the order of the images.</summary>
     /// <param name="job">The job.</param>
     /// <param name="epoch">Number of the pass, from 0.</param>
-    let internal emOptions (job: InpaintJob) (epoch: int) : HardEmOptions =
+    let emOptions (job: InpaintJob) (epoch: int) : HardEmOptions =
         HardEmOptions(
             Epochs = 1,
             BatchSize = InpaintBatch,

@@ -5,38 +5,9 @@ open System.Threading
 open Spn.Core
 open Spn.Core.Training
 
-/// Settings of hard EM as the experiments give them; here they run gradient ascent in its place.
-type internal HardEmOptions() =
-    member val Epochs = 15 with get, set
-    member val BatchSize = 128 with get, set
-    member val Seed = 1L with get, set
-    member val UnweightedSumInputs = false with get, set
-
 /// Stands in for learners that are not there yet.
 [<AutoOpen>]
 module internal DgcSpnShim =
-
-    type Circuit with
-
-        member circuit.Fit
-            (
-                train: Evidence,
-                options: HardEmOptions,
-                progress: IProgress<TrainingProgress>,
-                cancellation: CancellationToken
-            ) : TrainingReport =
-            let settings =
-                GradientOptions(
-                    Epochs = Nullable options.Epochs,
-                    BatchSize = options.BatchSize,
-                    LearningRate = (if options.UnweightedSumInputs then 0.05 else 0.03),
-                    Seed = options.Seed
-                )
-
-            circuit.Fit(train, null, settings, progress = progress, cancellation = cancellation)
-
-    /// The weights that hard EM needs.
-    let withAccumulators (spec: CircuitSpec) : CircuitSpec = spec
 
     /// Cross-entropy with dropout; here log p(x | class).
     let discriminative (_discriminative: float, _productDropout: float, _inputDropout: float) (options: GradientOptions) =
@@ -46,7 +17,7 @@ module internal DgcSpnShim =
     let notebook (_side: int) (classes: int) : CircuitSpec = DgcSpn.Discriminative(classes, 16)
 
     /// Normal inputs with equidistant means from -1.5 to 1.5.
-    let equidistantInput (components: int) : LayerSpec = Input.Gaussian components
+    let equidistantInput (components: int) : LayerSpec = Input.Normal components
 
     /// Trains for the passes that are left, some at a time, and tells after each time how many are done, and the average of what
     /// was raised.

@@ -133,8 +133,8 @@ let private mirror () =
     Regions.RandomBinaryTrees(2, replicas = 1)
     |> Circuit.overRegions [
         Input.PerVariable [
-            Input.Gaussian(2, means = [ -1.0; 1.0 ], variances = [ 1.0; 1.0 ])
-            Input.Gaussian(2, means = [ 2.0; -2.0 ], variances = [ 1.0; 1.0 ])
+            Input.Normal(2, means = [ -1.0; 1.0 ], variances = [ 1.0; 1.0 ])
+            Input.Normal(2, means = [ 2.0; -2.0 ], variances = [ 1.0; 1.0 ])
         ]
         Product.Hadamard
         Sum.Root()
