@@ -301,8 +301,16 @@ type Chart = {
     /// <param name="colours">Values of a pixel: 1 for grey, or 3 for red, green and blue, which stand side by side; 1 unless told.</param>
     /// <exception cref="T:System.ArgumentException">There is no batch, the batches differ in their number of samples, or a sample does not have height * width * colours variables.</exception>
     static member SampleRows
-        (rows: seq<Evidence>, height: int, width: int, ?title: string, ?low: float, ?high: float, ?side: int, ?colours: int)
-        : Chart =
+        (
+            rows: seq<Evidence>,
+            height: int,
+            width: int,
+            ?title: string,
+            ?low: float,
+            ?high: float,
+            ?side: int,
+            ?colours: int
+        ) : Chart =
         let rows = List.ofSeq rows
 
         match rows |> List.map _.Count |> List.distinct with

@@ -37,7 +37,8 @@ module DgcSpnClassification =
     ]
 
     let private work (job: ClassifyJob) =
-        float (job.Epochs * job.Images) * float (DataCatalogue.Find job.DataSet).Variables
+        float (job.Epochs * job.Images)
+        * float (DataCatalogue.Find job.DataSet).Variables
 
     let private name (job: ClassifyJob) =
         $"""{job.DataSet}, {job.Preset.Name}, rate {ResultFile.Cell(job.Rate, "0.######")}, seed {job.Seed}"""
@@ -53,13 +54,22 @@ module DgcSpnClassification =
         100.0 * float right.Length / float labels.Length
 
     // Trains a network, from its last evaluation on where it was kept.
-    let private train (options: ClassifyRunOptions) (files: ClassifyResults) report cancellation (images: ImageJob) (circuit: Circuit) (job: ClassifyJob) =
+    let private train
+        (options: ClassifyRunOptions)
+        (files: ClassifyResults)
+        report
+        cancellation
+        (images: ImageJob)
+        (circuit: Circuit)
+        (job: ClassifyJob)
+        =
         let path, training = files.ModelPath job, files.Training job
 
         let score =
             DgcSpnProtocol.score images.Train (DgcSpnProtocol.classifyStatistics job.Preset)
 
-        let test, standard = score.Apply(images.Test).Images, score.Apply(images.Train).Images
+        let test, standard =
+            score.Apply(images.Test).Images, score.Apply(images.Train).Images
 
         let earlier =
             files.Curves.Read()
@@ -80,16 +90,16 @@ module DgcSpnClassification =
                     Accuracy = nan
                 }
 
-        use limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
-
-        options.Common.Budget
-        |> Option.iter (fun budget ->
-            limit.CancelAfter(TimeSpan.FromSeconds(max 0.0 (budget.TotalSeconds - now.Seconds))))
+        use limit =
+            CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
 
         let budget =
             options.Common.Budget
             |> Option.map _.TotalSeconds
             |> Option.defaultValue infinity
+
+        if Double.IsFinite budget then
+            limit.CancelAfter(TimeSpan.FromSeconds(max 0.0 (budget - now.Seconds)))
 
         // Time stands still while test images are looked at.
         let clock, before = Stopwatch.StartNew(), now.Seconds
@@ -111,7 +121,10 @@ module DgcSpnClassification =
         }
 
         let evaluated epochs average =
-            cancellation.ThrowIfCancellationRequested()
+            // What finished passes have learned is kept, part of one only when the time is up.
+            if epochs <> floor epochs || epochs = now.Epoch then
+                cancellation.ThrowIfCancellationRequested()
+
             clock.Stop()
 
             now <- {
@@ -125,11 +138,12 @@ module DgcSpnClassification =
             |> Checkpoint.save path [ "data", job.DataSet; "epochs", ResultFile.Cell(now.Epoch, "0.###") ]
 
             files.Curves.Append training now
+            cancellation.ThrowIfCancellationRequested()
             clock.Start()
 
         let period = max 1 (job.Epochs / mostEvaluations)
 
-        if now.Epoch = floor now.Epoch then
+        if now.Epoch = floor now.Epoch && now.Seconds < budget then
             circuit
             |> fitInPeriods
                 standard
@@ -142,7 +156,15 @@ module DgcSpnClassification =
 
         now
 
-    let private perform (options: ClassifyRunOptions) (source: ImageSource) (files: ClassifyResults) cancellation append report (job: ClassifyJob) =
+    let private perform
+        (options: ClassifyRunOptions)
+        (source: ImageSource)
+        (files: ClassifyResults)
+        cancellation
+        append
+        report
+        (job: ClassifyJob)
+        =
         report 0.0 "reading images"
         let images = source.Images(job.DataSet, None, job.Images, Int32.MaxValue)
 
@@ -169,7 +191,13 @@ module DgcSpnClassification =
             Progress.duration (TimeSpan.FromSeconds reached.Seconds)
         |]
 
-    let private say (output: TextWriter) (options: ClassifyRunOptions) (all: ClassifyJob list) (left: ClassifyJob list) (file: string) =
+    let private say
+        (output: TextWriter)
+        (options: ClassifyRunOptions)
+        (all: ClassifyJob list)
+        (left: ClassifyJob list)
+        (file: string)
+        =
         let names = options.Sets |> List.map _.Name |> String.concat ", "
         output.WriteLine $"Data: {options.Common.Data}"
 
@@ -195,7 +223,9 @@ module DgcSpnClassification =
         (line: ProgressLine)
         (cancellation: CancellationToken)
         : ClassifyResult list =
-        let files, source = ClassifyResults options.Common.Out, ImageSource options.Common.Data
+        let files, source =
+            ClassifyResults options.Common.Out, ImageSource options.Common.Data
+
         let all = jobs options
 
         if not options.Common.Resume then
@@ -215,9 +245,16 @@ module DgcSpnClassification =
 
         let left = all |> List.except [ for result in results -> result.Job ]
         say output options all left files.Path
-        left |> Jobs.run output line work name (perform options source files cancellation (fun result ->
-            files.Append result
-            results.Add result))
+
+        left
+        |> Jobs.run
+            output
+            line
+            work
+            name
+            (perform options source files cancellation (fun result ->
+                files.Append result
+                results.Add result))
 
         let results = results |> List.ofSeq |> List.sortBy (fun r -> place[r.Job])
         let command = DgcSpnOptions.classifyCommand options

@@ -72,11 +72,22 @@ module DgcSpnInpainting =
 
     // One pass of hard EM at a time, so that the network can be written after each. Its weights are its accumulators: what
     // one pass has counted the next goes on from.
-    let private train (options: InpaintRunOptions) (files: InpaintResults) report cancellation (images: Evidence) (circuit: Circuit) (job: InpaintJob) =
+    let private train
+        (options: InpaintRunOptions)
+        (files: InpaintResults)
+        report
+        cancellation
+        (images: Evidence)
+        (circuit: Circuit)
+        (job: InpaintJob)
+        =
         let path, training = files.ModelPath job, files.Training job
         let keep = job.Category.IsNone
         let known = if keep then Checkpoint.load path circuit else None
-        let mutable curve = files.Curves.Read() |> Map.tryFind training |> Option.defaultValue []
+
+        let mutable curve =
+            files.Curves.Read() |> Map.tryFind training |> Option.defaultValue []
+
         let earlier = curve |> List.tryLast
 
         let mutable now =
@@ -102,11 +113,19 @@ module DgcSpnInpainting =
 
         let mutable timeIsUp = false
 
-        while now.Epochs < float job.Epochs && now.Epochs = floor now.Epochs && not timeIsUp do
-            use limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
+        // A network whose time was up within a pass is not trained further.
+        let goesOn () =
+            not timeIsUp
+            && now.Epochs < float job.Epochs
+            && now.Epochs = floor now.Epochs
+            && now.Seconds < budget
+
+        while goesOn () do
+            use limit =
+                CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
 
             if Double.IsFinite budget then
-                limit.CancelAfter(TimeSpan.FromSeconds(max 0.0 (budget - now.Seconds)))
+                limit.CancelAfter(TimeSpan.FromSeconds(budget - now.Seconds))
 
             let done' = now.Epochs
 
@@ -131,9 +150,14 @@ module DgcSpnInpainting =
                     cancellation = limit.Token
                 )
 
-            cancellation.ThrowIfCancellationRequested()
             timeIsUp <- pass.End = TrainingEnd.Cancelled
-            let steps = (images.Count + DgcSpnProtocol.InpaintBatch - 1) / DgcSpnProtocol.InpaintBatch
+
+            // What a finished pass has learned is kept, part of one only when the time is up.
+            if timeIsUp then
+                cancellation.ThrowIfCancellationRequested()
+
+            let steps =
+                (images.Count + DgcSpnProtocol.InpaintBatch - 1) / DgcSpnProtocol.InpaintBatch
 
             now <- {
                 Epochs = done' + float pass.Steps / float steps
@@ -156,15 +180,15 @@ module DgcSpnInpainting =
                 Accuracy = nan
             }
 
+            cancellation.ThrowIfCancellationRequested()
+
         now
 
     // Some images as they are, with a part hidden, and completed.
     let private picture (images: ImageJob) (occluded: Evidence) (filled: Evidence) path =
         let columns = min 10 images.Test.Count
 
-        let chosen = [
-            for i in 0 .. columns - 1 -> i * images.Test.Count / columns
-        ]
+        let chosen = [ for i in 0 .. columns - 1 -> i * images.Test.Count / columns ]
 
         let rows = [ images.Test; occluded; filled ] |> List.map (Evidence.rows chosen)
 
@@ -172,13 +196,24 @@ module DgcSpnInpainting =
         |> Chart.savePicture path
         |> ignore
 
-    let private complete (files: InpaintResults) report cancellation (images: ImageJob) score (circuit: Circuit) (job: InpaintJob) trained occlusion =
+    let private complete
+        (files: InpaintResults)
+        report
+        cancellation
+        (images: ImageJob)
+        score
+        (circuit: Circuit)
+        (job: InpaintJob)
+        trained
+        occlusion
+        =
         let occluded = images.Test |> Evidence.occlude images.Height images.Width occlusion
         let clock = Stopwatch.StartNew()
 
         let progress = {
             new IProgress<QueryProgress> with
-                member _.Report now = report (float now.Done / float now.Count)
+                member _.Report now =
+                    report (float now.Done / float now.Count)
         }
 
         let filled =
@@ -199,7 +234,16 @@ module DgcSpnInpainting =
         }
 
     // Trains a network, or takes the one that is kept, and completes what is not done yet.
-    let private perform (options: InpaintRunOptions) (source: ImageSource) (files: InpaintResults) cancellation left append report (job: InpaintJob) =
+    let private perform
+        (options: InpaintRunOptions)
+        (source: ImageSource)
+        (files: InpaintResults)
+        cancellation
+        left
+        append
+        report
+        (job: InpaintJob)
+        =
         report 0.0 "reading images"
         let images = source.Images(job.DataSet, job.Category, job.Images, job.TestImages)
         let score = DgcSpnProtocol.score images.Train job.Statistics
@@ -213,8 +257,7 @@ module DgcSpnInpainting =
 
         let parts = left job
 
-        let share =
-            work 0 job / work (List.length parts) job
+        let share = work 0 job / work (List.length parts) job
 
         let trained =
             let standard = score.Apply(images.Train).Images
@@ -226,7 +269,9 @@ module DgcSpnInpainting =
                 let report done' =
                     report (share + (1.0 - share) * (float i + done') / float parts.Length) $"completing, {occlusion}"
 
-                let result = complete files report cancellation images score circuit job trained occlusion
+                let result =
+                    complete files report cancellation images score circuit job trained occlusion
+
                 append result
                 result)
 
@@ -241,7 +286,13 @@ module DgcSpnInpainting =
             Progress.duration (TimeSpan.FromSeconds trained.Seconds)
         |]
 
-    let private say (output: TextWriter) (options: InpaintRunOptions) (all: InpaintJob list) (left: InpaintJob list) (file: string) =
+    let private say
+        (output: TextWriter)
+        (options: InpaintRunOptions)
+        (all: InpaintJob list)
+        (left: InpaintJob list)
+        (file: string)
+        =
         let names = options.Sets |> List.map _.Name |> String.concat ", "
         output.WriteLine $"Data: {options.Common.Data}"
 
@@ -267,7 +318,9 @@ module DgcSpnInpainting =
         (line: ProgressLine)
         (cancellation: CancellationToken)
         : InpaintResult list =
-        let files, source = InpaintResults options.Common.Out, ImageSource options.Common.Data
+        let files, source =
+            InpaintResults options.Common.Out, ImageSource options.Common.Data
+
         let all = jobs options source
 
         if not options.Common.Resume then

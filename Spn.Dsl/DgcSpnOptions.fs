@@ -145,7 +145,13 @@ module DgcSpnOptions =
 
     let private classifySets =
         let mnist, fashion = DataCatalogue.Find "mnist", DataCatalogue.Find "fashion-mnist"
-        [ mnist.Name, [ mnist ]; fashion.Name, [ fashion ]; digits.Name, [ digits ]; "all", [ mnist; fashion ] ]
+
+        [
+            mnist.Name, [ mnist ]
+            fashion.Name, [ fashion ]
+            digits.Name, [ digits ]
+            "all", [ mnist; fashion ]
+        ]
 
     // The set to begin with: built in where its files are not there, or where little time is to be spent.
     let private usualSet (data: DataFolder) quick name =
@@ -227,7 +233,10 @@ module DgcSpnOptions =
     /// <exception cref="T:System.IO.IOException">Data are missing.</exception>
     let parseClassify (arguments: string[]) : ClassifyRunOptions =
         let given = CommandLine.Parse<ClassifyArguments>(ClassifyProgram, arguments)
-        let data = DataFolder.Find(given.TryGetResult ClassifyArguments.Data |> Option.toObj)
+
+        let data =
+            DataFolder.Find(given.TryGetResult ClassifyArguments.Data |> Option.toObj)
+
         let quick = given.Contains ClassifyArguments.Quick
 
         let sets =
@@ -240,7 +249,9 @@ module DgcSpnOptions =
 
         {
             Sets = sets
-            Presets = given.GetResult(ClassifyArguments.Presets, "paper") |> choices "presets" networks
+            Presets =
+                given.GetResult(ClassifyArguments.Presets, "paper")
+                |> choices "presets" networks
             Rate =
                 given.TryGetResult ClassifyArguments.Rate
                 |> Option.map (fun rate ->

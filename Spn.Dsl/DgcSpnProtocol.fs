@@ -189,29 +189,15 @@ module DgcSpnProtocol =
         | ImageStatistics.FullImage -> StandardScore.FullImage()
         | _ -> StandardScore.VisibleOnly()
 
-    // The published network is one for images of 28 x 28; this is its like for the built-in digits.
-    let private smallClassifier (side: int) classes : CircuitSpec =
-        Circuit.stack (Variables.Image(height = side, width = side)) [
-            equidistantInput 8
-            for _ in 1..2 do
-                Product.Spatial(stride = 2, padding = Padding.Valid)
-                Sum.Spatial 16
-            Product.Spatial()
-            Sum.Spatial 32
-            Product.Spatial(dilation = 2, padding = Padding.Final)
-            Sum.Root(classes = classes)
-        ]
-
     /// <summary>The network of a job.</summary>
     /// <param name="preset">Which network.</param>
     /// <param name="side">Height and width of the images: 28, or 8 for the built-in digits.</param>
     /// <param name="classes">Number of classes.</param>
     let classifySpec (preset: ClassifyPreset) (side: int) (classes: int) : CircuitSpec =
         match preset with
-        | _ when side <> 28 -> smallClassifier side classes
-        | ClassifyPreset.Notebook -> notebook side classes
+        | ClassifyPreset.Notebook -> notebookSpec side classes
         | ClassifyPreset.Paper
-        | ClassifyPreset.PaperRate -> DgcSpn.Discriminative classes
+        | ClassifyPreset.PaperRate -> discriminativeSpec side classes
 
     /// <summary>Which pixels the standard scores of a job are taken from.</summary>
     let classifyStatistics (preset: ClassifyPreset) : ImageStatistics =

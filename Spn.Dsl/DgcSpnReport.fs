@@ -132,7 +132,10 @@ module InpaintReport =
             |> List.filter (fun r -> r.Job.Category.IsNone)
             |> List.map _.Job
             |> List.distinctBy files.Training
-            |> List.choose (fun job -> curves |> Map.tryFind (files.Training job) |> Option.map (fun curve -> job, curve))
+            |> List.choose (fun job ->
+                curves
+                |> Map.tryFind (files.Training job)
+                |> Option.map (fun curve -> job, curve))
             |> List.groupBy (fun (job, _) -> job.DataSet)
 
         if not drawn.IsEmpty then

@@ -10,14 +10,30 @@ open Spn.Core.Training
 module internal DgcSpnShim =
 
     /// Cross-entropy with dropout; here log p(x | class).
-    let discriminative (_discriminative: float, _productDropout: float, _inputDropout: float) (options: GradientOptions) =
+    let discriminative
+        (_discriminative: float, _productDropout: float, _inputDropout: float)
+        (options: GradientOptions)
+        =
         options
 
-    /// The network of the library's notebook.
-    let notebook (_side: int) (classes: int) : CircuitSpec = DgcSpn.Discriminative(classes, 16)
+    /// The discriminative network for images of any size that is a multiple of 4.
+    let discriminativeSpec (side: int) (classes: int) : CircuitSpec =
+        if side = 28 then
+            DgcSpn.Discriminative classes
+        else
+            Circuit.stack (Variables.Image(height = side, width = side)) [
+                Input.Normal 8
+                for _ in 1..2 do
+                    Product.Spatial(stride = 2, padding = Padding.Valid)
+                    Sum.Spatial 16
+                Product.Spatial()
+                Sum.Spatial 32
+                Product.Spatial(dilation = 2, padding = Padding.Final)
+                Sum.Root(classes = classes)
+            ]
 
-    /// Normal inputs with equidistant means from -1.5 to 1.5.
-    let equidistantInput (components: int) : LayerSpec = Input.Normal components
+    /// The network of the library's notebook.
+    let notebookSpec (side: int) (classes: int) : CircuitSpec = discriminativeSpec side classes
 
     /// Trains for the passes that are left, some at a time, and tells after each time how many are done, and the average of what
     /// was raised.
@@ -36,7 +52,9 @@ module internal DgcSpnShim =
 
         while next < last do
             let epochs = min period (last - next)
-            let settings = GradientOptions(
+
+            let settings =
+                GradientOptions(
                     LearningRate = options.LearningRate,
                     BatchSize = options.BatchSize,
                     Objective = options.Objective,
@@ -63,7 +81,8 @@ module internal DgcSpnShim =
                         )
             }
 
-            let report = circuit.Fit(images, null, settings, labels, null, shifted, cancellation)
+            let report =
+                circuit.Fit(images, null, settings, labels, null, shifted, cancellation)
 
             let train =
                 if report.Curve.Count > 0 then
@@ -72,4 +91,9 @@ module internal DgcSpnShim =
                     nan
 
             evaluated (float next + float report.Steps / float perEpoch) train
-            next <- if report.End = TrainingEnd.Finished then next + epochs else last
+
+            next <-
+                if report.End = TrainingEnd.Finished then
+                    next + epochs
+                else
+                    last

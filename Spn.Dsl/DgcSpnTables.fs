@@ -17,11 +17,7 @@ module internal DgcSpnCells =
 
         match values with
         | [ _ ] -> 0.0
-        | _ ->
-            sqrt (
-                List.sumBy (fun v -> (v - mean) * (v - mean)) values
-                / float (values.Length - 1)
-            )
+        | _ -> sqrt (List.sumBy (fun v -> (v - mean) * (v - mean)) values / float (values.Length - 1))
 
     let spread format (values: float list) =
         match values with
@@ -66,7 +62,13 @@ module InpaintTables =
     let internal groups (results: InpaintResult list) =
         results
         |> List.groupBy (fun r ->
-            r.Job.DataSet, r.Job.Category.IsSome, r.Job.Preset, r.Job.Learner, r.Job.Statistics, r.Job.Images, r.Job.Epochs)
+            r.Job.DataSet,
+            r.Job.Category.IsSome,
+            r.Job.Preset,
+            r.Job.Learner,
+            r.Job.Statistics,
+            r.Job.Images,
+            r.Job.Epochs)
         |> List.map snd
 
     // One number a seed: where categories have networks of their own, the mean of their errors.
@@ -232,7 +234,9 @@ module InpaintTables =
                     r.Job.Category |> Option.map string |> Option.defaultValue "all"
                     r.Job.Learner.Title
                     r.Job.Preset.Name
-                    DgcSpnOptions.statistics |> List.find (fun (_, s) -> s = r.Job.Statistics) |> fst
+                    DgcSpnOptions.statistics
+                    |> List.find (fun (_, s) -> s = r.Job.Statistics)
+                    |> fst
                     string r.Job.Seed
                     DgcSpnOptions.occlusions |> List.find (fun (_, o) -> o = r.Occlusion) |> fst
                     number "0.0" r.Error
@@ -253,9 +257,7 @@ module ClassifyTables =
 
     /// The results of all seeds of one network on one set.
     let internal groups (results: ClassifyResult list) =
-        results
-        |> List.groupBy (fun r -> { r.Job with Seed = 0L })
-        |> List.map snd
+        results |> List.groupBy (fun r -> { r.Job with Seed = 0L }) |> List.map snd
 
     let private notes (results: ClassifyResult list) = [
         let job = results.Head.Job
@@ -289,7 +291,17 @@ module ClassifyTables =
             for dataSet in results |> List.map _.Job.DataSet |> List.distinct do
                 for set, title, accuracy in DgcSpnProtocol.publishedAccuracies do
                     if set = dataSet && title <> "DGC-SPN" then
-                        [ display set; title; "published"; "-"; "-"; number "0.00" accuracy; "-"; "-"; "" ]
+                        [
+                            display set
+                            title
+                            "published"
+                            "-"
+                            "-"
+                            number "0.00" accuracy
+                            "-"
+                            "-"
+                            ""
+                        ]
 
                 for group in results |> List.filter (fun r -> r.Job.DataSet = dataSet) |> groups do
                     let job = group.Head.Job

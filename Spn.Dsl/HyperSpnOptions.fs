@@ -48,7 +48,9 @@ module HyperSpnOptions =
                     let entry = DataCatalogue.Find name
 
                     if entry.Highest > 1 then
-                        invalidArg "datasets" $"{entry.Name} holds other values than 0 and 1, and these models are binary."
+                        invalidArg
+                            "datasets"
+                            $"{entry.Name} holds other values than 0 and 1, and these models are binary."
 
                     entry
         ]
@@ -84,7 +86,9 @@ module HyperSpnOptions =
                 |> List.map model
                 |> List.distinct
             Quick = given.Contains TwentyArguments.Quick
-            Steps = given.TryGetResult TwentyArguments.Steps |> Option.map (Script.atLeastOne "--steps")
+            Steps =
+                given.TryGetResult TwentyArguments.Steps
+                |> Option.map (Script.atLeastOne "--steps")
             Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> Script.seeds
             Threads =
                 given.GetResult(TwentyArguments.Threads, Environment.ProcessorCount)

@@ -84,7 +84,8 @@ type TwentyResults(folder: string) =
     /// <exception cref="T:Spn.Core.Data.DataFormatException">A line is malformed.</exception>
     member _.Read() : TwentyResult list =
         let curveOf =
-            curves.Read(fun cells -> job cells cells[4], (int cells[5], ResultFile.Number cells[6], ResultFile.Number cells[7]))
+            curves.Read(fun cells ->
+                job cells cells[4], (int cells[5], ResultFile.Number cells[6], ResultFile.Number cells[7]))
             |> List.groupBy fst
             |> Map.ofList
 

@@ -82,6 +82,4 @@ type ResultFile(path: string, header: string) =
             if File.Exists file.Path then
                 File.Move(file.Path, backup file free)
 
-        files
-        |> List.map (fun file -> backup file free)
-        |> List.tryFindBack File.Exists
+        files |> List.map (fun file -> backup file free) |> List.tryFindBack File.Exists

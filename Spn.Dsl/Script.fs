@@ -93,7 +93,11 @@ module Script =
         match seeds with
         | [ 1L ] -> None
         | [ seed ] -> Some $"--seeds {seed},"
-        | _ -> seeds |> List.map string |> String.concat "," |> (fun list -> Some $"--seeds {list}")
+        | _ ->
+            seeds
+            |> List.map string
+            |> String.concat ","
+            |> (fun list -> Some $"--seeds {list}")
 
     /// <summary>The options that are given.</summary>
     /// <param name="program">How the script is started, for its help.</param>

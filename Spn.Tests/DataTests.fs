@@ -258,7 +258,8 @@ let private catalogue =
 
             Expect.equal
                 [
-                    for group in [ DataGroup.Twenty; DataGroup.Amazon; DataGroup.Images; DataGroup.BuiltIn ] -> count group
+                    for group in [ DataGroup.Twenty; DataGroup.Amazon; DataGroup.Images; DataGroup.BuiltIn ] ->
+                        count group
                 ]
                 [ 20; 15; 4; 2 ]
                 "counts")
@@ -329,14 +330,19 @@ let private catalogue =
         testCase "every file of the collections has the shape of the catalogue" (fun () ->
             match Environment.GetEnvironmentVariable DataFolder.Variable with
             | null
-            | "" -> skiptest $"{DataFolder.Variable} is not set; it names the folder with debd/, amazon/ and the sets of images"
+            | "" ->
+                skiptest
+                    $"{DataFolder.Variable} is not set; it names the folder with debd/, amazon/ and the sets of images"
             | folder ->
                 for e in DataCatalogue.Entries do
                     Expect.isTrue (DataCatalogue.IsPresent(e, folder)) $"{e.Name} is there"
                     let set = DataCatalogue.Load(e.Name, folder)
                     Expect.equal set.Variables e.Variables e.Name
                     let highest = Seq.max (Seq.map int (set.Train.Values.ToArray()))
-                    Expect.isTrue (highest <= e.Highest && 2 * highest > e.Highest) $"{e.Name}: greatest value {highest}")
+
+                    Expect.isTrue
+                        (highest <= e.Highest && 2 * highest > e.Highest)
+                        $"{e.Name}: greatest value {highest}")
     ]
 
 let private folders =

@@ -68,7 +68,9 @@ let private scores =
             Expect.equal score (StandardScore.Global(score.GlobalMean, unit, 0.0)) "scores are values")
         testCase "an image of one grey value is 0 everywhere, and one without a visible pixel keeps its unit" (fun () ->
             for epsilon in [ 0.0; 1e-8; 0.1 ] do
-                let images = batch [ List.replicate 5 0.1; List.replicate 5 nan; [ 7.0; nan; nan; 7.0; 7.0 ] ]
+                let images =
+                    batch [ List.replicate 5 0.1; List.replicate 5 nan; [ 7.0; nan; nan; 7.0; 7.0 ] ]
+
                 let standard = StandardScore.VisibleOnly(epsilon).Apply images
 
                 expectValues
@@ -90,7 +92,9 @@ let private scores =
                     (fun () -> StandardScore.VisibleOnly wrong |> ignore)
                     "epsilon"
 
-            Expect.throwsT<ArgumentOutOfRangeException> (fun () -> StandardScore.Global(0.0, -1.0) |> ignore) "deviation"
+            Expect.throwsT<ArgumentOutOfRangeException>
+                (fun () -> StandardScore.Global(0.0, -1.0) |> ignore)
+                "deviation"
 
             Expect.throwsT<ArgumentException>
                 (fun () -> StandardScore.Global(Evidence.Unknown(2, 3)) |> ignore)
@@ -169,7 +173,9 @@ let private known =
             use circuit = mirror ()
             let images = batch [ [ 13.0; nan ] ]
             let full = batch [ [ 13.0; 9.0 ] ]
-            let fill options = circuit |> Query.inpaintWith options images
+
+            let fill options =
+                circuit |> Query.inpaintWith options images
 
             expectValues
                 (fill (InpaintOptions(Score = StandardScore.Global(10.0, 6.0, 0.0))))
@@ -191,10 +197,7 @@ let private known =
             let images = batch [ [ 2.0; nan ] ]
             let p = (circuit |> Query.posterior images).Probabilities(0, 1).ToArray()
 
-            expectValues
-                (circuit |> Query.inpaintWith asTheyAre images)
-                [ [ 2.0; p[1] + 2.0 * p[2] ] ]
-                "between codes"
+            expectValues (circuit |> Query.inpaintWith asTheyAre images) [ [ 2.0; p[1] + 2.0 * p[2] ] ] "between codes"
 
             let error =
                 Expect.raises<ArgumentException> (fun () -> circuit |> Query.inpaint images |> ignore) "discrete"
@@ -206,7 +209,10 @@ let private known =
 let private images () =
     let circuit = DgcSpn.Generative(4, 4, sums = 3, components = 2) |> Circuit.compile
     let random = Random 5
-    let full = batch [ for _ in 1..7 -> [ for _ in 1..16 -> 20.0 + 10.0 * random.NextDouble() ] ]
+
+    let full =
+        batch [ for _ in 1..7 -> [ for _ in 1..16 -> 20.0 + 10.0 * random.NextDouble() ] ]
+
     circuit, full, full |> Evidence.hideAtRandom 0.4
 
 let private laws =
@@ -229,14 +235,17 @@ let private laws =
 
             for by in Enum.GetValues<Completion>() do
                 let fill size =
-                    circuit |> Query.inpaintWith (InpaintOptions(By = by, BatchSize = size)) occluded
+                    circuit
+                    |> Query.inpaintWith (InpaintOptions(By = by, BatchSize = size)) occluded
 
                 expectValues (fill 3) (values (fill 256)) $"{by}")
         testCase "a draw of all hidden pixels of an image is one of the circuit's joint samples" (fun () ->
             let circuit, _, occluded = images ()
             use _ = circuit
 
-            let options = InpaintOptions(Score = StandardScore.None, By = Completion.Sample, Seed = 9L)
+            let options =
+                InpaintOptions(Score = StandardScore.None, By = Completion.Sample, Seed = 9L)
+
             expectValues
                 (circuit |> Query.inpaintWith options occluded)
                 (values (circuit |> Query.sampleGivenWith 9L 1 occluded))
@@ -250,7 +259,9 @@ let private laws =
             for row in 0 .. occluded.Count - 1 do
                 for v in 0 .. occluded.Variables - 1 do
                     if occluded.IsHidden(row, v) then
-                        let mixture = (circuit |> Query.mixture v (standard.Images |> Evidence.rows [ row ]))[0]
+                        let mixture =
+                            (circuit |> Query.mixture v (standard.Images |> Evidence.rows [ row ]))[0]
+
                         let best = mixture.Weights |> Seq.indexed |> Seq.maxBy snd |> fst
                         let struct (mean, _) = mixture.Moments best
                         Expect.floatClose Accuracy.low (float (filled.Row(row)[v])) mean "its mean")
@@ -259,10 +270,10 @@ let private laws =
             use _ = circuit
             let seen = ResizeArray()
 
-            let listen (act: QueryProgress -> unit) =
-                { new IProgress<QueryProgress> with
+            let listen (act: QueryProgress -> unit) = {
+                new IProgress<QueryProgress> with
                     member _.Report value = act value
-                }
+            }
 
             circuit.Inpaint(occluded, InpaintOptions(BatchSize = 3), listen (fun now -> seen.Add(now.Done, now.Count)))
             |> ignore
@@ -300,7 +311,14 @@ let private laws =
             let occluded = test |> Evidence.occlude 8 8 Occlusion.Left
             let error = Evidence.meanSquaredError 16.0 test occluded
             let flat = StandardScore.VisibleOnly().Apply occluded
-            let means = occluded.Observe(fun row v -> if occluded.IsHidden(row, v) then Nullable(float32 (flat.Mean row)) else Nullable())
+
+            let means =
+                occluded.Observe(fun row v ->
+                    if occluded.IsHidden(row, v) then
+                        Nullable(float32 (flat.Mean row))
+                    else
+                        Nullable())
+
             Expect.isLessThan (circuit |> Query.inpaint occluded |> error) (0.7 * error means) "well below")
     ]
 

@@ -13,6 +13,8 @@ let allTests =
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests
+        DgcSpnTests.tests
+        DgcSpnRunTests.tests
         HostTests.tests
         QueryCommandTests.tests
         TableCompletionTests.tests
