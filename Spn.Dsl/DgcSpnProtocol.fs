@@ -195,9 +195,9 @@ module DgcSpnProtocol =
     /// <param name="classes">Number of classes.</param>
     let classifySpec (preset: ClassifyPreset) (side: int) (classes: int) : CircuitSpec =
         match preset with
-        | ClassifyPreset.Notebook -> notebookSpec side classes
+        | ClassifyPreset.Notebook -> DgcSpn.Notebook(side, side, classes)
         | ClassifyPreset.Paper
-        | ClassifyPreset.PaperRate -> discriminativeSpec side classes
+        | ClassifyPreset.PaperRate -> DgcSpn.Discriminative(side, side, classes)
 
     /// <summary>Which pixels the standard scores of a job are taken from.</summary>
     let classifyStatistics (preset: ClassifyPreset) : ImageStatistics =

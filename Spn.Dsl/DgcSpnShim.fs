@@ -16,25 +16,6 @@ module internal DgcSpnShim =
         =
         options
 
-    /// The discriminative network for images of any size that is a multiple of 4.
-    let discriminativeSpec (side: int) (classes: int) : CircuitSpec =
-        if side = 28 then
-            DgcSpn.Discriminative classes
-        else
-            Circuit.stack (Variables.Image(height = side, width = side)) [
-                Input.Normal 8
-                for _ in 1..2 do
-                    Product.Spatial(stride = 2, padding = Padding.Valid)
-                    Sum.Spatial 16
-                Product.Spatial()
-                Sum.Spatial 32
-                Product.Spatial(dilation = 2, padding = Padding.Final)
-                Sum.Root(classes = classes)
-            ]
-
-    /// The network of the library's notebook.
-    let notebookSpec (side: int) (classes: int) : CircuitSpec = discriminativeSpec side classes
-
     /// Trains for the passes that are left, some at a time, and tells after each time how many are done, and the average of what
     /// was raised.
     let fitInPeriods

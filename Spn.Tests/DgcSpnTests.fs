@@ -1,209 +1,159 @@
-/// The DGC-SPN experiments: published numbers, options, pages.
+/// The presets of DGC-SPN: published counts, sizes, what they refuse.
 module Spn.Tests.DgcSpnTests
 
 open System
 open System.IO
 open Spn
 open Spn.Core
-open Spn.Core.Data
+open Spn.Core.Lowering
+open Spn.Core.Plans
 
-let private inFolder work =
-    let folder = Directory.CreateTempSubdirectory "spn-test-"
+/// Those of the sums, the root and the classes.
+let private sumWeights (plan: Plan) =
+    plan.Blocks.Total
+    + (plan.ClassLogits |> Option.ofObj |> Option.map _.Count |> Option.defaultValue 0)
 
-    try
-        work folder.FullName
-    finally
-        folder.Delete true
+let private weights (spec: CircuitSpec) = sumWeights (Lowerer.Lower spec)
 
-let private protocol =
-    testList "protocol" [
-        testCase "published numbers are those of the tables" (fun () ->
-            let error set learner part =
-                DgcSpnProtocol.paperError set learner part
+let private productCells (spec: CircuitSpec) =
+    let cells = Lowerer.Cells spec
 
-            Expect.equal (error "olivetti" InpaintLearner.Unweighted Occlusion.Bottom) (Some 735.0) "Olivetti, bottom"
-            Expect.equal (error "olivetti" InpaintLearner.Plain Occlusion.Left) (Some 847.0) "Olivetti, left"
-            Expect.equal (error "fashion-mnist" InpaintLearner.Unweighted Occlusion.Left) (Some 1637.0) "Fashion, left"
-            Expect.equal (error "olivetti" InpaintLearner.Plain Occlusion.Top) None "no other halves"
-            Expect.equal (error "digits-grey" InpaintLearner.Plain Occlusion.Left) None "not in the paper"
-            Expect.equal (DgcSpnProtocol.paperAccuracy "mnist") (Some 98.66) "MNIST"
-            Expect.equal (DgcSpnProtocol.paperAccuracy "fashion-mnist") (Some 90.74) "Fashion-MNIST"
-
-            for set in [ "olivetti"; "caltech101"; "mnist"; "fashion-mnist" ] do
-                for learner in [ InpaintLearner.Plain; InpaintLearner.Unweighted ] do
-                    for part in [ Occlusion.Bottom; Occlusion.Left ] do
-                        Expect.isTrue (error set learner part).IsSome $"{set}, {learner.Name}, {part}")
-
-        testCase "training settings are the paper's" (fun () ->
-            inFolder (fun folder ->
-                let options =
-                    DgcSpnOptions.parseInpaint [| "--sets"; "digits-grey"; "--out"; folder |]
-
-                let jobs = DgcSpnInpainting.jobs options (ImageSource options.Common.Data)
-
-                Expect.equal
-                    [
-                        for job in jobs -> job.Learner, job.Epochs, job.Images, job.TestImages, job.Statistics
-                    ]
-                    [
-                        InpaintLearner.Plain, 15, 1258, 359, ImageStatistics.FullImage
-                        InpaintLearner.Unweighted, 15, 1258, 359, ImageStatistics.FullImage
-                    ]
-                    "both learners, 15 passes, whole images"
-
-                let em = DgcSpnProtocol.emOptions jobs[1] 3
-                Expect.equal (em.BatchSize, em.Epochs, em.UnweightedSumInputs) (128, 1, true) "a pass at a time"
-                Expect.notEqual (DgcSpnProtocol.emOptions jobs[1] 4).Seed em.Seed "in another order"
-                let spec = DgcSpnProtocol.inpaintSpec jobs[0] 64 64
-
-                Expect.isTrue
-                    (spec = (DgcSpn.Generative(64, 64) |> Circuit.withWeights (Weights.Accumulators())))
-                    "the generative stack with accumulators"))
-
-        testCase "every category of Caltech gets a network of its own when asked" (fun () ->
-            let data = DataFolder.Find()
-
-            if not (DataCatalogue.IsPresent(DataCatalogue.Find "caltech101", data.Path)) then
-                skiptest $"no files of caltech101 in the {data}"
-
-            let options =
-                DgcSpnOptions.parseInpaint [| "--sets"; "caltech101-categories"; "--learners"; "usi" |]
-
-            let source = ImageSource data
-            let jobs = DgcSpnInpainting.jobs options source
-            Expect.hasLength jobs 101 "categories"
-            Expect.equal (jobs |> List.sumBy _.Images, jobs |> List.sumBy _.TestImages) (6485, 2192) "all images"
-            let job = jobs[100]
-            let images = source.Images(job.DataSet, job.Category, job.Images, job.TestImages)
-            Expect.equal (images.Train.Count, images.Test.Count) (job.Images, job.TestImages) "its own"
-            Expect.isTrue (images.TrainLabels |> Array.forall ((=) 100)) "of one category")
-
-        testCase "fewer images are evenly spaced" (fun () ->
-            let source = ImageSource(DataFolder.Find())
-
-            let all, some =
-                source.Images("digits-grey", None, 2000, 2000), source.Images("digits-grey", None, 3, 2)
-
-            Expect.equal (all.Train.Count, all.Test.Count, all.White) (1258, 359, 16.0) "all there are"
-
-            Expect.equal
-                [ for row in 0..2 -> some.Train.Row(row).ToArray() ]
-                [ for row in [ 0; 419; 838 ] -> all.Train.Row(row).ToArray() ]
-                "first, a third, two thirds"
-
-            Expect.equal some.TestLabels [| all.TestLabels[0]; all.TestLabels[179] |] "labels go with them")
+    [
+        for layer in 1 .. spec.Layers.Count - 2 do
+            if spec.Layers[layer] :? SpatialProduct then
+                cells[layer].Count
     ]
 
-let private arguments =
-    testList "options" [
-        testCase "a command line is written back as it was, the folder aside" (fun () ->
-            inFolder (fun folder ->
-                let text =
-                    "--sets digits-grey --presets paper,twoSums --learners usi --occlusions right,top --stats visible --epochs 3 --seeds 1,2 --images 50 --budget 1.5 --test-images 9"
+let private squares sizes = [ for n in sizes -> n * n ]
 
-                let options =
-                    text.Split ' '
-                    |> Array.append [| "--out"; folder |]
-                    |> DgcSpnOptions.parseInpaint
+let tests =
+    testList "presets of DGC-SPN" [
+        testCase "sum weights of the published generative stacks" (fun () ->
+            Expect.equal (weights (DgcSpn.Generative(28, 28))) 5_385_216 "28 x 28"
+            Expect.equal (weights (DgcSpn.Generative(28, 28, products = 6))) 7_554_304 "28 x 28, one product more"
+            Expect.equal (weights (DgcSpn.Generative(64, 64))) 27_847_936 "64 x 64"
+            Expect.equal (DgcSpn.Generative(64, 64)) (DgcSpn.Generative(64, 64, products = 6)) "as many as needed")
+        testCase "cells of the published stacks" (fun () ->
+            let expect spec sizes =
+                Expect.equal (productCells spec) (squares sizes) $"{spec}"
 
-                Expect.equal
-                    (DgcSpnOptions.inpaintCommand options)
-                    $"{DgcSpnOptions.InpaintProgram} {text}"
-                    "inpainting"
+            expect (DgcSpn.Generative(28, 28)) [ 29; 31; 35; 43; 59; 32 ]
+            expect (DgcSpn.Generative(28, 28, products = 6)) [ 29; 31; 35; 43; 59; 91; 64 ]
+            expect (DgcSpn.Generative(64, 64)) [ 65; 67; 71; 79; 95; 127; 64 ]
+            expect (DgcSpn.TwoSums(64, 64)) [ 65; 67; 71; 79; 95; 127; 64 ]
+            expect (DgcSpn.Discriminative()) [ 14; 7; 8; 10; 14; 8 ]
+            expect (DgcSpn.Notebook()) [ 14; 7; 8; 10; 14; 8 ]
+            expect (DgcSpn.Discriminative(8, 8)) [ 4; 2; 3; 2 ])
+        testCase "the stack of two sums has a sum weight for each combination above its first product" (fun () ->
+            let plan = Lowerer.Lower(DgcSpn.TwoSums(64, 64))
+            let sums = 2 * (65 * 65 * 4 + 16 * Seq.sum (squares [ 67; 71; 79; 95; 127 ]))
+            Expect.equal (sumWeights plan) (sums + 16 * 64 * 64) "products of 4 and 16 channels"
+            Expect.equal (plan.ParameterCount - sumWeights plan) (4 * 64 * 64) "means")
+        testCase "counts of the published discriminative stack, its root sum over the classes included" (fun () ->
+            let plan = Lowerer.Lower(DgcSpn.Discriminative())
+            Expect.equal (sumWeights plan) 4_976_650 "sum weights"
+            Expect.equal (plan.ParameterCount - sumWeights plan) (2 * 25_088) "means and deviations"
 
-                let text =
-                    "--sets digits-grey --presets notebook --rate 0.02 --epochs 3 --seeds 7, --images 50"
+            let limited =
+                DgcSpn.Discriminative(components = 8, first = ProductChannels.Limited 32)
 
-                let options =
-                    text.Split ' '
-                    |> Array.append [| "--out"; folder |]
-                    |> DgcSpnOptions.parseClassify
+            let cells = Lowerer.Cells limited
+            let regions = (Lowerer.Lower limited).Regions
+            Expect.all cells[1] (fun r -> regions.Channels r = 32) "32 combinations of 8 components"
 
-                Expect.equal
-                    (DgcSpnOptions.classifyCommand options)
-                    $"{DgcSpnOptions.ClassifyProgram} {text}"
-                    "classification"))
+            Expect.equal (weights limited) 4_976_650 "as many as of 32 components channel by channel")
+        testCase "counts of the notebook: trained, and with what it keeps fixed" (fun () ->
+            let spec = DgcSpn.Notebook()
+            let plan = Lowerer.Lower spec
+            Expect.equal plan.ParameterCount 1_201_930 "trained"
+            Expect.equal (plan.ParameterCount - sumWeights plan) 12_544 "means"
 
-        testCase "a quick run takes the built-in digits" (fun () ->
-            let inpaint = DgcSpnOptions.parseInpaint [| "--quick" |]
-            let classify = DgcSpnOptions.parseClassify [| "--quick" |]
-            Expect.equal [ for set in inpaint.Sets -> set.Name ] [ "digits-grey" ] "completing"
-            Expect.equal [ for set in classify.Sets -> set.Name ] [ "digits-grey" ] "classifying"
-            Expect.equal (inpaint.Common.Epochs, classify.Common.Epochs) (Some 3, Some 3) "few passes")
+            let kernelCells =
+                spec.Layers
+                |> Seq.choose (function
+                    | :? SpatialProduct as product -> Some(product.Kernel[0] * product.Kernel[0])
+                    | _ -> None)
+                |> Seq.sum
 
-        testCase "wrong names and numbers are refused with the right ones" (fun () ->
-            for arguments, hint in
+            let fixedDeviations = plan.InputUnits.Count
+            Expect.equal (plan.ParameterCount + fixedDeviations + kernelCells) 1_214_498 "as its summary counts")
+        testCase "presets compile for every size they accept, and no product is too many" (fun () ->
+            for n in [ 1..12 ] @ [ 28; 33 ] do
+                let spec = DgcSpn.Generative(n, 1 + n / 2, sums = 1, components = 1)
+                Expect.isEmpty (Circuit.check spec) $"{n}"
+
+                let products = (productCells spec).Length - 1
+
+                if products > 1 then
+                    let finding =
+                        Expect.raises<CircuitException>
+                            (fun () -> DgcSpn.Generative(n, 1 + n / 2, products = products - 1) |> ignore)
+                            $"{n}"
+
+                    Expect.equal finding.Findings[0].Property "too few products" "property"
+
+                    let layers = [
+                        for layer in spec.Layers do
+                            match layer with
+                            | :? SpatialProduct as product when product.Dilation[0] = (1 <<< (products - 1)) -> ()
+                            | :? SpatialProduct as product when product.Padding = Padding.Final ->
+                                Product.Spatial(dilation = (1 <<< (products - 1)), padding = Padding.Final)
+                            | other -> other
+                    ]
+
+                    Expect.isNonEmpty (Circuit.check (Circuit.stack (Variables.Image(n, 1 + n / 2)) layers)) $"{n}"
+
+            for height, width in [ 4, 4; 8, 8; 12, 20; 32, 32; 64, 64 ] do
+                for spec in
+                    [
+                        DgcSpn.Discriminative(height, width, components = 1)
+                        DgcSpn.Notebook(height, width)
+                    ] do
+                    Expect.isEmpty (Circuit.check spec) $"{spec}")
+        testCase "sizes that a preset does not serve are refused with the way out" (fun () ->
+            for make, advice in
                 [
-                    [ "--sets"; "olivety" ], "olivetti"
-                    [ "--sets"; "digits-grey"; "--presets"; "twoSum" ], "twoSums"
-                    [ "--sets"; "digits-grey"; "--learners"; "" ], "at least one"
-                    [ "--sets"; "digits-grey"; "--occlusions"; "middle" ], "bottom, left, right, top"
-                    [ "--sets"; "digits-grey"; "--stats"; "none" ], "full, visible, global"
-                    [ "--sets"; "digits-grey"; "--budget"; "0" ], "minutes above 0"
-                    [ "--sets"; "digits-grey"; "--images"; "0" ], "at least 1"
+                    (fun () -> DgcSpn.Generative(0, 8)), "at least 1"
+                    (fun () -> DgcSpn.TwoSums(8, -1)), "at least 1"
+                    (fun () -> DgcSpn.Generative(8, 8, products = -1)), "or 0"
+                    (fun () -> DgcSpn.Discriminative(27, 28)), "multiples of 4"
+                    (fun () -> DgcSpn.Discriminative(0, 0)), "multiples of 4"
+                    (fun () -> DgcSpn.Notebook(8, 10)), "multiples of 4"
                 ] do
-                let error =
-                    Expect.raises<ArgumentException>
-                        (fun () -> DgcSpnOptions.parseInpaint (Array.ofList arguments) |> ignore)
-                        (String.concat " " arguments)
+                let error = Expect.raises<CircuitException> (fun () -> make () |> ignore) "refused"
 
-                Expect.stringContains error.Message hint "the way out"
+                Expect.stringContains error.Findings[0].Advice advice "advice")
+        testCase "simd equals reference on small presets" (fun () ->
+            for spec in
+                [
+                    DgcSpn.Generative(8, 8, sums = 3, components = 2)
+                    DgcSpn.TwoSums(5, 7, components = 2)
+                    DgcSpn.Notebook(8, 8, classes = 3)
+                    DgcSpn.Discriminative(8, 8, 2, 3, ProductChannels.Limited 5)
+                ] do
+                let plan = Lowerer.Lower spec
+                EngineTests.agrees $"{spec}" plan (plan.Initialise 1L) (Generators.evidence plan 5 0.3 1))
+        testCase "a stack in F# equals the same in C#, and survives a model file" (fun () ->
+            let fsharp =
+                Circuit.stack (Variables.Image(height = 8, width = 8)) [
+                    Input.Normal(4, variances = Seq.replicate 4 1.0)
+                    Product.Spatial(kernel = 2, channels = ProductChannels.AllCombinations)
+                    Sum.Spatial 16
+                    for dilation in [ 2; 4 ] do
+                        Product.Spatial(kernel = 2, dilation = dilation)
+                        Sum.Spatial 16
+                    Product.Spatial(kernel = 2, dilation = 8, padding = Padding.Final)
+                    Sum.Root()
+                ]
 
-            let error =
-                Expect.raises<ArgumentException>
-                    (fun () -> DgcSpnOptions.parseClassify [| "--sets"; "olivetti" |] |> ignore)
-                    "no classes to learn"
+            Expect.equal fsharp (DgcSpn.Generative(8, 8)) "preset"
+            use circuit = Circuit.Compile(DgcSpn.Generative(4, 4, sums = 2, components = 2))
+            let file = Path.Combine(Path.GetTempPath(), $"spn-{Guid.NewGuid()}.safetensors")
 
-            Expect.stringContains error.Message "mnist" "the sets with classes")
-
-        testCase "missing data are named" (fun () ->
-            inFolder (fun folder ->
-                let error =
-                    Expect.raises<FileNotFoundException>
-                        (fun () -> DgcSpnOptions.parseInpaint [| "--sets"; "all"; "--data"; folder |] |> ignore)
-                        "there are no files"
-
-                Expect.stringContains error.Message "olivetti, caltech101, mnist, fashion-mnist" "all four"))
+            try
+                circuit.Save file
+                use loaded = Circuit.Load file
+                Expect.equal loaded.Spec circuit.Spec "description"
+            finally
+                File.Delete file)
     ]
-
-let private pages =
-    testList "pages" [
-        testCase "each experiment writes its own section of one page" (fun () ->
-            inFolder (fun folder ->
-                let path = Path.Combine(folder, "page.md")
-                Report.saveSection path "Title" "first" "one" |> ignore
-                Report.saveSection path "Title" "second" "two" |> ignore
-                Report.saveSection path "Title" "first" "three\n" |> ignore
-
-                Expect.equal
-                    (File.ReadAllText path)
-                    ("# Title\n\n<!-- begin first -->\nthree\n<!-- end first -->\n\n"
-                     + "<!-- begin second -->\ntwo\n<!-- end second -->\n")
-                    "replaced in its place"))
-
-        testCase "a picture is saved and shown again, in colours too" (fun () ->
-            inFolder (fun folder ->
-                let colours =
-                    Evidence.ofRows [ [ 1.0; 0.0; 0.0; 0.0; 0.5; 1.0 ]; [ 0.0; nan; 0.0; 1.0; 1.0; 1.0 ] ]
-
-                let chart =
-                    Chart.SampleRows([ colours ], height = 1, width = 2, side = 3, colours = 3)
-
-                let path = chart |> Chart.savePicture (Path.Combine(folder, "a", "b.png"))
-                let read = Chart.loadPicture "again" path
-
-                match read.Traces with
-                | [ Trace.Picture(png, width, 1) ] ->
-                    Expect.equal width ((2 + 1 + 2) * 3) "two images of two pixels and a line between them"
-                    Expect.equal png (File.ReadAllBytes path) "the file itself"
-                | traces -> failtestf "Expected a picture, got %A" traces
-
-                Expect.throwsT<ArgumentException>
-                    (fun () -> Chart.SampleRows([ colours ], height = 1, width = 3, colours = 2) |> ignore)
-                    "two colours"
-
-                File.WriteAllText(path, "text")
-                Expect.throwsT<ArgumentException> (fun () -> Chart.loadPicture "no" path |> ignore) "no picture"))
-    ]
-
-let tests = testList "dgcspn" [ protocol; arguments; pages ]

@@ -13,7 +13,7 @@ let allTests =
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests
-        DgcSpnTests.tests
+        DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
         HostTests.tests
         QueryCommandTests.tests
@@ -27,7 +27,12 @@ let allTests =
         QueryCornerTests.tests
         EinsumGoldenTests.tests
         InpaintTests.tests
+        ScopeTests.tests
         SpatialTests.tests
+        SpatialScopeTests.tests
+        SpatialGoldenTests.tests
+        DgcSpnTests.tests
+        ClassPriorTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests

@@ -28,6 +28,7 @@ internal sealed class PlaceParameters
                 WeightSpec other => throw new CircuitException(other.Name, "unknown weights", $"{other.GetType().Name} has no program.", "Use one of WeightSpec's."),
             });
         }
+        if (built.LearnsClassPrior) Place(Plan.ClassLogitsName, new ParameterStart.Uniform(0, 0), built.Regions.Channels(built.Regions.Root));
     }
 
     public List<WeightProgram> Programs { get; } = [];

@@ -3,6 +3,8 @@ namespace Spn.Core.Plans;
 /// <summary>A compiled circuit: what an engine runs. Immutable; holds no parameters and no data.</summary>
 public sealed class Plan
 {
+    internal const string ClassLogitsName = "classes";
+
     internal Plan(int variables, RegionTable regions, WeightBlocks blocks, IReadOnlyList<WeightProgram> programs, IReadOnlyList<ParameterTensor> tensors)
     {
         Variables = variables;
@@ -11,6 +13,7 @@ public sealed class Plan
         Programs = programs;
         Tensors = tensors;
         ParameterCount = tensors.Sum(t => t.Count);
+        ClassLogits = tensors.FirstOrDefault(t => t.Name == ClassLogitsName);
         InputOf = new InputFamily?[variables];
         for (int r = 0; r < regions.Count; r++)
             if (regions.Kind(r) == RegionKind.Input)
@@ -45,6 +48,12 @@ public sealed class Plan
 
     /// <summary>Length of the flat parameter vector.</summary>
     public int ParameterCount { get; }
+
+    /// <summary>
+    /// Where the logits of a learned p(class) stand, one a class, or null where it is a constant; see <see cref="RootSpec.ClassWeights"/>.
+    /// No engine reads them: what passes give are log-likelihoods by class.
+    /// </summary>
+    public ParameterTensor? ClassLogits { get; }
 
     /// <summary>Number of class roots.</summary>
     public int Classes => Regions.Channels(Regions.Root);
@@ -116,6 +125,16 @@ public sealed class Plan
         if (prior.Count != Classes || prior.Any(p => !(p >= 0)) || !(Math.Abs(prior.Sum() - 1) <= 1e-6))
             throw new ArgumentException($"The prior must hold {Classes} numbers of at least 0 that add to 1; it is {string.Join(", ", prior)}.", nameof(prior));
         return [.. prior];
+    }
+
+    /// <summary>The p(class) that parameters say, or null where it is not learned.</summary>
+    internal double[]? LearnedPrior(ReadOnlySpan<float> parameters)
+    {
+        if (ClassLogits is not { } tensor) return null;
+        var prior = new double[tensor.Count];
+        for (int c = 0; c < prior.Length; c++) prior[c] = parameters[tensor.Offset + c];
+        WeightProgram.Softmax(prior, prior);
+        return prior;
     }
 
     /// <summary>Fresh parameters.</summary>

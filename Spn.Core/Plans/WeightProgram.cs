@@ -25,7 +25,7 @@ public abstract class WeightProgram
         WeightBlocks blocks, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters);
 
     /// <summary>Softmax of a row of logits.</summary>
-    protected static void Softmax(ReadOnlySpan<double> logits, Span<double> weights)
+    protected internal static void Softmax(ReadOnlySpan<double> logits, Span<double> weights)
     {
         // The largest is taken off first: beside logits far from 0 the logarithm of the sum would vanish.
         double most = double.NegativeInfinity, sum = 0;

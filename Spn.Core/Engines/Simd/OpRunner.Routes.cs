@@ -51,7 +51,7 @@ internal static unsafe partial class OpRunner<L, F, I>
     {
         if (op.Kind != OpKind.SumOfMany)
         {
-            foreach (int slot in op.Sources) chosen[(long)slot * lanes] = column;
+            for (int t = 0; t < op.Sources.Length; t++) chosen[(long)op.Sources[t] * lanes] = op.Table is null ? column : op.Table[t, column];
             return;
         }
         foreach (int slot in op.Sources)

@@ -73,7 +73,7 @@ internal sealed class ProgramBuilder
     /// <summary>A product that only its sum reads is made on the fly.</summary>
     private bool Inlined(int region) =>
         regions.Kind(region) == RegionKind.Product && parents[region] == 1 && !boundary.Contains(region)
-        && regions.Table(region).IsHadamard && OnlyChildOfSum.Contains(region);
+        && OnlyChildOfSum.Contains(region);
 
     private HashSet<int> OnlyChildOfSum => field ??= [.. Members.Where(r => regions.Kind(r) == RegionKind.Sum && regions.Children(r).Length == 1).Select(r => regions.Children(r)[0])];
 
@@ -162,6 +162,7 @@ internal sealed class ProgramBuilder
                     Place = placeOfBlock[region],
                     Columns = blocks[regions.Block(region)].Columns,
                     Stride = StrideOf(region),
+                    Table = kind == OpKind.SumOfProduct && regions.Table(children[0]) is { IsHadamard: false } table ? table : null,
                 });
                 break;
         }
@@ -178,7 +179,7 @@ internal sealed class ProgramBuilder
             {
                 RegionKind.Input => regions.Input(r).Family is { States: 2 } family && (family is IndicatorFamily || family.ParameterCount > 0),
                 RegionKind.Sum => children.Length == 1 && StrideOf(r) == WeightGroup.Lanes,
-                _ => Inlined(r),
+                _ => Inlined(r) && regions.Table(r).IsHadamard,
             };
             foreach (int child in children)
             {

@@ -74,7 +74,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
 
         int rootBlock = plan.Regions.Block(plan.Regions.Root), rootRows = plan.Blocks[rootBlock].Rows, rootColumns = plan.Blocks[rootBlock].Columns;
         int rootStride = WeightLayout.StrideOf(plan.Programs[programOfBlock[rootBlock]], rootRows, rootColumns);
-        var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, rootRows * rootColumns * rootStride);
+        var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, WeightGroup.FloatsOf(rootRows, rootColumns, rootStride));
         Component[] components = Component.Split(plan);
         int[] firstOfShape = Component.FirstOfShape(plan, components, programOfBlock);
         streams = new Stream[components.Length];
@@ -237,7 +237,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             bool again = reuse && plan.Programs[key.Program] is SoftmaxProgram or AccumulatorProgram or HyperProgram;
             if (again && ring.TryGetValue(key, out int known)) return known;
             int own = Floats;
-            Floats = checked(Floats + key.Rows * key.Columns * Stride(key));
+            Floats = checked(Floats + WeightGroup.FloatsOf(key.Rows, key.Columns, Stride(key)));
             if (again) ring[key] = own;
             return own;
         }

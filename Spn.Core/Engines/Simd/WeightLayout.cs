@@ -21,11 +21,13 @@ internal sealed record WeightGroup(int Program, int Rows, int Columns, int Count
 
     public int Elements => Rows * Columns;
 
-    /// <summary>Floats of all its weights.</summary>
-    public int Floats => Elements * Stride;
+    /// <summary>Floats that it takes, whole vectors.</summary>
+    public int Floats => FloatsOf(Rows, Columns, Stride);
 
     /// <summary>First float after it.</summary>
     public int End => Offset + Floats;
+
+    public static int FloatsOf(int rows, int columns, int stride) => checked(rows * columns * stride + Lanes - 1) / Lanes * Lanes;
 
     /// <summary>See <see cref="Places"/>; members are blocks by index among the program's.</summary>
     public static int[] PlacesOf(WeightProgram program, int[] members, int stride)
@@ -88,7 +90,7 @@ internal sealed class WeightLayout
             int[] members = [.. blocks.Select(b => place[b])];
             groups.Add(new WeightGroup(program, rows, columns, members.Length, stride, next) { Places = WeightGroup.PlacesOf(plan.Programs[program], members, stride) });
             for (int lane = 0; lane < blocks.Length; lane++) (BlockOffset[blocks[lane]], strides[blocks[lane]]) = (next + lane, stride);
-            next = checked(next + rows * columns * stride);
+            next = checked(next + WeightGroup.FloatsOf(rows, columns, stride));
         }
     }
 

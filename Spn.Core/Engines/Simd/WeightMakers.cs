@@ -52,8 +52,11 @@ internal sealed unsafe class WeightMakers<L, F, I>
         {
             case SoftmaxProgram softmax when first.Stride == 1:
                 foreach (WeightGroup group in groups)
-                    for (int i = 0; i < group.Rows; i++, w += group.Columns)
-                        RowKernel<L, F, I>.Softmax(parameters + group.Places[0] + i * softmax.RowStride(group.Columns), w, group.Columns);
+                {
+                    for (int i = 0; i < group.Rows; i++)
+                        RowKernel<L, F, I>.Softmax(parameters + group.Places[0] + i * softmax.RowStride(group.Columns), w + i * group.Columns, group.Columns);
+                    w += size;
+                }
                 break;
             case SoftmaxProgram softmax:
                 foreach (WeightGroup group in groups)
@@ -99,8 +102,12 @@ internal sealed unsafe class WeightMakers<L, F, I>
         {
             case SoftmaxProgram softmax when first.Stride == 1:
                 foreach (WeightGroup group in groups)
-                    for (int i = 0; i < group.Rows; i++, w += group.Columns, d += group.Columns)
-                        RowKernel<L, F, I>.SoftmaxBackward(w, d, gradient + group.Places[0] + i * softmax.RowStride(group.Columns), group.Columns);
+                {
+                    for (int i = 0; i < group.Rows; i++)
+                        RowKernel<L, F, I>.SoftmaxBackward(w + i * group.Columns, d + i * group.Columns, gradient + group.Places[0] + i * softmax.RowStride(group.Columns), group.Columns);
+                    w += size;
+                    d += size;
+                }
                 break;
             case AccumulatorProgram accumulators:
                 foreach (WeightGroup group in groups)
@@ -234,7 +241,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             toBias = toMatrix + first.Elements * width;
             new Span<float>(toMatrix, size3).Clear();
         }
-        MatrixKernel<L, F, I>.AddOuter(toMatrix, width, 1, first.Elements, width, logits, units[last], lanes);
+        OuterKernel<L, F, I>.Add(toMatrix, width, 1, first.Elements, width, logits, units[last], lanes);
         WeightKernel<L, F, I>.AddSums(toBias, logits, first.Elements, lanes);
         MatrixKernel<L, F, I>.Multiply(w3, 1, width, width, first.Elements, logits, slopes, lanes);
         if (picks)
@@ -249,7 +256,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             (int matrix, int bias) = hyper.Layers[layer];
             int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
             WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, network + bias - start, outputs, lanes);
-            MatrixKernel<L, F, I>.AddOuter(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
+            OuterKernel<L, F, I>.Add(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
             MatrixKernel<L, F, I>.Multiply(parameters + matrix, 1, inputs, inputs, outputs, slopes, below, lanes);
             float* swap = slopes;
             slopes = below;
