@@ -51,6 +51,22 @@ public sealed partial class Evidence
         return (hidden[bit >> 6] >> (int)(bit & 63) & 1) != 0;
     }
 
+    /// <summary>Writes the observed values of some variables, each to a column of its own, in the order of the samples.</summary>
+    /// <param name="variables">Indices of the variables, in ascending order.</param>
+    /// <param name="columns">Receives them, [variable][value]; each as long as there are samples.</param>
+    /// <returns>The number of values of each.</returns>
+    internal int[] Columns(int[] variables, float[][] columns)
+    {
+        var counts = new int[variables.Length];
+        for (int sample = 0; sample < Count; sample++)
+        {
+            ReadOnlySpan<float> row = Row(sample);
+            for (int i = 0; i < variables.Length; i++)
+                if (!IsHidden(sample, variables[i])) columns[i][counts[i]++] = row[variables[i]];
+        }
+        return counts;
+    }
+
     /// <summary>The set that a hidden variable of a sample lies in, or null when nothing is known of it or its value is.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
     /// <param name="variable">Index of the variable, from 0.</param>

@@ -46,6 +46,9 @@ type Variables =
 /// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
 [<AbstractClass; Sealed>]
 type Input =
+    static let fixedTo values =
+        values |> Option.map ValueList<float> |> Option.toObj
+
     /// <summary>One channel a value: 1 when the variable has it, else 0.</summary>
     /// <param name="states">Number of values, which are 0 to states - 1.</param>
     static member Indicator(states: int) : LayerSpec = IndicatorInput states
@@ -60,22 +63,116 @@ type Input =
 
     /// <summary>Normal densities.</summary>
     /// <param name="components">Channels of a region.</param>
-    /// <param name="means">Fixed means, one a component; learned unless told.</param>
-    /// <param name="variances">Fixed variances, one a component, each above 0; learned unless told.</param>
-    /// <param name="location">Origin of learned means: where the values lie; 0 unless told.</param>
-    /// <param name="scale">Unit of learned means and deviations: how far the values scatter; 1 unless told.</param>
+    /// <param name="means">Fixed means, one a component, which are no parameters then.</param>
+    /// <param name="variances">Fixed variances, one a component, each above 0, which are no parameters then.</param>
+    /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
+    /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
+    /// <param name="leastDeviation">Deviations stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
+    /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
+    /// <param name="trainableMeans">The same for the means alone.</param>
+    /// <param name="trainableVariances">The same for the variances alone.</param>
     static member Normal
-        (components: int, ?means: seq<float>, ?variances: seq<float>, ?location: float, ?scale: float)
-        : LayerSpec =
-        let fixedTo values =
-            values |> Option.map ValueList<float> |> Option.toObj
+        (
+            components: int,
+            ?means: seq<float>,
+            ?variances: seq<float>,
+            ?location: float,
+            ?scale: float,
+            ?leastDeviation: float,
+            ?init: Init,
+            ?trainable: bool,
+            ?trainableMeans: bool,
+            ?trainableVariances: bool
+        ) : LayerSpec =
+        let trainable = defaultArg trainable true
 
         NormalInput(
             components,
             FixedMeans = fixedTo means,
             FixedVariances = fixedTo variances,
             Location = defaultArg location 0.0,
-            Scale = defaultArg scale 1.0
+            Scale = defaultArg scale 1.0,
+            LeastDeviation = defaultArg leastDeviation 0.001,
+            Init = defaultArg init Init.Random,
+            TrainableLocations = defaultArg trainableMeans trainable,
+            TrainableScales = defaultArg trainableVariances trainable
+        )
+
+    /// <summary>Laplace densities: sharper at the location and with heavier tails than normal ones; the variance is twice the square of the scale.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="locations">Fixed locations, one a component, which are no parameters then.</param>
+    /// <param name="scales">Fixed scales, one a component, each above 0, which are no parameters then.</param>
+    /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
+    /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
+    /// <param name="leastDeviation">Scales stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
+    /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
+    /// <param name="trainableLocations">The same for the locations alone.</param>
+    /// <param name="trainableScales">The same for the scales alone.</param>
+    static member Laplace
+        (
+            components: int,
+            ?locations: seq<float>,
+            ?scales: seq<float>,
+            ?location: float,
+            ?scale: float,
+            ?leastDeviation: float,
+            ?init: Init,
+            ?trainable: bool,
+            ?trainableLocations: bool,
+            ?trainableScales: bool
+        ) : LayerSpec =
+        let trainable = defaultArg trainable true
+
+        LaplaceInput(
+            components,
+            FixedLocations = fixedTo locations,
+            FixedScales = fixedTo scales,
+            Location = defaultArg location 0.0,
+            Scale = defaultArg scale 1.0,
+            LeastDeviation = defaultArg leastDeviation 0.001,
+            Init = defaultArg init Init.Random,
+            TrainableLocations = defaultArg trainableLocations trainable,
+            TrainableScales = defaultArg trainableScales trainable
+        )
+
+    /// <summary>Cauchy densities: tails so heavy that no mean exists; half of the probability lies within one scale of the location.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="locations">Fixed locations, one a component, which are no parameters then.</param>
+    /// <param name="scales">Fixed scales, one a component, each above 0, which are no parameters then.</param>
+    /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
+    /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
+    /// <param name="leastDeviation">Scales stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
+    /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
+    /// <param name="trainableLocations">The same for the locations alone.</param>
+    /// <param name="trainableScales">The same for the scales alone.</param>
+    static member Cauchy
+        (
+            components: int,
+            ?locations: seq<float>,
+            ?scales: seq<float>,
+            ?location: float,
+            ?scale: float,
+            ?leastDeviation: float,
+            ?init: Init,
+            ?trainable: bool,
+            ?trainableLocations: bool,
+            ?trainableScales: bool
+        ) : LayerSpec =
+        let trainable = defaultArg trainable true
+
+        CauchyInput(
+            components,
+            FixedLocations = fixedTo locations,
+            FixedScales = fixedTo scales,
+            Location = defaultArg location 0.0,
+            Scale = defaultArg scale 1.0,
+            LeastDeviation = defaultArg leastDeviation 0.001,
+            Init = defaultArg init Init.Random,
+            TrainableLocations = defaultArg trainableLocations trainable,
+            TrainableScales = defaultArg trainableScales trainable
         )
 
     /// <summary>An input of its own for every variable: mixed types in one model; a sum must follow where channels differ.</summary>

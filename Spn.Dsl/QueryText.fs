@@ -77,7 +77,7 @@ module internal QueryText =
                     "-"
 
             if real then
-                if own then
+                if own || not (posterior.HasMoments(sample, variable)) then
                     "-"
                     "-"
                 else

@@ -111,7 +111,7 @@ let private engineTests =
         testCase "and on spatial stacks" (fun () ->
             let mutable unweighted = 0
 
-            for seed, spec in SpatialTests.accepted (seq { 1..400 }) |> Seq.truncate 40 do
+            for seed, spec in SpatialStacks.accepted (seq { 1..400 }) |> Seq.truncate 40 do
                 let plan = Lowerer.Lower(withAccumulators spec)
 
                 unweighted <-

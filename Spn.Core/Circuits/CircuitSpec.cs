@@ -39,13 +39,62 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
 
     /// <summary>Adds <see cref="NormalInput"/>.</summary>
     /// <param name="components">Channels of a region.</param>
-    /// <param name="fixedMeans">Means that are not learned, or null.</param>
-    /// <param name="fixedVariances">Variances that are not learned, or null.</param>
-    public CircuitSpec NormalInput(int components, IEnumerable<double>? fixedMeans = null, IEnumerable<double>? fixedVariances = null) =>
+    /// <param name="fixedMeans">Means that are no parameters, or null.</param>
+    /// <param name="fixedVariances">Variances that are no parameters, or null.</param>
+    /// <param name="init">How the parameters start; null takes <see cref="Init.Random"/>.</param>
+    /// <param name="trainable">False keeps all of them as they start.</param>
+    /// <param name="trainableMeans">The same for the means alone; null takes that of all.</param>
+    /// <param name="trainableVariances">The same for the variances alone; null takes that of all.</param>
+    public CircuitSpec NormalInput(
+        int components, IEnumerable<double>? fixedMeans = null, IEnumerable<double>? fixedVariances = null, Init? init = null,
+        bool trainable = true, bool? trainableMeans = null, bool? trainableVariances = null) =>
         With(new NormalInput(components)
         {
             FixedMeans = fixedMeans is null ? null : new(fixedMeans),
             FixedVariances = fixedVariances is null ? null : new(fixedVariances),
+            Init = init ?? Init.Random,
+            TrainableLocations = trainableMeans ?? trainable,
+            TrainableScales = trainableVariances ?? trainable,
+        });
+
+    /// <summary>Adds <see cref="LaplaceInput"/>.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="fixedLocations">Locations that are no parameters, or null.</param>
+    /// <param name="fixedScales">Scales that are no parameters, or null.</param>
+    /// <param name="init">How the parameters start; null takes <see cref="Init.Random"/>.</param>
+    /// <param name="trainable">False keeps all of them as they start.</param>
+    /// <param name="trainableLocations">The same for the locations alone; null takes that of all.</param>
+    /// <param name="trainableScales">The same for the scales alone; null takes that of all.</param>
+    public CircuitSpec LaplaceInput(
+        int components, IEnumerable<double>? fixedLocations = null, IEnumerable<double>? fixedScales = null, Init? init = null,
+        bool trainable = true, bool? trainableLocations = null, bool? trainableScales = null) =>
+        With(new LaplaceInput(components)
+        {
+            FixedLocations = fixedLocations is null ? null : new(fixedLocations),
+            FixedScales = fixedScales is null ? null : new(fixedScales),
+            Init = init ?? Init.Random,
+            TrainableLocations = trainableLocations ?? trainable,
+            TrainableScales = trainableScales ?? trainable,
+        });
+
+    /// <summary>Adds <see cref="CauchyInput"/>.</summary>
+    /// <param name="components">Channels of a region.</param>
+    /// <param name="fixedLocations">Locations that are no parameters, or null.</param>
+    /// <param name="fixedScales">Scales that are no parameters, or null.</param>
+    /// <param name="init">How the parameters start; null takes <see cref="Init.Random"/>.</param>
+    /// <param name="trainable">False keeps all of them as they start.</param>
+    /// <param name="trainableLocations">The same for the locations alone; null takes that of all.</param>
+    /// <param name="trainableScales">The same for the scales alone; null takes that of all.</param>
+    public CircuitSpec CauchyInput(
+        int components, IEnumerable<double>? fixedLocations = null, IEnumerable<double>? fixedScales = null, Init? init = null,
+        bool trainable = true, bool? trainableLocations = null, bool? trainableScales = null) =>
+        With(new CauchyInput(components)
+        {
+            FixedLocations = fixedLocations is null ? null : new(fixedLocations),
+            FixedScales = fixedScales is null ? null : new(fixedScales),
+            Init = init ?? Init.Random,
+            TrainableLocations = trainableLocations ?? trainable,
+            TrainableScales = trainableScales ?? trainable,
         });
 
     /// <summary>Adds <see cref="HadamardProduct"/>.</summary>

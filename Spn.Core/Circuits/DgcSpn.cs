@@ -12,7 +12,7 @@ public static class DgcSpn
     /// <param name="height">Height of the images.</param>
     /// <param name="width">Width of the images.</param>
     /// <param name="sums">Sums a cell.</param>
-    /// <param name="components">Normal components a pixel, of variance 1, means placed by Circuit.Initialise.</param>
+    /// <param name="components">Normal components a pixel, of variance 1; their means are those of quantiles of the training samples (Circuit.Initialise) and stay.</param>
     /// <param name="products">Number of spatial products before the last; 0 takes as many as the image needs.</param>
     /// <exception cref="CircuitException">A size is below 1, or the products are fewer than the image needs.</exception>
     public static CircuitSpec Generative(int height, int width, int sums = 16, int components = 4, int products = 0) =>
@@ -38,11 +38,11 @@ public static class DgcSpn
     /// <param name="height">Height of the images, a multiple of 4.</param>
     /// <param name="width">Width of the images, a multiple of 4.</param>
     /// <param name="classes">Number of classes.</param>
-    /// <param name="components">Normal components a pixel, means and variances learned.</param>
+    /// <param name="components">Normal components a pixel, means and variances learned; means start from -1.5 to 1.5 in equal steps.</param>
     /// <param name="first">Channels of the first product; null goes channel by channel, an older script has <see cref="ProductChannels.Limited"/> with 32.</param>
     /// <exception cref="CircuitException">A size is no multiple of 4 or below 4.</exception>
     public static CircuitSpec Discriminative(int height = 28, int width = 28, int classes = 10, int components = 32, ProductChannels? first = null) =>
-        Discriminative(nameof(Discriminative), height, width, classes, new NormalInput(components), first ?? ProductChannels.Depthwise, [64, 64], [64, 128, 128]);
+        Discriminative(nameof(Discriminative), height, width, classes, new NormalInput(components) { Init = Init.Equidistant() }, first ?? ProductChannels.Depthwise, [64, 64], [64, 128, 128]);
 
     /// <summary>The discriminative stack of the libspn-keras notebook, smaller than the paper's: 16 components a pixel, 16, 32, 32, 64 and 64 sums a cell.</summary>
     /// <remarks>
@@ -63,7 +63,7 @@ public static class DgcSpn
         if (products != 0 && products < needed)
             throw new CircuitException($"DgcSpn.{preset}", "too few products", $"{products} were asked for, images of {height} x {width} need {needed}.", $"Give at least {needed}, or 0 for as many as are needed.");
         products = Math.Max(products, needed);
-        return CircuitSpec.Over(GridVariables.Image(height, width)).With(UnitVariance(components))
+        return CircuitSpec.Over(GridVariables.Image(height, width)).With(UnitVariance(components) with { Init = Init.Quantiles, TrainableLocations = false })
             .Repeat(Enumerable.Range(0, products), (c, level) => c.SpatialProduct(dilation: 1 << level, channels: level == 0 ? first : others).SpatialSum(sums))
             .SpatialProduct(dilation: 1 << products, padding: Padding.Final, channels: others).RootSum()
             .WithWeights(WeightSpec.Accumulators());

@@ -31,37 +31,6 @@ public sealed record CategoricalInput(int Components, int States) : InputSpec(Co
     public override string Name => $"Input.Categorical({Components}, states = {States})";
 }
 
-/// <summary>Normal densities with learned or fixed means and variances.</summary>
-/// <remarks>
-/// Learned standard deviations are kept as logarithms, so they stay positive; learned means and deviations may start
-/// anywhere (see Circuit.Initialise).
-/// </remarks>
-/// <param name="Components">Channels of the region.</param>
-public sealed record NormalInput(int Components) : InputSpec(Components)
-{
-    /// <summary>Origin of learned means, in the variable's own unit: where its values lie.</summary>
-    public double Location { get; init; }
-
-    /// <summary>Unit of learned means and deviations, above 0: how far its values scatter. Densities are those of the variable itself.</summary>
-    public double Scale { get; init; } = 1;
-
-    /// <summary>
-    /// Learned standard deviations stay above this share of the scale: without it, a component on a value that many samples share
-    /// would become ever narrower, and the likelihood grow without bound.
-    /// </summary>
-    public double LeastDeviation { get; init; } = 1e-3;
-
-    /// <summary>Fixed means, one a component, or null when the means are learned.</summary>
-    public ValueList<double>? FixedMeans { get; init; }
-
-    /// <summary>Fixed variances, one a component, each above 0, or null when the variances are learned.</summary>
-    public ValueList<double>? FixedVariances { get; init; }
-
-    /// <inheritdoc/>
-    public override string Name =>
-        $"Input.Normal({Components}{(FixedMeans is null ? "" : ", fixed means")}{(FixedVariances is null ? "" : ", fixed variances")})";
-}
-
 /// <summary>An input of its own for every variable: mixed types in one model.</summary>
 /// <remarks>Inputs of different numbers of channels need a sum between them and the first product.</remarks>
 /// <param name="Inputs">[variable]</param>

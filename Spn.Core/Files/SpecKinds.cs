@@ -17,6 +17,7 @@ public sealed class SpecKinds
     private readonly KindConverter<LayerSpec> layers = new("layer");
     private readonly KindConverter<WeightSpec> weights = new("weights");
     private readonly KindConverter<ProductChannels> channelPlans = new("channel plan");
+    private readonly KindConverter<Init> inits = new("start");
     private readonly JsonSerializerOptions options;
 
     /// <summary>Starts a set that knows no kind.</summary>
@@ -27,7 +28,7 @@ public sealed class SpecKinds
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters =
         {
-            structures, layers, new InputConverter(layers), weights, channelPlans, new ValueListConverter(),
+            structures, layers, new InputConverter(layers), weights, channelPlans, inits, new ValueListConverter(),
             new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false),
         },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Adapt } },
@@ -51,6 +52,12 @@ public sealed class SpecKinds
         kinds.AddLayer<CategoricalInput>("categoricalInput");
         kinds.AddLayer<NormalInput>("normalInput");
         kinds.layers.AddFormer("gaussianInput", typeof(NormalInput));
+        kinds.AddLayer<LaplaceInput>("laplaceInput");
+        kinds.AddLayer<CauchyInput>("cauchyInput");
+        kinds.inits.Add("random", typeof(RandomInit));
+        kinds.inits.Add("quantiles", typeof(QuantileInit));
+        kinds.inits.Add("kMeans", typeof(KMeansInit));
+        kinds.inits.Add("equidistant", typeof(EquidistantInit));
         kinds.AddLayer<PerVariableInput>("perVariableInput");
         kinds.AddLayer<SpatialProduct>("spatialProduct");
         kinds.AddLayer<HadamardProduct>("hadamardProduct");

@@ -9,7 +9,7 @@ namespace Spn.Core.Inference
         /// <summary>All hidden entries of a sample together by its most probable explanation.</summary>
         Mpe,
 
-        /// <summary>Each hidden entry alone: the most probable value of a discrete variable, the mean of a real one; fewest errors an entry.</summary>
+        /// <summary>Each hidden entry alone, by <see cref="Posterior.Guess"/>: the most probable value of a discrete variable, the mean of a real one; fewest errors an entry.</summary>
         Mean,
 
         /// <summary>Each hidden entry alone: the likeliest value of the one input density that most probably made it. Needs a pass for each variable that is hidden.</summary>

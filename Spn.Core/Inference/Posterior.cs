@@ -35,11 +35,18 @@ public sealed class Posterior
         ? Own(sample, variable)
         : throw new ArgumentException($"Variable {variable} is real and has no table of probabilities; ask for Mean and Variance, or for Circuit.Mixture.", nameof(variable));
 
+    /// <summary>Whether a variable has a mean and a variance; without bounds on the value, Cauchy densities have neither.</summary>
+    /// <param name="sample">Index of the sample, from 0.</param>
+    /// <param name="variable">Index of the variable, from 0.</param>
+    public bool HasMoments(int sample, int variable) => NoMoments(sample, variable) is null;
+
     /// <summary>Expected value of a variable; of a discrete one, of its code.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
+    /// <exception cref="ArgumentException">The variable has no mean: see <see cref="HasMoments"/>.</exception>
     public double Mean(int sample, int variable)
     {
+        RequireMoments(sample, variable);
         ReadOnlySpan<double> own = Own(sample, variable);
         if (!IsDiscrete(variable)) return own[0];
         double mean = 0;
@@ -50,8 +57,10 @@ public sealed class Posterior
     /// <summary>Variance of a variable; of a discrete one, of its code.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
+    /// <exception cref="ArgumentException">The variable has no variance: see <see cref="HasMoments"/>.</exception>
     public double Variance(int sample, int variable)
     {
+        RequireMoments(sample, variable);
         ReadOnlySpan<double> own = Own(sample, variable);
         if (!IsDiscrete(variable)) return own[1];
         double mean = Mean(sample, variable), sum = 0;
@@ -59,7 +68,7 @@ public sealed class Posterior
         return sum;
     }
 
-    /// <summary>The best single guess: the most probable value of a discrete variable, the mean of a real one.</summary>
+    /// <summary>The best single guess: the most probable value of a discrete variable, the mean of a real one, or where that does not exist the mean location of its densities.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
     public float Guess(int sample, int variable)
@@ -75,6 +84,15 @@ public sealed class Posterior
     /// <summary>Whether a variable is discrete.</summary>
     /// <param name="variable">Index of the variable, from 0.</param>
     public bool IsDiscrete(int variable) => plan.InputOf[variable]?.States is not null;
+
+    private string? NoMoments(int sample, int variable) =>
+        Evidence.IsHidden(sample, variable) ? plan.InputOf[variable]?.NoMoments(Evidence.SetOf(sample, variable)) : null;
+
+    private void RequireMoments(int sample, int variable)
+    {
+        if (NoMoments(sample, variable) is { } why)
+            throw new ArgumentException($"Row {sample}, variable {variable}: {why}. Ask Circuit.Mixture for its median, or bound it with Evidence.Where.", nameof(variable));
+    }
 
     private ReadOnlySpan<double> Own(int sample, int variable)
     {
@@ -104,6 +122,7 @@ public sealed class VariableMixture
     public IReadOnlyList<double> Weights { get; }
 
     /// <summary>Mean of the variable; of a discrete one, of its code.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
     public double Mean
     {
         get
@@ -116,6 +135,7 @@ public sealed class VariableMixture
     }
 
     /// <summary>Variance of the variable; of a discrete one, of its code.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
     public double Variance
     {
         get
@@ -129,9 +149,11 @@ public sealed class VariableMixture
 
     /// <summary>Mean and variance of a component.</summary>
     /// <param name="component">Index of the component, from 0.</param>
+    /// <exception cref="InvalidOperationException">There are none.</exception>
     public (double Mean, double Variance) Moments(int component)
     {
         (InputFamily family, ReadOnlySpan<double> own) = Of(component, out int k);
+        if (family.NoMoments(within) is { } why) throw new InvalidOperationException($"{why}. Ask Quantile(0.5) for its median.");
         var moments = new double[family.Expectations];
         double mean = family.Mean(k, within, own), sum = 0;
         family.Expect(k, within, own, mean, moments);

@@ -70,11 +70,14 @@ public sealed partial class Circuit
     /// <param name="evidence">One sample; null knows nothing.</param>
     /// <param name="cancellation">Stops between blocks of passes.</param>
     /// <returns>[variable, variable]; rows and columns of observed variables are 0. Discrete variables count by their codes.</returns>
-    /// <exception cref="EvidenceException">The evidence does not fit, has probability 0, or is more than one sample.</exception>
+    /// <exception cref="EvidenceException">The evidence does not fit, has probability 0, is more than one sample, or leaves a variable without a variance.</exception>
     public double[,] Covariance(Evidence? evidence = null, CancellationToken cancellation = default)
     {
         evidence ??= Evidence.Unknown(1, Variables);
         if (evidence.Count != 1) throw new EvidenceException($"A covariance matrix is that of one sample; {evidence.Count} were given.");
+        for (int v = 0; v < Math.Min(Variables, evidence.Variables); v++)
+            if (evidence.IsHidden(0, v) && Plan.InputOf[v]?.NoMoments(evidence.SetOf(0, v)) is { } why)
+                throw new EvidenceException($"Row 0, {NameOf(v)}: {why}. Observe it or bound it with Evidence.Where.", 0, v);
         Posterior alone = Posterior(evidence, cancellation);
         double[] values = InDouble(Parameters);
         int[] hidden = [.. Enumerable.Range(0, Variables).Where(v => evidence.IsHidden(0, v))];

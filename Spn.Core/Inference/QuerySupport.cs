@@ -34,6 +34,7 @@ namespace Spn.Core
             Exactness mpe = Determinism().Mpe;
             double states = Plan.InputOf.Aggregate(1.0, (product, f) => product * (f?.States ?? double.PositiveInfinity));
             bool few = states <= new InformationOptions().MostStates, single = Classes == 1;
+            string? noMoments = Plan.InputOf.Select((f, v) => f?.NoMoments(null) is { } why ? $"{NameOf(v)}: {why}" : null).FirstOrDefault(why => why is not null);
             string? obstacle = CrossEntropyPass.Obstacle(Plan, Plan) ?? Determinism().Witness;
             QuerySupport Exact(string query, string reason) => new(query, QueryLevel.Exact, reason);
             QuerySupport Unless(string query, bool holds, string otherwise, QuerySupport support) => holds ? support : new(query, QueryLevel.Unavailable, otherwise);
@@ -47,7 +48,7 @@ namespace Spn.Core
                 Exact("marginal", OnePass),
                 Exact("conditional", "two upward passes"),
                 Exact("posterior of every variable", "one upward and one downward pass"),
-                Exact("moments and covariance", "posterior passes"),
+                Unless("moments and covariance", noMoments is null, noMoments ?? "", Exact("moments and covariance", "posterior passes")),
                 Exact("evidence by intervals and sets", "every input family gives the probability of a set"),
                 Exact("partition function", OnePass),
                 new("most probable explanation", mpe.IsExact ? QueryLevel.Exact : QueryLevel.Approximate, mpe.Reason),

@@ -62,7 +62,7 @@ internal sealed record AbsorbVariables(Plan Plan, int[] Source, int FirstLogit)
             source.Add(r);
         }
         List<ParameterTensor> tensors = [];
-        if (inputs > 0) tensors.Add(new ParameterTensor("inputs", [inputs], 0, new ParameterStart.ByInputs()));
+        if (ParameterTensor.OfInputs(regions) is { } own) tensors.Add(own);
         tensors.Add(new ParameterTensor("sums.logits", [blocks.Total], inputs, new ParameterStart.Uniform(0, 1)));
         if (plan.ClassLogits is { } prior) tensors.Add(prior with { Offset = inputs + blocks.Total });
         int[] all = [.. Enumerable.Range(0, blocks.Count)];

@@ -18,7 +18,9 @@ public sealed class LoweringRules
         rules.AddInput<IndicatorInput>(s => new IndicatorFamily(s.States));
         rules.AddInput<BernoulliInput>(s => new BernoulliFamily(s.Components));
         rules.AddInput<CategoricalInput>(s => new CategoricalFamily(s.Components, s.States));
-        rules.AddInput<NormalInput>(Normal);
+        rules.AddInput<NormalInput>(s => new NormalFamily(s.Components, Settings(s, "means", s.FixedMeans, "variances", s.FixedVariances, Math.Sqrt)));
+        rules.AddInput<LaplaceInput>(s => new LaplaceFamily(s.Components, Settings(s, "locations", s.FixedLocations, "scales", s.FixedScales, v => v)));
+        rules.AddInput<CauchyInput>(s => new CauchyFamily(s.Components, Settings(s, "locations", s.FixedLocations, "scales", s.FixedScales, v => v)));
         rules.AddProduct<HadamardProduct>(Hadamard);
         rules.AddProduct<KroneckerProduct>(Kronecker);
         rules.AddProduct<ChannelTableProduct>(ByTable);
@@ -47,17 +49,29 @@ public sealed class LoweringRules
     private static CircuitException Unknown(LayerSpec spec) =>
         new(spec.Name, "no rule", $"No lowering rule is known for {spec.GetType().Name}.", "Add one to LoweringRules.");
 
-    private static NormalFamily Normal(NormalInput spec)
+    private static LocationScaleSettings Settings(
+        LocationScaleInput spec, string locationsName, ValueList<double>? locations, string scalesName, ValueList<double>? scales, Func<double, double> scaleOf)
     {
-        if (spec.FixedMeans is { } means && means.Count != spec.Components)
-            throw new CircuitException(spec.Name, "means missing", $"{means.Count} fixed means for {spec.Components} components.", "Give one a component.");
-        if (spec.FixedVariances is { } variances && (variances.Count != spec.Components || variances.Any(v => !(v > 0))))
-            throw new CircuitException(spec.Name, "variances unfit", $"The fixed variances are {variances}.", $"Give {spec.Components}, each above 0.");
+        if (locations is not null && (locations.Count != spec.Components || !locations.All(double.IsFinite)))
+            throw new CircuitException(spec.Name, $"{locationsName} unfit", $"The fixed {locationsName} are {locations}.", $"Give {spec.Components} finite numbers, one a component.");
+        if (scales is not null && (scales.Count != spec.Components || scales.Any(v => !(v > 0) || double.IsInfinity(v))))
+            throw new CircuitException(spec.Name, $"{scalesName} unfit", $"The fixed {scalesName} are {scales}.", $"Give {spec.Components} finite numbers, each above 0.");
         if (!double.IsFinite(spec.Location) || !(spec.Scale > 0) || !double.IsFinite(spec.Scale))
             throw new CircuitException(spec.Name, "location or scale unfit", $"Location {spec.Location}, scale {spec.Scale}.", "Give finite numbers, the scale above 0.");
         if (!(spec.LeastDeviation > 0) || !double.IsFinite(spec.LeastDeviation))
             throw new CircuitException(spec.Name, "least deviation unfit", $"It is {spec.LeastDeviation}.", "Give a finite number above 0.");
-        return new NormalFamily(spec.Components, spec.FixedMeans, spec.FixedVariances, spec.Location, spec.Scale, spec.LeastDeviation);
+        if (spec.Init is null) throw new CircuitException(spec.Name, "no start", "Init is null.", "Give one, for example Init.Random.");
+        return new LocationScaleSettings
+        {
+            FixedLocations = locations,
+            FixedScales = scales?.Select(scaleOf).ToArray(),
+            Location = spec.Location,
+            Scale = spec.Scale,
+            LeastScale = spec.LeastDeviation,
+            Init = spec.Init,
+            TrainableLocations = spec.TrainableLocations,
+            TrainableScales = spec.TrainableScales,
+        };
     }
 
     private static ChannelTable Hadamard(HadamardProduct spec, IReadOnlyList<int> channels)

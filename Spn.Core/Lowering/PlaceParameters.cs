@@ -13,7 +13,8 @@ internal sealed class PlaceParameters
     public PlaceParameters(RegionBuilder built)
     {
         this.built = built;
-        if (built.InputParameters > 0) Place("inputs", new ParameterStart.ByInputs(), built.InputParameters);
+        if (ParameterTensor.OfInputs(built.Regions) is { } inputs) Tensors.Add(inputs);
+        next = built.InputParameters;
         var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Top: s.Sector < 0 && s.Source is not FixedWeights, Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
         foreach (var group in bySource)
         {

@@ -13,6 +13,12 @@ public abstract class InputFamily
     /// <summary>Parameters of one variable (all components together).</summary>
     public abstract int ParameterCount { get; }
 
+    /// <summary>The parameters that no learner changes, by place and number: set at the start, kept in files, never trained. None unless overridden.</summary>
+    public virtual (int First, int Count) Frozen => default;
+
+    /// <summary>Whether learners change any parameter.</summary>
+    public bool Learns => Frozen.Count < ParameterCount;
+
     /// <summary>Number of values of the variable, 0 to States - 1, or null for a real variable.</summary>
     public abstract int? States { get; }
 
@@ -78,7 +84,12 @@ public abstract class InputFamily
     /// <param name="parameters">The parameters of the variable.</param>
     public abstract float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters);
 
+    /// <summary>Why a real variable has neither mean nor variance, or null when it has both; the same for all components.</summary>
+    /// <param name="within">The set that the value is known to lie in, or null.</param>
+    public virtual string? NoMoments(ValueSet? within) => null;
+
     /// <summary>Writes the expectations of a component: the probability of every value, or first and second moment.</summary>
+    /// <remarks>Where there are no moments, the value of largest density stands for the variable.</remarks>
     /// <param name="component">The component, from 0.</param>
     /// <param name="within">The set that the value is known to lie in, or null.</param>
     /// <param name="parameters">The parameters of the variable.</param>

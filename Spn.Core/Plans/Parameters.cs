@@ -22,6 +22,36 @@ public sealed record ParameterTensor(string Name, IReadOnlyList<int> Shape, int 
 {
     /// <summary>Number of entries.</summary>
     public int Count => Shape.Aggregate(1, (a, b) => checked(a * b));
+
+    /// <summary>The entries that no learner changes, as runs in ascending order that do not touch: set at the start, kept in files, never trained.</summary>
+    public IReadOnlyList<ParameterRun> Frozen { get; init; } = [];
+
+    /// <summary>The tensor of the parameters of all inputs, which stands first in the flat vector; null when they have none.</summary>
+    internal static ParameterTensor? OfInputs(RegionTable regions)
+    {
+        int count = 0;
+        List<ParameterRun> frozen = [];
+        for (int r = 0; r < regions.Count; r++)
+        {
+            if (regions.Kind(r) != RegionKind.Input) continue;
+            InputPlace input = regions.Input(r);
+            (int first, int own) = input.Family.Frozen;
+            first += input.Offset;
+            if (own > 0 && frozen.Count > 0 && frozen[^1].End == first) frozen[^1] = frozen[^1] with { Count = frozen[^1].Count + own };
+            else if (own > 0) frozen.Add(new ParameterRun(first, own));
+            count += input.Family.ParameterCount;
+        }
+        return count == 0 ? null : new ParameterTensor("inputs", [count], 0, new ParameterStart.ByInputs()) { Frozen = frozen };
+    }
+}
+
+/// <summary>A run of entries of the flat parameter vector.</summary>
+/// <param name="Offset">First entry.</param>
+/// <param name="Count">Number of entries.</param>
+public readonly record struct ParameterRun(int Offset, int Count)
+{
+    /// <summary>First entry after it.</summary>
+    public int End => Offset + Count;
 }
 
 /// <summary>The weight blocks of the sums: block b is a [out, in] matrix at its offset in the flat weight vector.</summary>

@@ -55,6 +55,12 @@ public sealed class Plan
     /// </summary>
     public ParameterTensor? ClassLogits { get; }
 
+    /// <summary>The entries of the flat parameter vector that learners may change, as runs in ascending order.</summary>
+    public IReadOnlyList<ParameterRun> Learned => field ??= [.. LearnedRuns()];
+
+    /// <summary>Number of entries that learners may change.</summary>
+    public int LearnedCount => Learned.Sum(r => r.Count);
+
     /// <summary>Number of class roots.</summary>
     public int Classes => Regions.Channels(Regions.Root);
 
@@ -151,22 +157,43 @@ public sealed class Plan
                     p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
             }
         foreach (AccumulatorProgram program in Programs.OfType<AccumulatorProgram>()) program.Initialise(Blocks, seed, parameters);
-        for (int r = 0; r < Regions.Count; r++)
-        {
-            if (Regions.Kind(r) != RegionKind.Input) continue;
-            InputPlace input = Regions.Input(r);
-            if (input.Family.ParameterCount == 0) continue;
-            var random = new RandomStream(seed, "inputs", r);
-            Span<float> own = parameters.AsSpan(input.Offset, input.Family.ParameterCount);
-            float[] observed = train is null ? [] : Observed(train, input.Variable);
-            if (observed.Length == 0) input.Family.Initialise(random, own);
-            else input.Family.InitialiseFrom(random, observed, own);
-        }
+        InitialiseInputs(seed, train, parameters);
         return parameters;
     }
 
-    private static float[] Observed(Evidence train, int variable) =>
-        [.. Enumerable.Range(0, train.Count).Where(s => !train.IsHidden(s, variable)).Select(s => train.Row(s)[variable])];
+    private void InitialiseInputs(long seed, Evidence? train, float[] parameters)
+    {
+        // Some variables at a time: their values of one sample stand side by side, and a column each is made of them.
+        const int together = 16;
+        ILookup<int, int> readers = Enumerable.Range(0, Regions.Count)
+            .Where(r => Regions.Kind(r) == RegionKind.Input && Regions.Input(r).Family.ParameterCount > 0).ToLookup(r => Regions.Input(r).Variable);
+        int[][] blocks = [.. readers.Select(g => g.Key).Order().Chunk(together)];
+        Parallel.For(0, blocks.Length, b =>
+        {
+            float[][] columns = [.. blocks[b].Select(_ => train is null ? [] : new float[train.Count])];
+            int[] counts = train?.Columns(blocks[b], columns) ?? new int[columns.Length];
+            for (int i = 0; i < columns.Length; i++)
+                foreach (int r in readers[blocks[b][i]])
+                {
+                    InputPlace input = Regions.Input(r);
+                    var random = new RandomStream(seed, "inputs", r);
+                    Span<float> own = parameters.AsSpan(input.Offset, input.Family.ParameterCount);
+                    if (counts[i] == 0) input.Family.Initialise(random, own);
+                    else input.Family.InitialiseFrom(random, columns[i].AsSpan(0, counts[i]), own);
+                }
+        });
+    }
+
+    private IEnumerable<ParameterRun> LearnedRuns()
+    {
+        int first = 0;
+        foreach (ParameterRun frozen in Tensors.SelectMany(t => t.Frozen))
+        {
+            if (frozen.Offset > first) yield return new ParameterRun(first, frozen.Offset - first);
+            first = frozen.End;
+        }
+        if (first < ParameterCount) yield return new ParameterRun(first, ParameterCount - first);
+    }
 }
 
 /// <summary>One density of one variable: a channel of an input region.</summary>

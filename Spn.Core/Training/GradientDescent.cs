@@ -77,7 +77,7 @@ public static class GradientDescent
             Parameters = circuit.Parameters.ToArray();
             gradient = new float[Parameters.Length];
             before = new float[Parameters.Length];
-            stepper = new Stepper(options, Parameters.Length, circuit.Engine.Threads);
+            stepper = new Stepper(options, circuit.Plan, circuit.Engine.Threads);
         }
 
         public float[] Parameters { get; }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Spn.Core.Plans;
 
 namespace Spn.Core.Training;
 
@@ -6,15 +7,22 @@ namespace Spn.Core.Training;
 internal sealed class Stepper
 {
     private const int PieceLength = 1 << 14;
+    private const int MostItems = 1 << 10;
 
     private readonly GradientOptions options;
     private readonly WorkerPool pool;
+    private readonly ParameterRun[] pieces;
     private readonly float[] mean;
     private readonly float[] square;
     private int step;
 
-    public Stepper(GradientOptions options, int parameters, int threads)
+    /// <param name="options">The rule and its settings.</param>
+    /// <param name="plan">Whose parameters they are; those that are frozen stay as they are.</param>
+    /// <param name="threads">Number of threads.</param>
+    public Stepper(GradientOptions options, Plan plan, int threads)
     {
+        int parameters = plan.ParameterCount;
+        pieces = [.. plan.Learned.SelectMany(InPieces)];
         pool = WorkerPool.Of(threads);
         this.options = options;
         mean = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
@@ -28,14 +36,20 @@ internal sealed class Stepper
     public void Step(float[] parameters, float[] gradient, double scale)
     {
         step++;
-        int pieces = (parameters.Length + PieceLength - 1) / PieceLength;
         using FlushToZero flush = FlushToZero.Here();
-        pool.Run(pieces, (piece, _) =>
+        // Frozen parameters between learned ones make many small pieces; some of them are one item of work.
+        int together = 1 + pieces.Length / MostItems;
+        pool.Run((pieces.Length + together - 1) / together, (item, _) =>
         {
-            int from = piece * PieceLength, to = Math.Min(from + PieceLength, parameters.Length);
-            if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, from, to);
-            else Sgd(parameters, gradient, (float)scale, from, to);
+            for (int i = item * together; i < Math.Min((item + 1) * together, pieces.Length); i++)
+                if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, pieces[i].Offset, pieces[i].End);
+                else Sgd(parameters, gradient, (float)scale, pieces[i].Offset, pieces[i].End);
         });
+    }
+
+    private static IEnumerable<ParameterRun> InPieces(ParameterRun run)
+    {
+        for (int from = run.Offset; from < run.End; from += PieceLength) yield return new ParameterRun(from, Math.Min(PieceLength, run.End - from));
     }
 
     private void Sgd(float[] parameters, float[] gradient, float scale, int from, int to)

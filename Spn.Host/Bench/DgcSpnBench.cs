@@ -54,7 +54,7 @@ internal sealed class DgcSpnBench : IDisposable
     public void Adam(int batch)
     {
         if (gradient.Length == 0) gradient = new float[parameters.Length];
-        stepper ??= new Stepper(new GradientOptions(), parameters.Length, circuit.Engine.Threads);
+        stepper ??= new Stepper(new GradientOptions(), circuit.Plan, circuit.Engine.Threads);
         session.SetParameters(parameters);
         session.Forward(images, Batch(batch), logLikelihoods);
         session.Backward(Routing.Soft, Seeds(batch));

@@ -34,7 +34,7 @@ internal sealed class HyperSpnBench : IDisposable
         parameters = circuit.Parameters.ToArray();
         gradient = new float[parameters.Length];
         logLikelihoods = new double[Math.Max(train.Count, 500)];
-        stepper = new Stepper(new GradientOptions(), parameters.Length, threads);
+        stepper = new Stepper(new GradientOptions(), circuit.Plan, threads);
         merged = MergedBatch.For(train);
     }
 

@@ -30,9 +30,11 @@ internal static class QueryAsk
                 continue;
             }
             VariableMixture? mixture = given.IsHidden(0, v) ? circuit.Mixture(given, v)[0] : null;
-            double[] numbers = [posterior.Mean(0, v), Math.Sqrt(posterior.Variance(0, v)),
-                .. shares.Select(share => mixture?.Quantile(share) ?? given.Row(0)[v])];
-            real.Add([name, .. numbers.Select(n => csv ? QueryCommand.Exact(n) : schema.Rounded(v, n))]);
+            IEnumerable<double> quantiles = shares.Select(share => mixture?.Quantile(share) ?? given.Row(0)[v]);
+            string[] moments = posterior.HasMoments(0, v) ? [Real(posterior.Mean(0, v)), Real(Math.Sqrt(posterior.Variance(0, v)))] : csv ? ["", ""] : ["-", "-"];
+            real.Add([name, .. moments, .. quantiles.Select(Real)]);
+
+            string Real(double number) => csv ? QueryCommand.Exact(number) : schema.Rounded(v, number);
         }
         if (!csv)
         {

@@ -148,7 +148,7 @@ internal sealed class LogSpacePass
     {
         InputPlace input = plan.Regions.Input(region);
         ValueSet? set = evidence.SetOf(row, input.Variable);
-        if (byParameters.IsEmpty || input.Family.ParameterCount == 0 || (evidence.IsHidden(row, input.Variable) && set is null)) return;
+        if (byParameters.IsEmpty || !input.Family.Learns || (evidence.IsHidden(row, input.Variable) && set is null)) return;
         float x = evidence.Row(row)[input.Variable];
         Span<double> values = Values(region), slopes = Slopes(region), gradient = byParameters.Slice(input.Offset, input.Family.ParameterCount);
         for (int k = 0; k < values.Length; k++)

@@ -24,7 +24,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         bool reached = Pull(wide, step, ws, columns, q, lanes);
         if (op.Kind == OpKind.Input)
         {
-            if (reached && op.Family!.ParameterCount > 0) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), q, lanes);
+            if (reached && op.Family!.Learns) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), q, lanes);
             return;
         }
         float* scale = ws.Scales + (long)op.Slot * lanes;

@@ -171,7 +171,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             case OpKind.Product:
                 break;
             case OpKind.Input:
-                if (op.Family!.ParameterCount > 0) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), r, lanes);
+                if (op.Family!.Learns) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), r, lanes);
                 break;
             case OpKind.Lookup:
                 LookupPlace table = source.Component.Lookups[op.Place];

@@ -259,7 +259,7 @@ internal sealed class ProgramBuilder
         foreach (Op op in ops)
             needed[op.Slot] = op.Kind switch
             {
-                OpKind.Input => options.InputSlopes || op.Family!.ParameterCount > 0,
+                OpKind.Input => options.InputSlopes || op.Family!.Learns,
                 _ => true,
             };
         var written = new bool[ops.Count];

@@ -20,7 +20,7 @@ internal static class StandardNormal
     public static double LogAbove(double z)
     {
         if (double.IsPositiveInfinity(z)) return double.NegativeInfinity;
-        if (z < 0) return LogOneMinus(LogAbove(-z));
+        if (z < 0) return Precise.LogOneMinusExp(LogAbove(-z));
         if (z < Far)
         {
             // The series of the probability between 0 and z has positive terms only.
@@ -59,7 +59,7 @@ internal static class StandardNormal
             double middle = 0.5 * (low + high), width = high - low;
             return LogDensity(middle) + Math.Log(width) + width * width / 24 * (middle * middle - 1);
         }
-        if (low >= 0) return LogAbove(low) + LogOneMinus(LogShareAbove(low, high));
+        if (low >= 0) return LogAbove(low) + Precise.LogOneMinusExp(LogShareAbove(low, high));
         return Math.Log(1 - Math.Exp(LogAbove(high)) - Math.Exp(LogAbove(-low)));
     }
 
@@ -139,11 +139,4 @@ internal static class StandardNormal
     }
 
     private static bool IsNarrow(double low, double high) => (high - low) * Math.Max(1, Math.Max(Math.Abs(low), Math.Abs(high))) < Narrow;
-
-    /// <summary>log(1 - exp(x)) for x at most 0.</summary>
-    private static double LogOneMinus(double x)
-    {
-        if (x > -1e-5) return Math.Log(-x * (1 + x * (0.5 + x / 6)));
-        return Math.Log(1 - Math.Exp(x));
-    }
 }
