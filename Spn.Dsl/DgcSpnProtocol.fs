@@ -167,7 +167,6 @@ module DgcSpnProtocol =
         match job.Preset with
         | InpaintPreset.Paper -> DgcSpn.Generative(height, width)
         | InpaintPreset.TwoSums -> DgcSpn.TwoSums(height, width)
-        |> Circuit.withWeights (Weights.Accumulators())
 
     /// <summary>Settings of one pass of hard EM; passes differ in the order of the images.</summary>
     /// <param name="job">The job.</param>

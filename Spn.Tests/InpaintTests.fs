@@ -338,10 +338,7 @@ let private laws =
                 |> Circuit.initialise standard
 
             circuit
-            |> Train.gradient
-                standard
-                (standard |> Evidence.rows [])
-                (GradientOptions(Epochs = 3, BatchSize = 64, LearningRate = 0.05))
+            |> Train.hardEm (HardEmOptions(Epochs = 3, UnweightedSumInputs = true)) standard
             |> ignore
 
             let test = digits.Test |> Evidence.rows [ 0..99 ]

@@ -12,7 +12,6 @@ let complete epochs =
 
     use circuit =
         DgcSpn.Generative(height = 8, width = 8)
-        |> Circuit.withWeights (Weights.Accumulators())
         |> Circuit.compile
         |> Circuit.initialise train
 

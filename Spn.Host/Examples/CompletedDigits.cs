@@ -12,7 +12,7 @@ public static class CompletedDigits
     {
         DataSet digits = Digits.LoadGrey();
         Evidence train = StandardScore.VisibleOnly().Apply(digits.Train).Images;
-        using Circuit circuit = Circuit.Compile(DgcSpn.Generative(height: 8, width: 8).WithWeights(WeightSpec.Accumulators())).Initialise(train);
+        using Circuit circuit = Circuit.Compile(DgcSpn.Generative(height: 8, width: 8)).Initialise(train);
         circuit.Fit(train, new HardEmOptions { Epochs = epochs, UnweightedSumInputs = true });
 
         Evidence occluded = digits.Test.Occlude(8, 8, Occlusion.Bottom), completed = circuit.Inpaint(occluded);
