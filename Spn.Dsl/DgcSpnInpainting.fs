@@ -267,7 +267,7 @@ module DgcSpnInpainting =
             parts
             |> List.mapi (fun i occlusion ->
                 let report done' =
-                    report (share + (1.0 - share) * (float i + done') / float parts.Length) $"completing, {occlusion}"
+                    report (share + (1.0 - share) * (float i + done') / float parts.Length) $"completing, {DgcSpnOptions.occlusionName occlusion}"
 
                 let result =
                     complete files report cancellation images score circuit job trained occlusion
@@ -277,7 +277,7 @@ module DgcSpnInpainting =
 
         let errors =
             results
-            |> List.map (fun r -> text "{0} {1:F0}" [| string r.Occlusion; r.Error |])
+            |> List.map (fun r -> text "{0} {1:F0}" [| DgcSpnOptions.occlusionName r.Occlusion; r.Error |])
             |> String.concat ", "
 
         text "squared error: {0}; log-likelihood {1:F1}, {2}" [|

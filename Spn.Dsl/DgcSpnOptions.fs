@@ -114,6 +114,9 @@ module DgcSpnOptions =
         "top", Occlusion.Top
     ]
 
+    /// <summary>A half as options and the CSV file call it.</summary>
+    let occlusionName (occlusion: Occlusion) : string = nameOf occlusions occlusion
+
     let internal statistics = [
         "full", ImageStatistics.FullImage
         "visible", ImageStatistics.VisibleOnly
@@ -295,7 +298,7 @@ module DgcSpnOptions =
             if options.Learners.Length < learners.Length then
                 $"--learners {list [ for learner in options.Learners -> learner.Name ]}"
             if options.Occlusions <> [ Occlusion.Bottom; Occlusion.Left ] then
-                $"--occlusions {list [ for occlusion in options.Occlusions -> nameOf occlusions occlusion ]}"
+                $"--occlusions {list [ for occlusion in options.Occlusions -> occlusionName occlusion ]}"
             if options.Statistics <> ImageStatistics.FullImage then
                 $"--stats {nameOf statistics options.Statistics}"
             yield! common options.Common

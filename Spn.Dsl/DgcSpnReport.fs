@@ -74,6 +74,11 @@ module InpaintReport =
         + "half of a test image is filled in by the posterior mean of each pixel. As in the paper, mean and deviation of a test image are those "
         + "of the whole image, hidden half included, unless the last column says otherwise: the hidden half leaks into them."
 
+    let private title (job: InpaintJob) =
+        match job.Preset with
+        | InpaintPreset.Paper -> job.Learner.Title
+        | InpaintPreset.TwoSums -> $"{job.Learner.Title}, two sums"
+
     let private charts (files: InpaintResults) (results: InpaintResult list) = [
         let groups = InpaintTables.groups results
 
@@ -84,7 +89,7 @@ module InpaintReport =
                     | Some paper ->
                         let job = group.Head.Job
 
-                        $"{InpaintTables.name group}, {name}, {job.Learner.Title}, {job.Preset.Name}",
+                        $"{InpaintTables.name group}, {name}, {title job}",
                         List.average (InpaintTables.errors part group),
                         paper
                     | None -> ()
@@ -112,10 +117,11 @@ module InpaintReport =
 
                 if result.Job.Seed = 1L && File.Exists path then
                     let job = result.Job
-                    let name = (InpaintTables.name [ result ])
+                    let name = InpaintTables.name [ result ]
+                    let part = DgcSpnOptions.occlusionName result.Occlusion
 
                     Chart.loadPicture
-                        $"{name}, {job.Learner.Title}, {job.Preset.Name}, {string result.Occlusion}: as it is, hidden, completed"
+                        $"{name}, {title job}: as it is, {part} half hidden, completed"
                         path
         ]
 
@@ -147,7 +153,7 @@ module InpaintReport =
                         Chart.Line(
                             [
                                 for job, curve in trainings ->
-                                    $"{job.Learner.Title}, {job.Preset.Name}, seed {job.Seed}",
+                                    $"{title job}, seed {job.Seed}",
                                     [ for point in curve -> point.Epoch, point.Train ]
                             ],
                             title = DgcSpnCells.display dataSet,
