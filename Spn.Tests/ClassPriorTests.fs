@@ -130,7 +130,18 @@ let tests =
                 Expect.equal loaded.Spec circuit.Spec "description"
                 Expect.equal (priorOf loaded) (priorOf circuit) "prior"
                 let content = ModelFile.Read file
-                Expect.equal (content.ClassPrior |> nonNull |> Array.ofSeq |> Some) (priorOf circuit) "of the file"))
+                Expect.equal (content.ClassPrior |> nonNull |> Array.ofSeq |> Some) (priorOf circuit) "of the file"
+
+                let changed =
+                    File.ReadAllBytes file
+                    |> ModelFileTests.rebuilt (fun _ metadata data ->
+                        metadata["spn.class_prior"] <- "[0.5, 0.25, 0.25]"
+                        data)
+
+                Expect.stringContains
+                    (ModelFileTests.refusal changed)
+                    "the circuit learns it"
+                    "two priors are refused"))
         testCase "a root of one class may have class weights too" (fun () ->
             use circuit = Circuit.Compile(learning 1)
             Expect.equal (priorOf circuit) (Some [| 1.0 |]) "certain"

@@ -136,7 +136,7 @@ let tests =
         testCase "a stack in F# equals the same in C#, and survives a model file" (fun () ->
             let fsharp =
                 Circuit.stack (Variables.Image(height = 8, width = 8)) [
-                    Input.Normal(4, variances = Seq.replicate 4 1.0)
+                    Input.Normal(4, variances = Seq.replicate 4 1.0, init = Init.Quantiles, trainable = false)
                     Product.Spatial(kernel = 2, channels = ProductChannels.AllCombinations)
                     Sum.Spatial 16
                     for dilation in [ 2; 4 ] do
@@ -145,6 +145,7 @@ let tests =
                     Product.Spatial(kernel = 2, dilation = 8, padding = Padding.Final)
                     Sum.Root()
                 ]
+                |> Circuit.withWeights (Weights.Accumulators())
 
             Expect.equal fsharp (DgcSpn.Generative(8, 8)) "preset"
             use circuit = Circuit.Compile(DgcSpn.Generative(4, 4, sums = 2, components = 2))

@@ -280,18 +280,26 @@ let tests =
 
                 let random = Random seed
 
-                if plan.ParameterCount > 0 then
+                let learned =
+                    plan.Learned |> Seq.collect (fun run -> seq { run.Offset .. run.End - 1 }) |> Array.ofSeq
+
+                if learned.Length > 0 then
                     for _ in 1..5 do
-                        let i = random.Next plan.ParameterCount
+                        let i = learned[random.Next learned.Length]
                         let step = 1e-2f
 
                         let moved (d: float32) =
                             Array.mapi (fun j p -> if i = j then p + d else p) parameters
 
-                        let difference =
-                            (total (moved step) - total (moved -step))
-                            / (float (Array.item i (moved step)) - float (Array.item i (moved -step)))
+                        let slope from upTo =
+                            (total (moved upTo) - total (moved from))
+                            / (float (Array.item i (moved upTo)) - float (Array.item i (moved from)))
 
-                        if abs (difference - gradient[i]) > 2e-3 * max 1.0 (abs difference) then
+                        // At a kink of a network the slopes on either side differ, and the gradient is one of those between.
+                        let below, above = slope -step 0f, slope 0f step
+                        let difference = slope -step step
+                        let beyond = max (min below above - gradient[i]) (gradient[i] - max below above)
+
+                        if abs (difference - gradient[i]) > 2e-3 * max 1.0 (abs difference) && beyond > 0.0 then
                             failtest $"{name}: parameter {i} has gradient {gradient[i]}, differences say {difference}")
     ]

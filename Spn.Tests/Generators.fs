@@ -27,6 +27,13 @@ let inputs channels : (string * InputSpec) list = [
     "normal", NormalInput(channels)
     "normal, fixed variances", NormalInput(channels, FixedVariances = values [ for k in 1..channels -> 0.3 * float k ])
     "normal, fixed means", NormalInput(channels, FixedMeans = values [ for k in 1..channels -> float k - 2.0 ])
+    "normal, frozen", NormalInput(channels, TrainableLocations = false, TrainableScales = false)
+    "normal, frozen variances", NormalInput(channels, TrainableScales = false, Init = Init.Quantiles)
+    "laplace", LaplaceInput(channels, Location = -0.2, Scale = 0.8)
+    "laplace, frozen locations", LaplaceInput(channels, TrainableLocations = false, Init = Init.Equidistant())
+    "cauchy", CauchyInput(channels)
+    "cauchy, fixed scales",
+    CauchyInput(channels, FixedScales = values [ for k in 1..channels -> 0.4 * float k ], Init = Init.KMeans)
 ]
 
 /// An input of another kind for every variable; channels differ, so a sum must follow.
@@ -34,11 +41,13 @@ let mixed (random: Random) variables : InputSpec =
     PerVariableInput(
         values [
             for _ in 1..variables ->
-                match random.Next 5 with
+                match random.Next 7 with
                 | 0 -> IndicatorInput(2) :> InputSpec
                 | 1 -> IndicatorInput(3)
                 | 2 -> CategoricalInput(2, 4)
                 | 3 -> BernoulliInput(3)
+                | 4 -> LaplaceInput(3, TrainableScales = false)
+                | 5 -> CauchyInput(2, Location = -0.5)
                 | _ -> NormalInput(2, Location = 0.3, Scale = 1.7)
         ]
     )

@@ -63,7 +63,7 @@ public static class DgcSpn
         if (products != 0 && products < needed)
             throw new CircuitException($"DgcSpn.{preset}", "too few products", $"{products} were asked for, images of {height} x {width} need {needed}.", $"Give at least {needed}, or 0 for as many as are needed.");
         products = Math.Max(products, needed);
-        return CircuitSpec.Over(GridVariables.Image(height, width)).With(UnitVariance(components) with { Init = Init.Quantiles, TrainableLocations = false })
+        return CircuitSpec.Over(GridVariables.Image(height, width)).With(UnitVariance(components) with { Init = Init.Quantiles, TrainableLocations = false, TrainableScales = false })
             .Repeat(Enumerable.Range(0, products), (c, level) => c.SpatialProduct(dilation: 1 << level, channels: level == 0 ? first : others).SpatialSum(sums))
             .SpatialProduct(dilation: 1 << products, padding: Padding.Final, channels: others).RootSum()
             .WithWeights(WeightSpec.Accumulators());

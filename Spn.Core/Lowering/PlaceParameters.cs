@@ -70,7 +70,8 @@ internal sealed class PlaceParameters
             throw new CircuitException(source.Name, "start unfit", $"The accumulators of a sum start at {source.StartCount} together.", "Give a finite number above 0, or 0 with smoothing.");
         if (!(source.Concentration > 0) || double.IsInfinity(source.Concentration))
             throw new CircuitException(source.Name, "concentration unfit", $"The concentration is {source.Concentration}.", "Give a finite number above 0, or EqualStart.");
-        return new AccumulatorProgram([.. sites.Select(s => s.Block)], PlaceBlocks($"{suffix}.accumulators", new ParameterStart.ByWeights(), sites), source);
+        return new AccumulatorProgram([.. sites.Select(s => s.Block)], PlaceBlocks($"{suffix}.accumulators", new ParameterStart.ByWeights(), sites),
+            source.Smoothing, source.StartCount, source.EqualStart ? null : source.Concentration);
     }
 
     /// <summary>One parameter a weight, block after block; returns the first of each block.</summary>

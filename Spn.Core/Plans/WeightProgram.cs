@@ -114,11 +114,14 @@ public sealed class SoftmaxProgram(IReadOnlyList<int> blocks, IReadOnlyList<int>
 }
 
 /// <summary>Weights in proportion to accumulators, row by row: (a_c + s / n) / (sum a + s) for the n columns of a block.</summary>
-/// <remarks>See <see cref="AccumulatorWeights"/>.</remarks>
+/// <remarks>Source: van de Wolfshaar and Pronobis 2020, algorithm 1, with the denominator that makes weights add to 1.</remarks>
 /// <param name="blocks">The blocks it makes.</param>
 /// <param name="places">For each block the place of its first accumulator in the parameter vector.</param>
-/// <param name="source">Smoothing and start.</param>
-public sealed class AccumulatorProgram(IReadOnlyList<int> blocks, IReadOnlyList<int> places, AccumulatorWeights source) : WeightProgram
+/// <param name="smoothing">The count s.</param>
+/// <param name="startCount">Sum of a row's accumulators at the start.</param>
+/// <param name="concentration">Dirichlet concentration of the start; null starts a row equal.</param>
+public sealed class AccumulatorProgram(
+    IReadOnlyList<int> blocks, IReadOnlyList<int> places, double smoothing, double startCount, double? concentration) : WeightProgram
 {
     /// <inheritdoc/>
     public override IReadOnlyList<int> Blocks => blocks;
@@ -127,7 +130,7 @@ public sealed class AccumulatorProgram(IReadOnlyList<int> blocks, IReadOnlyList<
     public IReadOnlyList<int> Places => places;
 
     /// <summary>Count that every sum shares out equally among its inputs.</summary>
-    public double Smoothing => source.Smoothing;
+    public double Smoothing => smoothing;
 
     /// <summary>Writes the accumulators that training starts from.</summary>
     /// <param name="layout">Shapes and places of all blocks.</param>
@@ -140,8 +143,8 @@ public sealed class AccumulatorProgram(IReadOnlyList<int> blocks, IReadOnlyList<
         for (int i = 0; i < rows; i++)
         {
             Span<float> own = parameters.AsSpan(places[b] + i * columns, columns);
-            if (source.EqualStart) own.Fill((float)(source.StartCount / columns));
-            else random.NextDirichlet(source.Concentration, source.StartCount, own);
+            if (concentration is double unequal) random.NextDirichlet(unequal, startCount, own);
+            else own.Fill((float)(startCount / columns));
         }
     });
 
@@ -155,7 +158,7 @@ public sealed class AccumulatorProgram(IReadOnlyList<int> blocks, IReadOnlyList<
             {
                 ReadOnlySpan<double> own = parameters.Slice(places[b] + i * columns, columns);
                 double total = Total(own);
-                for (int j = 0; j < columns; j++) weights[offset + i * columns + j] = (own[j] + source.Smoothing / columns) / total;
+                for (int j = 0; j < columns; j++) weights[offset + i * columns + j] = (own[j] + smoothing / columns) / total;
             }
         }
     }
@@ -179,7 +182,7 @@ public sealed class AccumulatorProgram(IReadOnlyList<int> blocks, IReadOnlyList<
 
     private double Total(ReadOnlySpan<double> accumulators)
     {
-        double sum = source.Smoothing;
+        double sum = smoothing;
         foreach (double a in accumulators) sum += a;
         return sum;
     }

@@ -15,43 +15,91 @@ internal static unsafe class InputRunner<L, F, I>
     /// <summary>See <see cref="RunSource.MostLog"/>.</summary>
     public static double MostLog(int variables) => 1e9 / variables;
 
+    /// <summary>Components whose derivatives are summed in one go.</summary>
+    private const int MostTogether = 64;
+
     private const double LogOfTwo = 0.69314718055994531;
 
-    public static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
+    private static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
 
-    /// <summary>Writes the value table of a discrete input: [component, state], then 16 exponents.</summary>
-    public static void MakeTable(InputFamily family, ReadOnlySpan<double> parameters, double mostLog, float* table)
+    private static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
+
+    /// <summary>Floats of what is made of a variable's parameters once for all tiles, or 0.</summary>
+    public static int PreparedFloats(InputFamily family) =>
+        HasTable(family) ? 16 * (family.Components + 1) : HasKernel(family) ? (DensityKernel<L, F, I>.Numbers * family.Components + 15) / 16 * 16 : 0;
+
+    /// <summary>Writes what is made of a variable's parameters: of a discrete one the table of its values, [component, state], then 16 exponents; of a real one what its kernel reads.</summary>
+    public static void Prepare(InputFamily family, ReadOnlySpan<double> parameters, double mostLog, float* table)
     {
+        if (family is LocationScaleFamily real)
+        {
+            DensityKernel<L, F, I>.Prepare(real, parameters, table);
+            return;
+        }
         var logs = new double[family.Components];
         for (int s = 0; s < family.States; s++)
         {
             for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, s, parameters);
-            ((int*)table)[16 * logs.Length + s] = Scaled(logs, mostLog, table + s, 16);
+            Scale(logs, mostLog, table + s, 16, out ((int*)table)[16 * logs.Length + s]);
         }
     }
 
-    public static void Forward(Op op, in RunSource source, float* y, int* e, int lanes)
+    /// <summary>Writes units and exponents of an input; the largest unit of a lane lies in [1, 2) unless all are 0.</summary>
+    /// <returns>Whether all units of a lane may be 0.</returns>
+    public static bool Forward(Op op, in RunSource source, float* y, int* e, int lanes)
     {
         InputFamily family = op.Family!;
-        int place = op.Place;
-        new Span<int>(e, lanes).Clear();
-        if (family is IndicatorFamily && family.States <= 256) RegionKernel<L, F, I>.Indicators(source.Values(op), y, op.Channels, lanes);
-        else if (HasTable(family)) RegionKernel<L, F, I>.Lookup(source.ValueTables + source.Component.ValueTables[place], op.Channels, source.Values(op), y, e, null, lanes);
+        byte* hidden = HiddenLanes(op, source);
+        bool mayBeZero = true;
+        if (HasKernel(family)) mayBeZero = !Densities(op, source, hidden, y, e, lanes);
+        else if (HasTable(family))
+        {
+            new Span<int>(e, lanes).Clear();
+            RegionKernel<L, F, I>.Lookup(Prepared(op, source), op.Channels, source.Values(op), y, e, null, lanes);
+        }
+        else if (family is IndicatorFamily && family.States <= 256)
+        {
+            new Span<int>(e, lanes).Clear();
+            RegionKernel<L, F, I>.Indicators(source.Values(op), y, op.Channels, lanes);
+            mayBeZero = false;
+        }
         else
         {
-            InputPlace input = source.Component.Inputs[place];
-            ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
-            var logs = new double[op.Channels];
-            for (int lane = 0; lane < lanes; lane++)
-            {
-                float x = Value(family, source, input.Variable, lane);
-                for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, x, parameters);
-                e[lane] = Scaled(logs, source.MostLog, y + lane, lanes);
-            }
+            for (int lane = 0; lane < lanes; lane++) Density(op, source, y, e, lane, lanes);
         }
-        byte* hidden = HiddenLanes(op, source);
         if (hidden != null) Hidden(op, source, hidden, y, e, lanes);
+        return mayBeZero || (hidden != null && source.Packed.HasSets);
     }
+
+    /// <summary>Densities of real variables; returns false when all of a lane are 0.</summary>
+    private static bool Densities(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
+    {
+        float* table = Prepared(op, source), x = source.Reals + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
+        bool exact = op.Family switch
+        {
+            NormalFamily => DensityKernel<L, F, I>.Forward<NormalShape<L, F, I>>(table, op.Channels, x, y, e, lanes),
+            LaplaceFamily => DensityKernel<L, F, I>.Forward<LaplaceShape<L, F, I>>(table, op.Channels, x, y, e, lanes),
+            _ => DensityKernel<L, F, I>.Forward<CauchyShape<L, F, I>>(table, op.Channels, x, y, e, lanes),
+        };
+        if (exact) return true;
+        bool positive = true;
+        for (int lane = 0; lane < lanes; lane++)
+            if (Math.Abs(e[lane]) > DensityKernel<L, F, I>.MostExponent && (hidden == null || hidden[lane] == 0)) positive &= Density(op, source, y, e, lane, lanes);
+        return positive;
+    }
+
+    /// <summary>The densities of one lane in double precision; false when they are out of range.</summary>
+    private static bool Density(Op op, in RunSource source, float* y, int* e, int lane, int lanes)
+    {
+        InputPlace input = source.Component.Inputs[op.Place];
+        ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, input.Family.ParameterCount);
+        Span<double> logs = op.Channels <= 64 ? stackalloc double[op.Channels] : new double[op.Channels];
+        float x = Value(input.Family, source, input.Variable, lane);
+        for (int k = 0; k < logs.Length; k++) logs[k] = input.Family.LogDensity(k, x, parameters);
+        return Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
+    }
+
+    private static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
 
     /// <summary>What hidden variables give: 1, the probability of a set, or the largest density.</summary>
     private static void Hidden(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
@@ -69,7 +117,7 @@ internal static unsafe class InputRunner<L, F, I>
             {
                 logs = new double[op.Channels];
                 for (int k = 0; k < logs.Length; k++) logs[k] = family.LogPeak(k, null, parameters);
-                exponent = Scaled(logs, source.MostLog, values, 1);
+                Scale(logs, source.MostLog, values, 1, out exponent);
             }
             RegionKernel<L, F, I>.Replace(hidden, values, exponent, y, op.Channels, e, lanes);
         }
@@ -80,7 +128,7 @@ internal static unsafe class InputRunner<L, F, I>
             logs ??= new double[op.Channels];
             ValueSet set = source.Packed.SetOf(source.Start + lane, input.Variable);
             for (int k = 0; k < logs.Length; k++) logs[k] = source.Max ? family.LogPeak(k, set, parameters) : family.LogValue(k, set, parameters);
-            e[lane] = Scaled(logs, source.MostLog, y + lane, lanes);
+            Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
         }
     }
 
@@ -110,12 +158,50 @@ internal static unsafe class InputRunner<L, F, I>
             }
             return;
         }
+        if (HasKernel(family))
+        {
+            if (hidden != null) DensityKernel<L, F, I>.Mask(hidden, flows, op.Channels, lanes);
+            GatherDensities(op, source, flows, gradient, lanes);
+            return;
+        }
+        for (int k = 0; k < op.Channels; k++) GatherComponent(op, source, hidden, k, flows, gradient, lanes);
+    }
+
+    private static void GatherDensities(Op op, in RunSource source, float* flows, Span<double> gradient, int lanes)
+    {
+        var family = (LocationScaleFamily)op.Family!;
+        float* table = Prepared(op, source), x = source.Reals + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
+        float* sums = stackalloc float[2 * MostTogether];
+        for (int first = 0; first < op.Channels; first += MostTogether)
+        {
+            int count = Math.Min(MostTogether, op.Channels - first);
+            float* own = table + first * DensityKernel<L, F, I>.Numbers, from = flows + (long)first * lanes;
+            switch (family)
+            {
+                case NormalFamily: DensityKernel<L, F, I>.Gather<NormalShape<L, F, I>>(own, count, x, from, sums, lanes); break;
+                case LaplaceFamily: DensityKernel<L, F, I>.Gather<LaplaceShape<L, F, I>>(own, count, x, from, sums, lanes); break;
+                default: DensityKernel<L, F, I>.Gather<CauchyShape<L, F, I>>(own, count, x, from, sums, lanes); break;
+            }
+            for (int k = 0; k < count; k++, own += DensityKernel<L, F, I>.Numbers)
+            {
+                float byLocation = sums[2 * k], byScale = sums[2 * k + 1];
+                // A component without a precision is beyond single precision.
+                if (own[1] == 0 || !float.IsFinite(byLocation) || !float.IsFinite(byScale)) GatherComponent(op, source, null, first + k, flows, gradient, lanes);
+                else family.AddSums(first + k, byLocation * (double)own[1], byScale, gradient);
+            }
+        }
+    }
+
+    /// <summary>One component's derivatives, lane by lane.</summary>
+    private static void GatherComponent(Op op, in RunSource source, byte* hidden, int component, float* flows, Span<double> gradient, int lanes)
+    {
+        InputPlace input = source.Component.Inputs[op.Place];
+        ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, input.Family.ParameterCount);
         for (int lane = 0; lane < lanes; lane++)
         {
-            if (hidden != null && hidden[lane] != 0) continue;
-            float x = Value(family, source, input.Variable, lane);
-            for (int k = 0; k < op.Channels; k++)
-                if (flows[k * lanes + lane] != 0) family.AddGradient(k, x, flows[k * lanes + lane], parameters, gradient);
+            float flow = flows[component * lanes + lane];
+            if (flow != 0 && (hidden == null || hidden[lane] == 0))
+                input.Family.AddGradient(component, Value(input.Family, source, input.Variable, lane), flow, parameters, gradient);
         }
     }
 
@@ -189,19 +275,23 @@ internal static unsafe class InputRunner<L, F, I>
     private static byte* HiddenLanes(Op op, in RunSource source) =>
         source.Hidden == null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
 
-    /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and returns the power of two taken out.</summary>
-    private static int Scaled(ReadOnlySpan<double> logs, double mostLog, float* to, int stride)
+    /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and tells the power of two taken out; false when that is out of range.</summary>
+    private static bool Scale(ReadOnlySpan<double> logs, double mostLog, float* to, int stride, out int exponent)
     {
         double max = double.NegativeInfinity;
         foreach (double l in logs) max = Math.Max(max, l);
+        exponent = 0;
         // Out of the range of exponents: the lane becomes 0 and is redone in log space.
         if (!(Math.Abs(max) < mostLog))
         {
             for (int k = 0; k < logs.Length; k++) to[k * stride] = 0;
-            return 0;
+            return false;
         }
-        int exponent = (int)Math.Floor(max / LogOfTwo);
+        // The largest as a float lies in [1, 2), which rounding alone would not make sure of: a later pass must find the same exponent.
+        exponent = (int)Math.Floor(max / LogOfTwo);
+        float largest = (float)Math.Exp(max - exponent * LogOfTwo);
+        exponent += largest >= 2 ? 1 : largest < 1 ? -1 : 0;
         for (int k = 0; k < logs.Length; k++) to[k * stride] = (float)Math.Exp(logs[k] - exponent * LogOfTwo);
-        return exponent;
+        return true;
     }
 }

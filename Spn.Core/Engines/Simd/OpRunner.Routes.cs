@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Spn.Core.Engines.Simd.Kernels;
 
 namespace Spn.Core.Engines.Simd;
 
@@ -44,6 +45,42 @@ internal static unsafe partial class OpRunner<L, F, I>
             if (column < 0) lost[items[lane]] = true;
             else PassOn(program, op, column, chosen + lane, lanes);
         }
+    }
+
+    /// <summary>The largest column of each lane, by lot among equal ones; of a product of all pairs by its factors.</summary>
+    /// <param name="op">The sum.</param>
+    /// <param name="source">The run.</param>
+    /// <param name="ws">The workspace, for scratch.</param>
+    /// <param name="u">Columns, or the first factor, [channel, lane].</param>
+    /// <param name="inner">Its length.</param>
+    /// <param name="v">The second factor, or null.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    private static void FindWinners(Op op, in RunSource source, Workspace ws, float* u, int inner, float* v, int lanes)
+    {
+        float* best = ws.Scaled, tie = best + lanes, other = tie + lanes;
+        ushort* winners = source.Winners;
+        WinnerKernel<L, F, I>.Find(u, inner, best, tie, lanes);
+        if (v == null) for (int lane = 0; lane < lanes; lane++) winners[lane] = (ushort)best[lane];
+        else
+        {
+            for (int lane = 0; lane < lanes; lane++) other[lane] = best[lane] + 65536 * tie[lane];
+            WinnerKernel<L, F, I>.Find(v, op.Columns / inner, best, tie, lanes);
+            for (int lane = 0; lane < lanes; lane++)
+            {
+                winners[lane] = (ushort)((int)other[lane] + inner * (int)best[lane]);
+                if (other[lane] >= 65536) tie[lane] = 1;
+            }
+        }
+        for (int lane = 0; lane < lanes; lane++)
+            if (tie[lane] > 0 && source.Start + lane < source.Draws.Length) winners[lane] = AmongEqual(op, source, u, inner, v, lane, lanes);
+    }
+
+    private static ushort AmongEqual(Op op, in RunSource source, float* u, int inner, float* v, int lane, int lanes)
+    {
+        Span<double> terms = op.Columns <= 1024 ? stackalloc double[op.Columns] : new double[op.Columns];
+        for (int c = 0; c < terms.Length; c++) terms[c] = u[(long)(c % inner) * lanes + lane] * (v == null ? 1 : v[(long)(c / inner) * lanes + lane]);
+        int column = Winners.Choose(terms, 0, source.Draws[source.Start + lane].DoubleAt((ulong)source.Component.Source.Sums[op.Place]));
+        return column < 0 ? RunSource.None : (ushort)column;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

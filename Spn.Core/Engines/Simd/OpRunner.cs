@@ -32,12 +32,11 @@ internal static unsafe partial class OpRunner<L, F, I>
         switch (op.Kind)
         {
             case OpKind.Input:
-                InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
+                bool mayBeZero = InputRunner<L, F, I>.Forward(op, source, y, e, lanes);
                 if (error == null) break;
                 new Span<int>(error, lanes).Fill(SimdLimits.Lost);
-                // Units of inputs are already normalised; a density of 0 everywhere raises the error, and indicators never are 0 everywhere.
-                if (op.Family is IndicatorFamily && !source.Packed.HasSets) break;
-                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
+                // Units of inputs are already normalised; a density of 0 everywhere raises the error.
+                if (mayBeZero) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
             case OpKind.LeafSum:
                 LeafSums<L, F, I>.Forward(op, source, y, e, error, scale, lanes);
@@ -63,6 +62,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 break;
             case OpKind.SumOfProduct when op.Table is { Split: > 0 and var inner } && !source.Max:
                 Factors(program, op, ws, lanes, out float* u, out float* v);
+                if (source.Winners != null) FindWinners(op, source, ws, u, inner, v, lanes);
                 MaxErrors(op, ws, error, lanes);
                 SumExponents(op, ws, e, lanes);
                 KroneckerKernel<L, F, I>.Multiply(source.Weights + source.Component.Weights[op.Place], op.Columns * op.Stride, op.Stride, op.Channels, inner, op.Columns / inner, u, v, y, lanes);
@@ -70,6 +70,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
+                if (source.Winners != null) FindWinners(op, source, ws, x, op.Columns, null, lanes);
                 if (op.Kind == OpKind.SumOfMany)
                 {
                     AlignErrors(op, ws, error, lanes);

@@ -193,11 +193,62 @@ internal sealed unsafe class RootMixture : IDisposable
         double Term(int column) => TermOf(w, row, column);
     }
 
-    /// <summary>The column of a way down for hard expectation maximisation; -1 where none has weight.</summary>
-    public int Choose(float* weights, int row, int top, Winner winner, double uniform)
+    /// <summary>Gives each way that counts its column for hard expectation maximisation; -1 where none has weight or the row is suspect.</summary>
+    /// <param name="weights">Weights in the engine's layout.</param>
+    /// <param name="ways">[row, class]</param>
+    /// <param name="winner">How to choose.</param>
+    /// <param name="suspect">Rows to leave out.</param>
+    /// <param name="draw">Which number of a way decides.</param>
+    /// <param name="pool">Workers.</param>
+    public void Choose(float* weights, CountedWay[] ways, Winner winner, byte[] suspect, ulong draw, WorkerPool pool)
     {
-        float* w = weights + weightOffset + top * columns * weightStride;
-        Span<double> terms = columns <= 1024 ? stackalloc double[columns] : new double[columns];
+        int rows = ways.Length / classes;
+        pool.Run((rows + 7) / 8, (chunk, _) =>
+        {
+            int* best = stackalloc int[8];
+            for (int top = 0; top < classes; top++)
+            {
+                float* w = weights + weightOffset + (long)top * columns * weightStride;
+                bool found = false;
+                for (int row = chunk * 8; row < Math.Min(rows, chunk * 8 + 8); row++)
+                {
+                    ref CountedWay way = ref ways[row * classes + top];
+                    if (!(way.Count > 0) || suspect[row] != 0) continue;
+                    if (winner.DrawShare == 0 && !found) LargestOfEight(w, chunk * 8, winner.Weighted, best);
+                    found = true;
+                    int column = winner.DrawShare == 0 ? best[row - chunk * 8] : -1;
+                    way = way with { Column = column >= 0 ? column : ChooseOne(w, row, winner, way.Draws.DoubleAt(draw)) };
+                }
+            }
+        });
+    }
+
+    /// <summary>The largest column of eight rows, -1 where it is not the only one.</summary>
+    private void LargestOfEight(float* w, int row, bool weighted, int* best)
+    {
+        Vector256<float> most = default;
+        Vector256<int> winner = default, equal = Vector256<int>.AllBitsSet;
+        var highest = Vector256.Load(Highest + row);
+        int column = 0;
+        for (int t = 0; t < channels.Length; t++)
+        {
+            Vector256<float> factor = PowerOfDifference(Vector256.Load(Exponents + (long)t * Stride + row), highest);
+            for (int k = 0; k < channels[t]; k++, column++)
+            {
+                Vector256<float> own = Vector256.Load(Units + (long)column * Stride + row) * factor;
+                if (weighted) own *= Vector256.Create(w[(long)column * weightStride]);
+                Vector256<int> more = Vector256.GreaterThan(own, most).AsInt32();
+                equal = Vector256.AndNot(equal | Vector256.Equals(own, most).AsInt32(), more);
+                winner = Vector256.ConditionalSelect(more, Vector256.Create(column), winner);
+                most = Vector256.Max(own, most);
+            }
+        }
+        Vector256.Store(winner | equal, best);
+    }
+
+    private int ChooseOne(float* w, int row, Winner winner, double uniform)
+    {
+        var terms = new double[columns];
         float one = 1;
         for (int column = 0; column < columns; column++) terms[column] = winner.Weighted ? TermOf(w, row, column) : TermOf(&one, row, column, 0);
         return Winners.Choose(terms, winner.DrawShare, uniform);

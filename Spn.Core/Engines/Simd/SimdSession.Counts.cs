@@ -13,7 +13,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private const int CountLanes = 64;
 
     private readonly List<EdgeList> edgeLists = [];
-    private Workspace[] countSpaces = [];
+    private readonly List<(Workspace Space, NativeBuffer Winners)> countSpaces = [];
     private AccumulatorPlaces<L, F, I>? accumulators;
 
     public void Count(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
@@ -37,18 +37,36 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     {
         Take(batch, samples);
         BoundComponent bound = Programs(RouteProgram)[0];
+        // Unweighted winners are known on the way up; for weighted ones the units of all steps stay.
+        bool known = !winner.Weighted && winner.DrawShare == 0 && plan.Classes == 1 && bound.Program.Ops.All(o => o.Columns < RunSource.None);
+        RandomStream[] draws = known ? [.. rows.Select(row => Draws.Stream(winner.Seed, row, 0))] : [];
+        BoundComponent up = known ? Programs(RouteProgram with { ReuseSlots = true, KeepSlopes = false })[0] : bound;
         int tiles = Math.Min(pool.Threads, (Covered + L.Count - 1) / L.Count);
         int tile = (Covered / L.Count + tiles - 1) / tiles * L.Count;
         tiles = (Covered + tile - 1) / tile;
-        if (countSpaces.Length < tiles) countSpaces = [.. countSpaces, .. Enumerable.Range(0, tiles - countSpaces.Length).Select(_ => new Workspace())];
+        while (countSpaces.Count < tiles) countSpaces.Add((new Workspace(), new NativeBuffer(0)));
         pool.Run(tiles, (t, worker) =>
         {
             int start = t * tile, lanes = Math.Min(tile, Covered - start);
-            Workspace ws = countSpaces[t];
-            ws.Fit(bound.Program, lanes, downward: false);
-            RunSource source = Source(bound, start, copy: 0, slice: 0, worker);
-            OpRunner<L, F, I>.Forward(bound.Program, source, ws, lanes);
-            root.Keep(bound, ws, start, lanes);
+            Workspace ws = countSpaces[t].Space;
+            ws.Fit(up.Program, lanes, downward: false);
+            RunSource source = Source(up, start, copy: 0, slice: 0, worker);
+            if (known)
+            {
+                if (countSpaces[t].Winners.Bytes < (long)up.Program.Ops.Length * lanes * sizeof(ushort))
+                {
+                    countSpaces[t].Winners.Dispose();
+                    countSpaces[t] = (ws, new NativeBuffer((long)up.Program.Ops.Length * lanes * sizeof(ushort)));
+                }
+                source.Winners = (ushort*)countSpaces[t].Winners.Raw;
+                source.Draws = draws;
+            }
+            foreach (Op op in up.Program.Ops)
+            {
+                OpRunner<L, F, I>.Forward(up.Program, op, source, ws, lanes);
+                if (known) source.Winners += lanes;
+            }
+            root.Keep(up, ws, start, lanes);
         });
         root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect);
         RedoForward(max: false, logLikelihoods);
@@ -59,7 +77,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         {
             int start = t * tile, lanes = Math.Min(tile, Covered - start);
             RunSource source = Source(bound, start, copy: 0, slice: 0, worker);
-            var walk = new WayDown<L, F, I>(bound, source, countSpaces[t], lanes, winner, lists[t]);
+            if (known) source.Winners = (ushort*)countSpaces[t].Winners.Raw;
+            var walk = new WayDown<L, F, I>(bound, source, countSpaces[t].Space, lanes, winner, lists[t]);
             foreach (CountedWay way in ways)
                 if (way.Row >= start && way.Row < start + lanes) walk.Go(way, way.Row - start);
         });
@@ -91,19 +110,18 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     }
 
     /// <summary>The ways that count, with their first choice; those without a possible one are left out.</summary>
-    private List<CountedWay> ChooseAtRoot(Winner winner, ReadOnlySpan<double> counts, ReadOnlySpan<double> logLikelihoods)
+    private IEnumerable<CountedWay> ChooseAtRoot(Winner winner, ReadOnlySpan<double> counts, ReadOnlySpan<double> logLikelihoods)
     {
-        var ways = new List<CountedWay>();
-        for (int i = 0; i < rowCount; i++)
-            for (int c = 0; c < plan.Classes; c++)
-            {
-                double count = counts.IsEmpty ? 1 : counts[i * plan.Classes + c];
-                if (!(count > 0) || double.IsNegativeInfinity(logLikelihoods[i * plan.Classes + c])) continue;
-                RandomStream draws = Draws.Stream(winner.Seed, rows[i], c);
-                int column = suspect[i] != 0 ? -1 : root.Choose(weights.Floats, i, c, winner, draws.DoubleAt((ulong)plan.Regions.Root));
-                ways.Add(new CountedWay(i, c, column, count, draws));
-            }
-        return ways;
+        var ways = new CountedWay[rowCount * plan.Classes];
+        for (int i = 0; i < ways.Length; i++)
+        {
+            double count = counts.IsEmpty ? 1 : counts[i];
+            if (!(count > 0) || double.IsNegativeInfinity(logLikelihoods[i])) continue;
+            int row = i / plan.Classes, top = i % plan.Classes;
+            ways[i] = new CountedWay(row, top, -1, count, Draws.Stream(winner.Seed, rows[row], top));
+        }
+        root.Choose(weights.Floats, ways, winner, suspect, (ulong)plan.Regions.Root, pool);
+        return ways.Where(w => w.Count > 0);
     }
 
     /// <summary>Counts the edges of the root, and goes the ways that left the float range in log space.</summary>

@@ -214,7 +214,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 joining.Sum[lane] *= factor;
                 for (int j = 0; j < width; j++) numbers[(long)j * lanes + lane] *= factor;
             }
-            float sum = 0;
+            // A root may mix many thousand columns.
+            double sum = 0;
             for (int b = 0; b < program.Boundary.Length; b++)
             {
                 int slot = program.Boundary[b];
@@ -226,7 +227,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                     sum += slope * ws.Units[(long)(program.SlotUnits[slot] + k) * lanes + lane];
                 }
             }
-            joining.Sum[lane] += sum;
+            joining.Sum[lane] += (float)sum;
         }
 
         static float Power(int exponent) => exponent < -126 ? 0 : BitConverter.Int32BitsToSingle(exponent + 127 << 23);

@@ -91,25 +91,29 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         int next = 0;
         int[][] places = [.. components.Select(c => c.Inputs.Select(r =>
         {
-            InputFamily family = plan.Regions.Input(r).Family;
-            if (!InputRunner<L, F, I>.HasTable(family)) return -1;
-            int own = next;
-            next += 16 * (family.Components + 1);
-            return own;
+            int own = next, count = InputRunner<L, F, I>.PreparedFloats(plan.Regions.Input(r).Family);
+            next += count;
+            return count == 0 ? -1 : own;
         }).ToArray())];
         floats = next;
         return places;
     }
 
+    /// <summary>The input regions of whose parameters something is made.</summary>
+    private int[] PreparedInputs => field ??= [.. components.SelectMany((c, i) => c.Inputs.Where((_, k) => valueTableOf[i][k] >= 0))];
+
     private void MakeValueTables()
     {
-        if (valueTables.Bytes <= 64) return;
-        for (int c = 0; c < components.Length; c++)
-            for (int i = 0; i < components[c].Inputs.Length; i++)
+        const int together = 64;
+        int[] prepared = PreparedInputs;
+        pool.Run((prepared.Length + together - 1) / together, (item, _) =>
+        {
+            for (int i = item * together; i < Math.Min((item + 1) * together, prepared.Length); i++)
             {
-                if (valueTableOf[c][i] < 0) continue;
-                InputPlace input = plan.Regions.Input(components[c].Inputs[i]);
-                InputRunner<L, F, I>.MakeTable(input.Family, inputValues.AsSpan(input.Offset, input.Family.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables), valueTables.Floats + valueTableOf[c][i]);
+                InputPlace input = plan.Regions.Input(prepared[i]);
+                InputRunner<L, F, I>.Prepare(input.Family, inputValues.AsSpan(input.Offset, input.Family.ParameterCount),
+                    InputRunner<L, F, I>.MostLog(plan.Variables), valueTables.Floats + ValueTableOfRegion[prepared[i]]);
             }
+        });
     }
 }

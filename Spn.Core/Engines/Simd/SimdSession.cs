@@ -329,7 +329,11 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         foreach (Workspace ws in workspaces) ws.Dispose();
         foreach (NativeBuffer scratch in (NativeBuffer[])[.. weightScratch, .. packScratch, .. readOuts]) scratch.Dispose();
         foreach (NativeBuffer b in new[] { parameters, weights, valueTables, statistics, tables, tableSlopes, networkGradients }) b.Dispose();
-        foreach (Workspace ws in countSpaces) ws.Dispose();
+        foreach ((Workspace space, NativeBuffer winners) in countSpaces)
+        {
+            space.Dispose();
+            winners.Dispose();
+        }
         wideSpace.Dispose();
         wideColumns.Dispose();
         root.Dispose();

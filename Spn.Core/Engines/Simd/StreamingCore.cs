@@ -133,10 +133,10 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             {
                 if (postOrder && stream.MadeBefore[i] is { } group) Make(group, stream.Target[i]);
                 Op op = program.Ops[i];
-                if (op.Kind == OpKind.Input && InputRunner<L, F, I>.HasTable(op.Family!))
+                if (op.Kind == OpKind.Input && InputRunner<L, F, I>.PreparedFloats(op.Family!) > 0)
                 {
                     InputPlace input = bound.Inputs[op.Place];
-                    InputRunner<L, F, I>.MakeTable(op.Family!, inputValues.AsSpan(input.Offset, op.Family!.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables), valueTable.Floats);
+                    InputRunner<L, F, I>.Prepare(op.Family!, inputValues.AsSpan(input.Offset, op.Family!.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables), valueTable.Floats);
                 }
                 OpRunner<L, F, I>.Forward(program, op, source, workspace, packed.Stride);
             }

@@ -1,4 +1,5 @@
-using Spn.Core.Plans;
+using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Spn.Core.Engines.Simd;
 
@@ -13,10 +14,13 @@ internal sealed unsafe class WayDown<L, F, I>
     private readonly OpProgram program;
     private readonly Workspace ws;
     private readonly float* weights;
+    private readonly ushort* winners;
     private readonly int lanes;
     private readonly Winner winner;
     private readonly EdgeList edges;
-    private readonly double[] terms;
+    private readonly float[] terms;
+    private readonly float[] factors;
+    private readonly double[] wideTerms;
     private readonly Stack<(int Slot, int Channel)> open = new();
 
     /// <param name="bound">The component; every slot of its program has one step.</param>
@@ -31,7 +35,10 @@ internal sealed unsafe class WayDown<L, F, I>
         program = bound.Program;
         ops = program.Ops;
         weights = source.Weights;
-        terms = new double[program.Scratch];
+        winners = source.Winners;
+        terms = new float[program.Scratch];
+        factors = new float[program.Scratch];
+        wideTerms = new double[program.Scratch];
     }
 
     /// <summary>Goes one way.</summary>
@@ -54,8 +61,8 @@ internal sealed unsafe class WayDown<L, F, I>
                 PassOn(op, at.Channel);
                 continue;
             }
-            int column = Choose(op, at.Channel, lane, way.Draws.DoubleAt((ulong)bound.Source.Sums[op.Place]));
-            if (column < 0)
+            int column = winners == null ? Choose(op, at.Channel, lane, way) : winners[(long)at.Slot * lanes + lane];
+            if (column is < 0 or RunSource.None)
             {
                 edges.Drop(way);
                 return;
@@ -90,20 +97,56 @@ internal sealed unsafe class WayDown<L, F, I>
         }
     }
 
-    private int Choose(Op op, int channel, int lane, double uniform)
+    private int Choose(Op op, int channel, int lane, in CountedWay way)
     {
-        Span<double> own = terms.AsSpan(0, op.Columns);
+        double uniform = way.Draws.DoubleAt((ulong)bound.Source.Sums[op.Place]);
+        Span<float> own = terms.AsSpan(0, op.Columns);
         Inputs(op, lane, own);
         if (winner.Weighted)
         {
-            float* w = weights + bound.Weights[op.Place] + channel * op.Columns * op.Stride;
-            for (int c = 0; c < own.Length; c++) own[c] *= w[(long)c * op.Stride];
+            float* w = weights + bound.Weights[op.Place] + (long)channel * op.Columns * op.Stride;
+            if (op.Stride == 1) Multiply(own, w);
+            else for (int c = 0; c < own.Length; c++) own[c] *= w[(long)c * op.Stride];
         }
-        return Winners.Choose(own, winner.DrawShare, uniform);
+        return winner.DrawShare == 0 && Largest(own) is var column and >= 0 ? column : Winners.Choose(Widen(own), winner.DrawShare, uniform);
+    }
+
+    private Span<double> Widen(ReadOnlySpan<float> own)
+    {
+        Span<double> wide = wideTerms.AsSpan(0, own.Length);
+        for (int c = 0; c < own.Length; c++) wide[c] = own[c];
+        return wide;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Multiply(Span<float> own, float* w)
+    {
+        int c = 0;
+        for (; c + Vector<float>.Count <= own.Length; c += Vector<float>.Count)
+            (new Vector<float>(own[c..]) * Unsafe.ReadUnaligned<Vector<float>>(w + c)).CopyTo(own[c..]);
+        for (; c < own.Length; c++) own[c] *= w[c];
+    }
+
+    /// <summary>The largest term, -1 when it is not the only one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int Largest(ReadOnlySpan<float> own)
+    {
+        float most = 0;
+        int c = 0;
+        if (own.Length >= Vector<float>.Count)
+        {
+            Vector<float> all = default;
+            for (; c + Vector<float>.Count <= own.Length; c += Vector<float>.Count) all = Vector.Max(all, new Vector<float>(own[c..]));
+            for (int i = 0; i < Vector<float>.Count; i++) most = Math.Max(most, all[i]);
+        }
+        for (; c < own.Length; c++) most = Math.Max(most, own[c]);
+        int first = own.IndexOf(most);
+        return most > 0 && own[(first + 1)..].IndexOf(most) < 0 ? first : -1;
     }
 
     /// <summary>What a sum mixes, [column].</summary>
-    private void Inputs(Op op, int lane, Span<double> own)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Inputs(Op op, int lane, Span<float> own)
     {
         if (op.Kind == OpKind.SumOfMany)
         {
@@ -113,20 +156,35 @@ internal sealed unsafe class WayDown<L, F, I>
             {
                 float* x = ws.Units + (long)program.SlotUnits[slot] * lanes + lane;
                 int exponent = Math.Max(ws.Exponents[(long)slot * lanes + lane] - highest, -1000);
-                for (int k = 0; k < program.SlotChannels[slot]; k++) own[at++] = Math.ScaleB(x[(long)k * lanes], exponent);
+                for (int k = 0; k < program.SlotChannels[slot]; k++) own[at++] = MathF.ScaleB(x[(long)k * lanes], exponent);
             }
             return;
         }
-        own.Fill(1);
+        if (op.Table is { Split: > 0 and var inner })
+        {
+            Span<float> u = factors.AsSpan(0, inner), v = factors.AsSpan(inner, op.Columns / inner);
+            u.Fill(1);
+            v.Fill(1);
+            for (int t = 0; t < op.Sources.Length; t++)
+            {
+                bool first = op.Table.InFirstFactor(t);
+                Span<float> factor = first ? u : v;
+                ReadOnlySpan<int> row = op.Table.Row(t);
+                float* x = ws.Units + (long)program.SlotUnits[op.Sources[t]] * lanes + lane;
+                for (int j = 0; j < factor.Length; j++) factor[j] *= x[(long)row[first ? j : j * inner] * lanes];
+            }
+            for (int g = 0, c = 0; g < v.Length; g++)
+                for (int j = 0; j < u.Length; j++) own[c++] = u[j] * v[g];
+            return;
+        }
         for (int t = 0; t < op.Sources.Length; t++)
         {
             float* x = ws.Units + (long)program.SlotUnits[op.Sources[t]] * lanes + lane;
-            if (op.Table is null)
-                for (int c = 0; c < own.Length; c++) own[c] *= x[(long)c * lanes];
-            else
+            ReadOnlySpan<int> row = op.Table is null ? default : op.Table.Row(t);
+            for (int c = 0; c < own.Length; c++)
             {
-                ReadOnlySpan<int> row = op.Table.Row(t);
-                for (int c = 0; c < own.Length; c++) own[c] *= x[(long)row[c] * lanes];
+                float factor = x[(long)(row.IsEmpty ? c : row[c]) * lanes];
+                own[c] = t == 0 ? factor : own[c] * factor;
             }
         }
     }

@@ -59,19 +59,16 @@ public abstract class LocationScaleFamily : InputFamily
     private bool KeepsScales => fixedLogScales is null;
 
     /// <summary>Whether learners change the locations.</summary>
-    internal bool LearnsLocations => KeepsLocations && settings.TrainableLocations;
+    private bool LearnsLocations => KeepsLocations && settings.TrainableLocations;
 
     /// <summary>Whether learners change the scales.</summary>
     internal bool LearnsScales => KeepsScales && settings.TrainableScales;
 
     /// <summary>Place of the first scale among the parameters.</summary>
-    internal int ScaleOffset => KeepsLocations ? Components : 0;
-
-    /// <summary>Unit of the parameters.</summary>
-    internal double Unit => settings.Scale;
+    private int ScaleOffset => KeepsLocations ? Components : 0;
 
     /// <summary>Logarithm of the least scale, in units.</summary>
-    internal double LeastLogScale { get; }
+    private double LeastLogScale { get; }
 
     /// <inheritdoc/>
     public sealed override int ParameterCount => (KeepsLocations ? Components : 0) + (KeepsScales ? Components : 0);
@@ -100,6 +97,9 @@ public abstract class LocationScaleFamily : InputFamily
     /// <param name="parameters">The parameters of the variable.</param>
     public double LogScaleOf(int component, ReadOnlySpan<double> parameters) =>
         fixedLogScales?[component] ?? logUnit + Math.Clamp(parameters[ScaleOffset + component], LeastLogScale, MostLogScale);
+
+    /// <summary>Logarithm of a component's density at its location.</summary>
+    internal double LogDensityAtLocation(int component, ReadOnlySpan<double> parameters) => LogStandard(0) - LogScaleOf(component, parameters);
 
     /// <summary>Logarithm of the standard density.</summary>
     protected abstract double LogStandard(double z);
@@ -242,10 +242,15 @@ public abstract class LocationScaleFamily : InputFamily
     /// <summary>Adds derivatives of the log-density by location (in scales) and log scale.</summary>
     private void AddSlopes(int component, double byLocation, double byScale, double precision, ReadOnlySpan<double> parameters, Span<double> gradient)
     {
-        if (LearnsLocations) gradient[component] += byLocation * precision * settings.Scale;
-        if (!LearnsScales) return;
-        (double least, double most) = SlopeBounds(component, parameters);
-        gradient[ScaleOffset + component] += Math.Clamp(byScale, least, most);
+        (double least, double most) = LearnsScales ? SlopeBounds(component, parameters) : default;
+        AddSums(component, byLocation * precision, Math.Clamp(byScale, least, most), gradient);
+    }
+
+    /// <summary>Adds derivatives by location, in the variable's own unit, and log scale to those of the parameters that are learned.</summary>
+    internal void AddSums(int component, double byLocation, double byScale, Span<double> gradient)
+    {
+        if (LearnsLocations) gradient[component] += byLocation * settings.Scale;
+        if (LearnsScales) gradient[ScaleOffset + component] += byScale;
     }
 
     /// <summary>The derivatives by a log scale that count: where it stands at its bound, only what leads back inside.</summary>
