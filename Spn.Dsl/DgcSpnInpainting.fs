@@ -267,7 +267,9 @@ module DgcSpnInpainting =
             parts
             |> List.mapi (fun i occlusion ->
                 let report done' =
-                    report (share + (1.0 - share) * (float i + done') / float parts.Length) $"completing, {DgcSpnOptions.occlusionName occlusion}"
+                    report
+                        (share + (1.0 - share) * (float i + done') / float parts.Length)
+                        $"completing, {DgcSpnOptions.occlusionName occlusion}"
 
                 let result =
                     complete files report cancellation images score circuit job trained occlusion

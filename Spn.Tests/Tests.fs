@@ -39,6 +39,7 @@ let allTests =
         CircuitTests.tests
         TrainingTests.tests
         EmTests.tests
+        DiscriminativeTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]
