@@ -72,7 +72,7 @@ public sealed partial class Circuit : IDisposable
     public static Circuit Load(string path, IEngine? engine = null)
     {
         ModelFile file = ModelFile.Read(path);
-        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray()) { Schema = file.Schema, ClassPrior = file.ClassPrior };
+        return new Circuit(file.Spec, file.Plan, engine ?? new SimdEngine(), file.Parameters.ToArray()) { Schema = file.Schema, constantPrior = file.ConstantPrior };
     }
 
     /// <summary>Writes description and parameters to one file in safetensors layout; an existing file is replaced in one step.</summary>
@@ -82,7 +82,7 @@ public sealed partial class Circuit : IDisposable
     /// <exception cref="ModelFileException">The file cannot be written, or a kind of the description is unknown to <see cref="SpecKinds"/>; an existing file stays as it was.</exception>
     /// <exception cref="ArgumentException">A metadata key is "format" or starts with "spn.".</exception>
     public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null) =>
-        new ModelFile(Spec, Plan, Snapshot().Parameters, Schema, ClassPrior, metadata ?? new Dictionary<string, string>()).Write(path);
+        new ModelFile(Spec, Plan, Snapshot().Parameters, Schema, constantPrior, metadata ?? new Dictionary<string, string>()).Write(path);
 
     /// <summary>Starts the parameters afresh; learned input densities are placed by the samples.</summary>
     /// <param name="train">Samples to place input densities by.</param>

@@ -83,6 +83,39 @@ public sealed class RandomStream
         return x * scale;
     }
 
+    /// <summary>Gamma with a shape and scale 1.</summary>
+    /// <remarks>
+    /// Marsaglia and Tsang 2000, by rejection; a shape below 1 is one more, times a power of a uniform number. The power and the
+    /// last bit of the result may differ between platforms.
+    /// </remarks>
+    /// <param name="shape">Above 0.</param>
+    public double NextGamma(double shape)
+    {
+        if (!(shape > 0)) throw new ArgumentOutOfRangeException(nameof(shape), shape, "A shape is above 0.");
+        if (shape < 1) return NextGamma(shape + 1) * Math.Pow(1 - NextDouble(), 1 / shape);
+        double d = shape - 1.0 / 3, c = 1 / Math.Sqrt(9 * d);
+        while (true)
+        {
+            double x = NextNormal(), v = 1 + c * x;
+            if (v <= 0) continue;
+            v = v * v * v;
+            if (Math.Log(1 - NextDouble()) < 0.5 * x * x + d - d * v + d * Math.Log(v)) return d * v;
+        }
+    }
+
+    /// <summary>A draw from the symmetric Dirichlet distribution, times a factor.</summary>
+    /// <param name="concentration">Above 0; the smaller, the more unequal.</param>
+    /// <param name="total">Sum of the numbers.</param>
+    /// <param name="numbers">Receives them, at least one.</param>
+    public void NextDirichlet(double concentration, double total, Span<float> numbers)
+    {
+        double sum = 0;
+        foreach (ref float number in numbers) sum += number = (float)NextGamma(concentration);
+        // A tiny concentration may leave nothing but numbers below the float range.
+        if (sum == 0) sum = numbers[NextInt(numbers.Length)] = 1;
+        foreach (ref float number in numbers) number = (float)(number * total / sum);
+    }
+
     /// <summary>Puts values into a uniformly random order, in place (Fisher-Yates).</summary>
     /// <param name="values">The values to reorder.</param>
     public void Shuffle(Span<int> values)

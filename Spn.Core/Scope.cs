@@ -3,52 +3,75 @@ using System.Collections;
 namespace Spn.Core;
 
 /// <summary>An immutable set of variable indices: the scope of a region.</summary>
-/// <remarks>Kept as an ascending list, so that scopes of small regions of wide circuits stay small.</remarks>
+/// <remarks>
+/// Kept as runs of neighbours, so that scopes of scattered variables take room by their variables, and those of patches of a grid by their rows.
+/// </remarks>
 public sealed class Scope : IReadOnlyList<int>, IEquatable<Scope>
 {
-    private readonly int[] variables;
+    private readonly int[] edges; // ascending; run i holds the variables from edges[2i] up to, but without, edges[2i + 1]
 
-    private Scope(int[] ascending) => variables = ascending;
+    private Scope(int[] edges)
+    {
+        this.edges = edges;
+        for (int i = 0; i < edges.Length; i += 2) Count += edges[i + 1] - edges[i];
+    }
 
     /// <summary>The scope of the given variables, in any order, duplicates removed.</summary>
     /// <param name="variables">Variable indices, from 0.</param>
     public static Scope Of(params IEnumerable<int> variables)
     {
-        int[] sorted = variables.Distinct().Order().ToArray();
-        if (sorted.Length > 0 && sorted[0] < 0)
-            throw new ArgumentOutOfRangeException(nameof(variables), sorted[0], "A variable index is at least 0.");
-        return new Scope(sorted);
+        int[] sorted = [.. variables];
+        Array.Sort(sorted);
+        if (sorted.Length > 0)
+        {
+            Checked(sorted[0]);
+            Checked(sorted[^1]);
+        }
+        List<int> edges = [];
+        foreach (int v in sorted)
+            if (edges.Count == 0 || v > edges[^1]) edges.AddRange([v, v + 1]);
+            else if (v == edges[^1]) edges[^1]++;
+        return new Scope([.. edges]);
     }
 
     /// <summary>The scope of one variable.</summary>
-    public static Scope Single(int variable) => variable >= 0
-        ? new Scope([variable])
-        : throw new ArgumentOutOfRangeException(nameof(variable), variable, "A variable index is at least 0.");
+    public static Scope Single(int variable) => new([Checked(variable), variable + 1]);
 
     /// <summary>The scope {0, ..., count - 1}.</summary>
-    public static Scope Full(int count) => new(Enumerable.Range(0, count).ToArray());
-
-    /// <summary>The variables in ascending order.</summary>
-    public ReadOnlySpan<int> Variables => variables;
+    public static Scope Full(int count) => new(count == 0 ? [] : [0, count]);
 
     /// <summary>Number of variables.</summary>
-    public int Count => variables.Length;
+    public int Count { get; }
 
     /// <summary>The variable at a position of the ascending order.</summary>
-    public int this[int index] => variables[index];
+    public int this[int index]
+    {
+        get
+        {
+            int left = index;
+            for (int i = 0; index >= 0 && i < edges.Length; left -= edges[i + 1] - edges[i], i += 2)
+                if (edges[i] + left < edges[i + 1]) return edges[i] + left;
+            throw new ArgumentOutOfRangeException(nameof(index), index, $"The scope has {Count} variables.");
+        }
+    }
 
     /// <summary>Whether a variable belongs to this scope.</summary>
-    public bool Contains(int variable) => Array.BinarySearch(variables, variable) >= 0;
+    public bool Contains(int variable)
+    {
+        int at = Array.BinarySearch(edges, variable), passed = at >= 0 ? at + 1 : ~at;
+        return passed % 2 == 1;
+    }
 
     /// <summary>The smallest variable that belongs to both scopes, or null when they are disjoint.</summary>
     public int? SharedWith(Scope other)
     {
-        for (int i = 0, j = 0; i < variables.Length && j < other.variables.Length;)
+        int[] a = edges, b = other.edges;
+        for (int i = 0, j = 0; i < a.Length && j < b.Length;)
         {
-            int difference = variables[i] - other.variables[j];
-            if (difference == 0) return variables[i];
-            if (difference < 0) i++;
-            else j++;
+            int first = Math.Max(a[i], b[j]);
+            if (first < Math.Min(a[i + 1], b[j + 1])) return first;
+            if (a[i + 1] < b[j + 1]) i += 2;
+            else j += 2;
         }
         return null;
     }
@@ -56,36 +79,23 @@ public sealed class Scope : IReadOnlyList<int>, IEquatable<Scope>
     /// <summary>The smallest variable that belongs to exactly one of the two scopes, or null when they are equal.</summary>
     public int? DiffersFrom(Scope other)
     {
-        int i = 0;
-        while (i < variables.Length && i < other.variables.Length)
-        {
-            if (variables[i] != other.variables[i]) return Math.Min(variables[i], other.variables[i]);
-            i++;
-        }
-        return i < variables.Length ? variables[i] : i < other.variables.Length ? other.variables[i] : null;
+        // Up to the first edge that differs both hold the same variables; the smaller of the two begins or ends a run of one scope only.
+        int same = edges.AsSpan().CommonPrefixLength(other.edges);
+        int own = same < edges.Length ? edges[same] : int.MaxValue, others = same < other.edges.Length ? other.edges[same] : int.MaxValue;
+        return own == others ? null : Math.Min(own, others);
     }
 
     /// <summary>The union of several scopes.</summary>
-    public static Scope Union(params IReadOnlyList<Scope> scopes)
+    public static Scope Union(params ReadOnlySpan<Scope> scopes) => scopes switch
     {
-        int total = 0;
-        foreach (Scope scope in scopes) total += scope.Count;
-        var all = new int[total];
-        int filled = 0;
-        foreach (Scope scope in scopes)
-        {
-            scope.variables.CopyTo(all, filled);
-            filled += scope.Count;
-        }
-        Array.Sort(all);
-        int kept = 0;
-        for (int i = 0; i < all.Length; i++)
-            if (i == 0 || all[i] != all[i - 1]) all[kept++] = all[i];
-        return new Scope(kept == all.Length ? all : all[..kept]);
-    }
+        [] => Full(0),
+        [var only] => only,
+        [var a, var b] => Merge(a.edges, b.edges),
+        _ => Merge(Union(scopes[..(scopes.Length / 2)]).edges, Union(scopes[(scopes.Length / 2)..]).edges),
+    };
 
     /// <inheritdoc/>
-    public bool Equals(Scope? other) => other is not null && variables.AsSpan().SequenceEqual(other.variables);
+    public bool Equals(Scope? other) => other is not null && edges.AsSpan().SequenceEqual(other.edges);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as Scope);
@@ -94,16 +104,44 @@ public sealed class Scope : IReadOnlyList<int>, IEquatable<Scope>
     public override int GetHashCode()
     {
         var hash = new HashCode();
-        foreach (int v in variables) hash.Add(v);
+        foreach (int edge in edges) hash.Add(edge);
         return hash.ToHashCode();
     }
 
     /// <inheritdoc/>
-    public IEnumerator<int> GetEnumerator() => ((IEnumerable<int>)variables).GetEnumerator();
+    public IEnumerator<int> GetEnumerator()
+    {
+        for (int i = 0; i < edges.Length; i += 2)
+            for (int v = edges[i]; v < edges[i + 1]; v++) yield return v;
+    }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <inheritdoc/>
     public override string ToString() =>
-        variables.Length <= 8 ? $"{{{string.Join(", ", variables)}}}" : $"{{{string.Join(", ", variables.Take(6))}, ... {variables[^1]}}} ({variables.Length} variables)";
+        Count <= 8 ? $"{{{string.Join(", ", this)}}}" : $"{{{string.Join(", ", this.Take(6))}, ... {edges[^1] - 1}}} ({Count} variables)";
+
+    private static Scope Merge(int[] a, int[] b)
+    {
+        var merged = new int[a.Length + b.Length];
+        int filled = 0;
+        for (int i = 0, j = 0; i < a.Length || j < b.Length;)
+        {
+            bool fromA = j == b.Length || (i < a.Length && a[i] <= b[j]);
+            (int start, int end) = fromA ? (a[i], a[i + 1]) : (b[j], b[j + 1]);
+            if (fromA) i += 2;
+            else j += 2;
+            if (filled > 0 && start <= merged[filled - 1]) merged[filled - 1] = Math.Max(merged[filled - 1], end);
+            else
+            {
+                merged[filled++] = start;
+                merged[filled++] = end;
+            }
+        }
+        return new Scope(filled == merged.Length ? merged : merged[..filled]);
+    }
+
+    private static int Checked(int variable) => variable is >= 0 and < int.MaxValue
+        ? variable
+        : throw new ArgumentOutOfRangeException(nameof(variable), variable, $"A variable index is at least 0 and below {int.MaxValue}.");
 }

@@ -277,7 +277,7 @@ type BenchArguments =
     /// <summary>A page with all figures.</summary>
     | Markdown of file: string
     /// <summary>Only trains, and prints the peak memory: what the command starts in a process of its own.</summary>
-    | [<CustomCommandLine "--peak-only"; Hidden>] PeakOnly
+    | [<CustomCommandLine "--peak-only"; Hidden>] PeakOnly of what: string
 
     interface IArgParserTemplate with
         member option.Usage =
@@ -288,7 +288,7 @@ type BenchArguments =
                 "data folder (default: the variable SPN_DATA, else data/ of the repository); rows are made up for absent sets"
             | Threads _ -> "threads (default: one a processor)"
             | Markdown _ -> "also write the figures to this file as a page"
-            | PeakOnly -> "print the peak memory of a training on ad"
+            | PeakOnly _ -> "print the peak memory of a training, by the name of a data set or stack"
 
 /// <summary>Commands of <c>spn</c>.</summary>
 [<RequireQualifiedAccess>]

@@ -130,7 +130,7 @@ type BenchSettings = {
     /// <summary>File of the page with all figures, or null.</summary>
     Markdown: string | null
     /// <summary>Only train on ad and print the peak memory.</summary>
-    PeakOnly: bool
+    PeakOnly: string | null
 }
 
 /// <summary>A command line of <c>spn</c>, understood.</summary>
@@ -308,7 +308,7 @@ type SpnCommand =
                 Folder = given.TryGetResult BenchArguments.Data |> Option.toObj
                 Threads = given.GetResult(BenchArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
                 Markdown = given.TryGetResult BenchArguments.Markdown |> Option.toObj
-                PeakOnly = given.Contains BenchArguments.PeakOnly
+                PeakOnly = given.TryGetResult BenchArguments.PeakOnly |> Option.toObj
             }
         | SpnArguments.Version :: _ -> Version
         | [] -> invalidArg "command" "Name a command: fit, score, query, info, bench or data (spn --help)."

@@ -218,8 +218,14 @@ type Sum =
     /// <param name="classes">Number of class roots; 1 unless told.</param>
     /// <param name="mixture">Gives every replica a root sum of its own, which the classes mix; false unless told.</param>
     /// <param name="weights">Where the weights of the replicas' own root sums come from; the circuit's unless told.</param>
-    static member Root(?classes: int, ?mixture: bool, ?weights: WeightSpec) : LayerSpec =
-        RootSpec(defaultArg classes 1, defaultArg mixture false, Weights = Option.toObj weights)
+    /// <param name="classWeights">Free weights learn p(class) as a root sum over the classes; a constant unless told. See <see cref="P:Spn.Core.RootSpec.ClassWeights"/>.</param>
+    static member Root(?classes: int, ?mixture: bool, ?weights: WeightSpec, ?classWeights: WeightSpec) : LayerSpec =
+        RootSpec(
+            defaultArg classes 1,
+            defaultArg mixture false,
+            Weights = Option.toObj weights,
+            ClassWeights = Option.toObj classWeights
+        )
 
 /// <summary>Products of one channel from each child of a partition.</summary>
 [<AbstractClass; Sealed>]

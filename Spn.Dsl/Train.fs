@@ -10,6 +10,11 @@ open Spn.Core.Training
 [<RequireQualifiedAccess>]
 module Train =
 
+    let private progressOf report = {
+        new IProgress<TrainingProgress> with
+            member _.Report value = report value
+    }
+
     /// <summary>Gradient ascent that tells how it stands and can be cancelled.</summary>
     /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
     /// <param name="cancellation">Ends the training; the circuit keeps the best parameters so far.</param>
@@ -27,20 +32,53 @@ module Train =
         (options: GradientOptions)
         (circuit: Circuit)
         : TrainingReport =
-        let progress = {
-            new IProgress<TrainingProgress> with
-                member _.Report value = report value
-        }
-
         let valid = if valid.Count = 0 then null else valid
-        circuit.Fit(train, valid, options, progress = progress, cancellation = cancellation)
+        circuit.Fit(train, valid, options, progress = progressOf report, cancellation = cancellation)
 
     /// <summary>Gradient ascent on the log-likelihood, in the protocol of HyperSPN's released code unless the options say otherwise.</summary>
     /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
     let gradient (train: Evidence) (valid: Evidence) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
         gradientWith ignore CancellationToken.None train valid options circuit
 
-    /// <summary>The same on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
+    /// <summary>Hard expectation maximisation that tells how it stands and can be cancelled.</summary>
+    /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
+    /// <param name="cancellation">Ends the training; the circuit keeps what it has learned so far.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="train">Training samples, at least one.</param>
+    /// <param name="circuit">The circuit, whose weights are accumulators.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, or the weights are no accumulators.</exception>
+    let hardEmWith
+        (report: TrainingProgress -> unit)
+        (cancellation: CancellationToken)
+        (options: HardEmOptions)
+        (train: Evidence)
+        (circuit: Circuit)
+        : TrainingReport =
+        circuit.Fit(train, options, progress = progressOf report, cancellation = cancellation)
+
+    /// <summary>Hard expectation maximisation of weights that are accumulators.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.hardEmWith"/>
+    let hardEm (options: HardEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport =
+        hardEmWith ignore CancellationToken.None options train circuit
+
+    /// <summary>Soft expectation maximisation that tells how it stands and can be cancelled.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.hardEmWith"/>
+    let softEmWith
+        (report: TrainingProgress -> unit)
+        (cancellation: CancellationToken)
+        (options: SoftEmOptions)
+        (train: Evidence)
+        (circuit: Circuit)
+        : TrainingReport =
+        circuit.Fit(train, options, progress = progressOf report, cancellation = cancellation)
+
+    /// <summary>Soft expectation maximisation of weights that are accumulators.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.hardEmWith"/>
+    let softEm (options: SoftEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport =
+        softEmWith ignore CancellationToken.None options train circuit
+
+    /// <summary>Gradient ascent on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
     /// <remarks>Class roots learn p(x | class) of each class; p(class) is the prior that a query is given.</remarks>
     /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
     let dataSet (data: DataSet) (options: GradientOptions) (circuit: Circuit) : TrainingReport =

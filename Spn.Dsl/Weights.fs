@@ -10,6 +10,11 @@ type Weights =
     static member Free(?deadEntries: bool) : WeightSpec =
         WeightSpec.Free(defaultArg deadEntries false)
 
+    /// <summary>Weights in proportion to counts, which expectation maximisation adds up; see <see cref="T:Spn.Core.AccumulatorWeights"/>.</summary>
+    /// <param name="smoothing">Count that every sum shares out equally among its inputs; 0.01 unless told.</param>
+    static member Accumulators(?smoothing: float) : WeightSpec =
+        WeightSpec.Accumulators(defaultArg smoothing 1e-2)
+
     /// <summary>A hyper-network: one small network makes every sector's weights from an embedding of that sector.</summary>
     /// <remarks>Source: Shih, Sadigh and Ermon 2021, section 4.</remarks>
     /// <param name="embedding">Length of an embedding, at least 1.</param>

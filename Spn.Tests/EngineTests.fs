@@ -25,6 +25,7 @@ let run (bind: Plan -> ISession) (plan: Plan) (parameters: float32[]) (evidence:
 let reference plan = ReferenceEngine().Bind plan
 let simd (threads: int) plan = SimdEngine(threads).Bind plan
 let narrow (threads: int) plan = SimdEngine(threads).BindNarrow plan
+let levels (threads: int) plan = SimdEngine(threads).BindWide plan
 
 /// Equal to 1e-4 of the largest entry, or 1e-6: sums of terms of both signs lose digits beside their largest term, which is about 1.
 let gradientsClose (actual: float[]) (expected: float[]) message =
@@ -55,7 +56,7 @@ let agrees name (plan: Plan) parameters (evidence: Evidence) =
 
     let expected, gradient, flows = run reference plan parameters evidence seeds
 
-    for engine, bind in [ "wide", simd 2; "narrow", narrow 1 ] do
+    for engine, bind in [ "wide", simd 2; "narrow", narrow 1; "level by level", levels 2 ] do
         let actual, actualGradient, actualFlows = run bind plan parameters evidence seeds
         logLikelihoodsClose actual expected $"{name}, {engine}"
         gradientsClose actualGradient gradient $"{name}, {engine}, gradient"
@@ -121,7 +122,47 @@ let tests =
 
                 let one = run (simd 1) plan parameters evidence [||]
                 let two = run (simd 2) plan parameters evidence [||]
-                Expect.isTrue (one = two) $"seed {seed}")
+                Expect.isTrue (one = two) $"seed {seed}"
+                let levelsOne = run (levels 1) plan parameters evidence [||]
+                let levelsTwo = run (levels 2) plan parameters evidence [||]
+                Expect.isTrue (levelsOne = levelsTwo) $"seed {seed}, level by level")
+        testCase "level by level, later passes add to earlier ones and start afresh with new parameters" (fun () ->
+            let spec =
+                CircuitSpec
+                    .Over(GridVariables.Image(5, 5))
+                    .NormalInput(3)
+                    .SpatialProduct(channels = ProductChannels.AllCombinations)
+                    .SpatialSum(16)
+                    .SpatialProduct(dilation = 2)
+                    .SpatialSum(16)
+                    .SpatialProduct(dilation = 4, padding = Padding.Final)
+                    .RootSum(classes = 3)
+
+            let plan = Lowerer.Lower spec
+            let evidence = Generators.evidence plan 40 0.1 3
+
+            let twice (bind: Plan -> ISession) =
+                use session = bind plan
+                let result: float[] = Array.zeroCreate (40 * 3)
+
+                [
+                    for seed in 1L .. 3L do
+                        session.SetParameters(ReadOnlySpan(plan.Initialise seed))
+
+                        for first, last in [ 0, 15; 16, 39 ] do
+                            session.Forward(evidence, ReadOnlySpan [| first..last |], Span result)
+                            session.Backward(Routing.Soft, ReadOnlySpan [||])
+
+                        let gradient: float32[] = Array.zeroCreate plan.ParameterCount
+                        session.Gradient(Span gradient)
+                        Array.map float gradient
+                ]
+
+            for bind in [ simd 2; levels 2; levels 1 ] do
+                List.iter2
+                    (fun actual expected -> gradientsClose actual expected "gradient")
+                    (twice bind)
+                    (twice reference))
         testCase "a chain of 1,556 variables stays in range" (fun () ->
             let spec =
                 CircuitSpec.Over(Generators.chain 1556).IndicatorInput().SumPerRegion(3).HadamardProduct().RootSum()

@@ -150,7 +150,13 @@ let spec seed : string * CircuitSpec =
                 (if random.Next 4 = 0 then
                      WeightSpec.Uniform() :> WeightSpec
                  else
-                     WeightSpec.Free())
+                     WeightSpec.Free()),
+            ClassWeights =
+                ((if seed % 3 = 0 then
+                      Some(WeightSpec.Free() :> WeightSpec)
+                  else
+                      None)
+                 |> Option.toObj)
         )
 
     let weight: WeightSpec =

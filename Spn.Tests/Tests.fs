@@ -24,12 +24,18 @@ let allTests =
         NotebookTests.tests
         QueryCornerTests.tests
         EinsumGoldenTests.tests
+        ScopeTests.tests
         SpatialTests.tests
+        SpatialScopeTests.tests
+        SpatialGoldenTests.tests
+        DgcSpnTests.tests
+        ClassPriorTests.tests
         GoldenTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        EmTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]

@@ -141,7 +141,9 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <summary>Adds the root.</summary>
     /// <param name="classes">Number of class roots.</param>
     /// <param name="mixture">See <see cref="RootSpec.Mixture"/>.</param>
-    public CircuitSpec RootSum(int classes = 1, bool mixture = false) => With(new RootSpec(classes, mixture));
+    /// <param name="classWeights">See <see cref="RootSpec.ClassWeights"/>.</param>
+    public CircuitSpec RootSum(int classes = 1, bool mixture = false, WeightSpec? classWeights = null) =>
+        With(new RootSpec(classes, mixture) { ClassWeights = classWeights });
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -20,8 +20,14 @@ public sealed record SumSpec(int Channels, bool Shared = false) : LayerSpec
 public sealed record RootSpec(int Classes = 1, bool Mixture = false) : LayerSpec
 {
     /// <inheritdoc/>
-    public override string Name => $"Sum.Root({(Classes == 1 ? "" : $"classes = {Classes}{(Mixture ? ", " : "")}")}{(Mixture ? "mixture over replicas" : "")})";
+    public override string Name => $"Sum.Root({string.Join(", ", new[] { Classes == 1 ? null : $"classes = {Classes}", Mixture ? "mixture over replicas" : null, ClassWeights is null ? null : $"class weights {ClassWeights.Name}" }.OfType<string>())})";
 
-    /// <summary>Where the weights of the top mixture come from; null means free.</summary>
+    /// <summary>Where the weights of the top mixture come from; null takes fixed weights and accumulators of the circuit, and makes the others free.</summary>
     public WeightSpec? MixtureWeights { get; init; }
+
+    /// <summary>
+    /// Where p(class), with which the classes are mixed, comes from. Null: a constant, <see cref="Circuit.ClassPrior"/>. Free weights: a root sum
+    /// over the classes, the softmax of one learned logit a class; equal at the start (van de Wolfshaar and Pronobis 2020).
+    /// </summary>
+    public WeightSpec? ClassWeights { get; init; }
 }

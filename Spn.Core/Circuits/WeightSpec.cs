@@ -16,6 +16,10 @@ public abstract record WeightSpec
     public static HyperWeights Hyper(int embedding, IEnumerable<int> hidden, bool deadEntries = false) =>
         new(embedding, new ValueList<int>(hidden)) { DeadEntries = deadEntries };
 
+    /// <summary>Weights in proportion to counts, which expectation maximisation adds up.</summary>
+    /// <param name="smoothing">See <see cref="AccumulatorWeights.Smoothing"/>.</param>
+    public static AccumulatorWeights Accumulators(double smoothing = 1e-2) => new(smoothing);
+
     /// <summary>Weights that are all equal and never change.</summary>
     public static FixedWeights Uniform() => new(ValueList<double>.Empty);
 
@@ -39,6 +43,30 @@ public sealed record FreeWeights : WeightSpec
 
     /// <inheritdoc/>
     public override string Name => "free";
+}
+
+/// <summary>Weights in proportion to accumulators: counts of how often each edge was used, which expectation maximisation adds up.</summary>
+/// <remarks>
+/// A sum of n inputs with accumulators a has the weights (a_c + s / n) / (sum a + s). Source: van de Wolfshaar and Pronobis 2020,
+/// algorithm 1, with the denominator that makes the weights add to 1.
+/// </remarks>
+/// <param name="Smoothing">Count s that every sum shares out equally among its inputs; at least 0.</param>
+public sealed record AccumulatorWeights(double Smoothing = 1e-2) : WeightSpec
+{
+    /// <summary>Sum of a sum's accumulators at the start; above 0 unless there is smoothing.</summary>
+    public double StartCount { get; init; } = 1;
+
+    /// <summary>
+    /// The accumulators of each sum start at <see cref="StartCount"/> times a draw from the symmetric Dirichlet distribution with this
+    /// concentration: the smaller, the more unequal.
+    /// </summary>
+    public double Concentration { get; init; } = 0.1;
+
+    /// <summary>True starts the accumulators of each sum equal; winners are then chosen among ties at first.</summary>
+    public bool EqualStart { get; init; }
+
+    /// <inheritdoc/>
+    public override string Name => "accumulators";
 }
 
 /// <summary>A hyper-network: the logits of a sector are a small network's output for the sector's embedding.</summary>

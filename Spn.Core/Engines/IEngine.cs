@@ -46,6 +46,18 @@ public interface ISession : IDisposable
     /// <param name="flows">Receives the flows, laid out as the plan's weight blocks.</param>
     void WeightFlows(Span<float> flows);
 
+    /// <summary>One upward pass and, for every row and class that counts, one way down that chooses one child at every sum; each edge on it counts. On its own, without <see cref="Forward"/>.</summary>
+    /// <param name="evidence">The batch; it must fit the plan.</param>
+    /// <param name="rows">The samples to take, in order.</param>
+    /// <param name="winner">Which child a sum chooses.</param>
+    /// <param name="counts">How much the way from a class counts, [row, class], at least 0; empty means 1 each.</param>
+    /// <param name="logLikelihoods">Receives log p(observed | class) in nats, [row, class]; an impossible one has no way down.</param>
+    void Count(Evidence evidence, ReadOnlySpan<int> rows, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods);
+
+    /// <summary>Adds the counts gathered since <see cref="SetParameters"/> to the accumulators among the parameters, which are the session's from then on.</summary>
+    /// <param name="parameters">The flat parameter vector that the session has; changed in place.</param>
+    void AddCounts(Span<float> parameters);
+
     /// <summary>One upward pass in which every sum keeps its largest term and every hidden variable its likeliest value.</summary>
     /// <param name="evidence">The batch; it must fit the plan.</param>
     /// <param name="rows">The samples to take, in order.</param>
@@ -91,3 +103,10 @@ public enum Routing
     /// <summary>All to the child with the largest w_c v_c of a max upward pass: the most probable explanation.</summary>
     Max,
 }
+
+/// <summary>The child to which a sum passes all its count in hard expectation maximisation.</summary>
+/// <remarks>Source: van de Wolfshaar and Pronobis 2020, section 5: the upward pass sums, only the way down chooses.</remarks>
+/// <param name="Weighted">True: the largest w_c v_c. False: the largest v_c (unweighted sum inputs), so that all sums of a region agree.</param>
+/// <param name="DrawShare">Share of choices that are drawn in proportion to these values instead, 0 to 1.</param>
+/// <param name="Seed">Seed of the draws, and of the choice among equal values.</param>
+public readonly record struct Winner(bool Weighted, double DrawShare, long Seed);

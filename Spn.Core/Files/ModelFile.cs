@@ -34,13 +34,13 @@ public sealed class ModelFile
 
     private readonly float[] parameters;
 
-    internal ModelFile(CircuitSpec spec, Plan plan, float[] parameters, Schema? schema, IReadOnlyList<double>? classPrior, IEnumerable<KeyValuePair<string, string>> metadata)
+    internal ModelFile(CircuitSpec spec, Plan plan, float[] parameters, Schema? schema, double[]? constantPrior, IEnumerable<KeyValuePair<string, string>> metadata)
     {
         Spec = spec;
         Plan = plan;
         this.parameters = parameters;
         Schema = schema;
-        ClassPrior = classPrior;
+        ConstantPrior = constantPrior;
         Metadata = new Dictionary<string, string>(metadata);
         if (Metadata.Keys.FirstOrDefault(IsReserved) is { } taken)
             throw new ArgumentException($"The metadata key \"{taken}\" is kept for the library; choose one other than \"format\" and \"spn...\".", nameof(metadata));
@@ -61,7 +61,10 @@ public sealed class ModelFile
     public Schema? Schema { get; }
 
     /// <summary>See <see cref="Circuit.ClassPrior"/>.</summary>
-    public IReadOnlyList<double>? ClassPrior { get; }
+    public IReadOnlyList<double>? ClassPrior => Plan.LearnedPrior(parameters) ?? ConstantPrior;
+
+    /// <summary>A prior that is not among the parameters, or null.</summary>
+    internal double[]? ConstantPrior { get; }
 
     /// <summary>What the caller of Circuit.Save added.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
@@ -131,7 +134,7 @@ public sealed class ModelFile
             [CircuitKey] = SpecKinds.Default.Write(Spec),
         };
         if (Schema is not null) all.Add(SchemaKey, SchemaText.Write(Schema));
-        if (ClassPrior is not null) all.Add(PriorKey, JsonSerializer.Serialize(ClassPrior));
+        if (ConstantPrior is not null) all.Add(PriorKey, JsonSerializer.Serialize(ConstantPrior));
         foreach ((string key, string value) in Metadata) all.Add(key, value);
         all.Add(HashKey, Hash(all, parameters));
 

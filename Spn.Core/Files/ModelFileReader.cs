@@ -92,6 +92,7 @@ internal sealed class ModelFileReader(string path, Stream stream)
     private double[]? Prior(Dictionary<string, string> metadata, Plan plan)
     {
         if (!metadata.TryGetValue(ModelFile.PriorKey, out string? text)) return null;
+        if (plan.ClassLogits is { } logits) throw Bad($"the metadata hold a prior of the classes, \"{ModelFile.PriorKey}\"; expected only the tensor \"{logits.Name}\", since the circuit learns it");
         try
         {
             return plan.CheckPrior(JsonSerializer.Deserialize<double[]>(text) ?? throw new JsonException("it is null"));

@@ -66,6 +66,7 @@ public sealed class SpecKinds
         kinds.AddLayer<SumSpec>("sum");
         kinds.AddLayer<RootSpec>("root");
         kinds.AddWeights<FreeWeights>("free");
+        kinds.AddWeights<AccumulatorWeights>("accumulators");
         kinds.AddWeights<HyperWeights>("hyper");
         kinds.AddWeights<FixedWeights>("fixed");
         kinds.AddWeights<TiedWeights>("tied");

@@ -3,14 +3,29 @@ namespace Spn.Core;
 /// <content>Circuits with class roots as classifiers, and how probable their classes are beforehand.</content>
 public sealed partial class Circuit
 {
-    private double[]? classPrior;
+    private double[]? constantPrior;
 
     /// <summary>p(class), with which the classes are mixed by queries that speak of one distribution; null stands for equal ones. Saved with the circuit.</summary>
+    /// <remarks>
+    /// Where the description learns it (<see cref="RootSpec.ClassWeights"/>), it is what the parameters say and never null; setting it then
+    /// sets the logits among the parameters to log p, in single precision.
+    /// </remarks>
     /// <exception cref="ArgumentException">On setting, when it is no distribution over the classes.</exception>
     public IReadOnlyList<double>? ClassPrior
     {
-        get => classPrior;
-        set => classPrior = value is null ? null : Plan.CheckPrior(value);
+        get => Plan.LearnedPrior(Parameters) ?? constantPrior;
+        set
+        {
+            double[]? prior = value is null ? null : Plan.CheckPrior(value);
+            if (Plan.ClassLogits is not { } logits)
+            {
+                constantPrior = prior;
+                return;
+            }
+            float[] changed = Parameters.ToArray();
+            for (int c = 0; c < logits.Count; c++) changed[logits.Offset + c] = prior is null ? 0 : Math.Max(NoWeight, (float)Math.Log(prior[c]));
+            SetParameters(changed);
+        }
     }
 
     /// <summary>p(class | evidence) of every sample.</summary>

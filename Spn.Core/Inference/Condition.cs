@@ -32,7 +32,7 @@ public sealed partial class Circuit
             throw new EvidenceException($"Row 0, {NameOf(set)}: a set of values cannot be taken up by weights. Observe the variable, hide it, or pass the set to the query.", 0, set);
         int[] observed = [.. Enumerable.Range(0, Variables).Where(v => !evidence.IsHidden(0, v))];
         float[] current = Snapshot().Parameters;
-        if (observed.Length == 0) return new Circuit(Spec, Plan, engine, (float[])current.Clone()) { Schema = Schema, ClassPrior = ClassPrior };
+        if (observed.Length == 0) return new Circuit(Spec, Plan, engine, (float[])current.Clone()) { Schema = Schema, constantPrior = constantPrior };
 
         AbsorbVariables rest = AbsorbVariables.From(Plan, observed);
         var pass = new LogSpacePass(Plan);
@@ -47,7 +47,7 @@ public sealed partial class Circuit
             if (Plan.Regions.Kind(from) == RegionKind.Input)
                 current.AsSpan(Plan.Regions.Input(from).Offset, Plan.Regions.Input(from).Family.ParameterCount).CopyTo(parameters.AsSpan(rest.Plan.Regions.Input(r).Offset));
             if (Plan.Regions.Kind(from) == RegionKind.Sum)
-                Reweigh(pass, from, parameters.AsSpan(rest.Plan.Tensors[^1].Offset + rest.Plan.Blocks[rest.Plan.Regions.Block(r)].Offset));
+                Reweigh(pass, from, parameters.AsSpan(rest.FirstLogit + rest.Plan.Blocks[rest.Plan.Regions.Block(r)].Offset));
         }
         // Variables that an earlier condition took out come first; the others are counted among what that one left.
         int[] left = [.. Enumerable.Range(0, Spec.Structure.VariableCount).Except(Spec.Absorbed)];

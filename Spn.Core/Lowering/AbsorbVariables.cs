@@ -5,7 +5,8 @@ namespace Spn.Core.Lowering;
 /// <summary>Takes variables out of a plan, so that the weights of the sums can take up what was observed of them.</summary>
 /// <param name="Plan">The plan over the remaining variables, in order; every sum has free weights of its own.</param>
 /// <param name="Source">For each of its regions the region of the original plan.</param>
-internal sealed record AbsorbVariables(Plan Plan, int[] Source)
+/// <param name="FirstLogit">Where the logits of the sums start among the parameters; they stand in the order of the blocks' weights.</param>
+internal sealed record AbsorbVariables(Plan Plan, int[] Source, int FirstLogit)
 {
     /// <summary>Takes variables out.</summary>
     /// <param name="plan">The original plan.</param>
@@ -37,26 +38,25 @@ internal sealed record AbsorbVariables(Plan Plan, int[] Source)
         for (int r = 0; r < old.Count; r++)
         {
             moved[r] = -1;
-            int[] variables = [.. old.Scope(r).Select(v => place[v]).Where(v => v >= 0)];
-            if (variables.Length == 0) continue;
+            bool absorbed = old.Kind(r) == RegionKind.Input && place[old.Input(r).Variable] < 0;
             int[] factors = [.. Enumerable.Range(0, old.Children(r).Length).Where(t => moved[old.Children(r)[t]] >= 0)];
             int[] children = [.. factors.Select(t => moved[old.Children(r)[t]])];
-            Scope scope = Scope.Of(variables);
+            if (absorbed || (children.Length == 0 && old.Kind(r) != RegionKind.Input)) continue;
             switch (old.Kind(r))
             {
                 case RegionKind.Input:
                     InputFamily family = old.Input(r).Family;
-                    moved[r] = regions.AddInput(new InputPlace(family, variables[0], inputs), scope, old.Layer(r));
+                    moved[r] = regions.AddInput(new InputPlace(family, place[old.Input(r).Variable], inputs), Scope.Single(place[old.Input(r).Variable]), old.Layer(r));
                     inputs += family.ParameterCount;
                     break;
                 case RegionKind.Product:
                     ChannelTable table = old.Table(r);
                     if (factors.Length < table.Children) table = new ChannelTable(factors.Length, table.Channels, (t, o) => old.Table(r)[factors[t], o]);
-                    moved[r] = regions.AddProduct(table, children, scope, old.Layer(r));
+                    moved[r] = regions.AddProduct(table, children, Scope.Union([.. children.Select(regions.Scope)]), old.Layer(r));
                     break;
                 default:
                     (int rows, int columns, _) = plan.Blocks[old.Block(r)];
-                    moved[r] = regions.AddSum(rows, blocks.Add(rows, columns), children, scope, old.Layer(r));
+                    moved[r] = regions.AddSum(rows, blocks.Add(rows, columns), children, regions.Scope(children[0]), old.Layer(r));
                     break;
             }
             source.Add(r);
@@ -64,8 +64,9 @@ internal sealed record AbsorbVariables(Plan Plan, int[] Source)
         List<ParameterTensor> tensors = [];
         if (ParameterTensor.OfInputs(regions) is { } own) tensors.Add(own);
         tensors.Add(new ParameterTensor("sums.logits", [blocks.Total], inputs, new ParameterStart.Uniform(0, 1)));
+        if (plan.ClassLogits is { } prior) tensors.Add(prior with { Offset = inputs + blocks.Total });
         int[] all = [.. Enumerable.Range(0, blocks.Count)];
         var program = new SoftmaxProgram(all, [.. all.Select(b => inputs + blocks[b].Offset)], 0);
-        return new AbsorbVariables(new Plan(place.Count(v => v >= 0), regions, blocks, [program], tensors), [.. source]);
+        return new AbsorbVariables(new Plan(place.Count(v => v >= 0), regions, blocks, [program], tensors), [.. source], inputs);
     }
 }

@@ -8,17 +8,22 @@ internal static class CheckStructure
     public static IReadOnlyList<CircuitFinding> Find(RegionTable regions, int variables, IReadOnlyList<LayerSpec> layers)
     {
         List<CircuitFinding> findings = [];
-        var seenIn = new int[variables];
         for (int r = 0; r < regions.Count; r++)
         {
-            ReadOnlySpan<int> children = regions.Children(r);
-            if (regions.Kind(r) == RegionKind.Product && NotDecomposable(regions, children) is { } shared)
-                findings.Add(Finding(r, "not decomposable", shared, "Join regions with disjoint scopes."));
-            if (regions.Kind(r) == RegionKind.Sum && NotSmooth(regions, children) is { } unequal)
+            var children = new Scope[regions.Children(r).Length];
+            for (int i = 0; i < children.Length; i++) children[i] = regions.Scope(regions.Children(r)[i]);
+            if (regions.Kind(r) == RegionKind.Product)
+            {
+                var joined = Scope.Union(children);
+                // Children are disjoint when no variable is counted twice; only otherwise the pairs are looked through.
+                if (children.Sum(c => (long)c.Count) != joined.Count)
+                    findings.Add(Finding(r, "not decomposable", Shared(children), "Join regions with disjoint scopes."));
+                if (regions.Scope(r).DiffersFrom(joined) is int lost)
+                    findings.Add(Finding(r, "scope not covered", $"Region {regions.Scope(r)} and the union of its children differ in variable {lost}.",
+                        "Make each partition cover its region exactly."));
+            }
+            if (regions.Kind(r) == RegionKind.Sum && NotSmooth(children) is { } unequal)
                 findings.Add(Finding(r, "not smooth", unequal, "Mix only regions with the same scope."));
-            if (regions.Kind(r) == RegionKind.Product && NotCovered(regions, r, seenIn) is int lost)
-                findings.Add(Finding(r, "scope not covered", $"Region {regions.Scope(r)} and the union of its children differ in variable {lost}.",
-                    "Make each partition cover its region exactly."));
         }
         if (regions.Scope(regions.Root).DiffersFrom(Scope.Full(variables)) is int missing)
             findings.Add(Finding(regions.Root, "not the full scope at the root", $"Variable {missing} is missing from the root.",
@@ -29,38 +34,17 @@ internal static class CheckStructure
             new(Recipe.Describe(layers, regions.Layer(region)), property, witness, advice);
     }
 
-    private static string? NotDecomposable(RegionTable regions, ReadOnlySpan<int> children)
+    private static string Shared(Scope[] children)
     {
-        for (int a = 0; a < children.Length; a++)
-            for (int b = a + 1; b < children.Length; b++)
-                if (regions.Scope(children[a]).SharedWith(regions.Scope(children[b])) is int variable)
-                    return $"Children {regions.Scope(children[a])} and {regions.Scope(children[b])} both contain variable {variable}.";
-        return null;
+        (Scope a, Scope b) = children.SelectMany((a, i) => children.Skip(i + 1).Select(b => (a, b))).First(pair => pair.a.SharedWith(pair.b) is not null);
+        return $"Children {a} and {b} both contain variable {a.SharedWith(b)}.";
     }
 
-    /// <summary>A variable that is in the region or in a child but not in both, or null.</summary>
-    /// <param name="regions">All regions.</param>
-    /// <param name="region">The region.</param>
-    /// <param name="seenIn">For each variable one more than the last region in whose children it was seen.</param>
-    private static int? NotCovered(RegionTable regions, int region, int[] seenIn)
+    private static string? NotSmooth(Scope[] children)
     {
-        Scope own = regions.Scope(region);
-        foreach (int child in regions.Children(region))
-            foreach (int variable in regions.Scope(child).Variables)
-            {
-                seenIn[variable] = region + 1;
-                if (!own.Contains(variable)) return variable;
-            }
-        foreach (int variable in own.Variables)
-            if (seenIn[variable] != region + 1) return variable;
-        return null;
-    }
-
-    private static string? NotSmooth(RegionTable regions, ReadOnlySpan<int> children)
-    {
-        for (int i = 1; i < children.Length; i++)
-            if (regions.Scope(children[0]).DiffersFrom(regions.Scope(children[i])) is int variable)
-                return $"Children {regions.Scope(children[0])} and {regions.Scope(children[i])} differ in variable {variable}.";
+        foreach (Scope other in children)
+            if (children[0].DiffersFrom(other) is int variable)
+                return $"Children {children[0]} and {other} differ in variable {variable}.";
         return null;
     }
 }

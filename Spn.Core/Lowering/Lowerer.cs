@@ -19,6 +19,23 @@ public static class Lowerer
         }
     }
 
+    /// <summary>Where the cells of a stack on a grid are found: for each layer the region of each cell, row by row; the root is one cell.</summary>
+    /// <remarks>
+    /// Regions do not stand row by row (cells that read common cells stand together), nor do the weights of sums and the columns of the
+    /// root: those follow the regions, <see cref="RegionTable.Block"/> and <see cref="RegionTable.Children"/>.
+    /// </remarks>
+    /// <param name="spec">The description; its structure is <see cref="GridVariables"/> and nothing is absorbed.</param>
+    /// <param name="rules">Rules for layer kinds; null takes <see cref="LoweringRules.Default"/>.</param>
+    /// <returns>[layer][cell]; -1 where the patch of a cell lies outside the grid altogether.</returns>
+    /// <exception cref="CircuitException">The description breaks a rule, or is no stack on a grid.</exception>
+    public static IReadOnlyList<IReadOnlyList<int>> Cells(CircuitSpec spec, LoweringRules? rules = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        if (spec.Structure is not GridVariables grid || spec.Absorbed.Count > 0)
+            throw new CircuitException(spec.Structure.Name, "no grid of cells", $"The description is {spec}.", "Ask about a stack on a grid of variables, before evidence is taken up.");
+        return new StackRegions(spec, grid, rules ?? LoweringRules.Default).Cells;
+    }
+
     /// <summary>Compiles a description.</summary>
     /// <param name="spec">The description.</param>
     /// <param name="rules">Rules for layer kinds; null takes <see cref="LoweringRules.Default"/>.</param>

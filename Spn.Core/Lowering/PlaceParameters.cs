@@ -23,11 +23,13 @@ internal sealed class PlaceParameters
             Programs.Add(group.Key.Source switch
             {
                 FreeWeights free => Free(free, sites, suffix),
+                AccumulatorWeights accumulators => Accumulators(accumulators, sites, suffix),
                 HyperWeights hyper => Hyper(hyper, sites, suffix),
                 FixedWeights given => Fixed(given, sites),
                 WeightSpec other => throw new CircuitException(other.Name, "unknown weights", $"{other.GetType().Name} has no program.", "Use one of WeightSpec's."),
             });
         }
+        if (built.LearnsClassPrior) Place(Plan.ClassLogitsName, new ParameterStart.Uniform(0, 0), built.Regions.Channels(built.Regions.Root));
     }
 
     public List<WeightProgram> Programs { get; } = [];
@@ -57,11 +59,29 @@ internal sealed class PlaceParameters
             int first = Place($"{suffix}.logits", ZeroToOne, built.Replicas, built.SectorPlaces, rows, columns);
             return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * built.SectorPlaces + s.Sector) * rows * columns)], columns);
         }
+        return new SoftmaxProgram(blocks, PlaceBlocks($"{suffix}.logits", ZeroToOne, sites), 0);
+    }
+
+    private AccumulatorProgram Accumulators(AccumulatorWeights source, BlockSite[] sites, string suffix)
+    {
+        if (!(source.Smoothing >= 0) || double.IsInfinity(source.Smoothing))
+            throw new CircuitException(source.Name, "smoothing unfit", $"The smoothing is {source.Smoothing}.", "Give a finite number of at least 0.");
+        if (!(source.StartCount >= 0) || double.IsInfinity(source.StartCount) || source.StartCount + source.Smoothing == 0)
+            throw new CircuitException(source.Name, "start unfit", $"The accumulators of a sum start at {source.StartCount} together.", "Give a finite number above 0, or 0 with smoothing.");
+        if (!(source.Concentration > 0) || double.IsInfinity(source.Concentration))
+            throw new CircuitException(source.Name, "concentration unfit", $"The concentration is {source.Concentration}.", "Give a finite number above 0, or EqualStart.");
+        return new AccumulatorProgram([.. sites.Select(s => s.Block)], PlaceBlocks($"{suffix}.accumulators", new ParameterStart.ByWeights(), sites),
+            source.Smoothing, source.StartCount, source.EqualStart ? null : source.Concentration);
+    }
+
+    /// <summary>One parameter a weight, block after block; returns the first of each block.</summary>
+    private int[] PlaceBlocks(string name, ParameterStart start, BlockSite[] sites)
+    {
         int[] sizes = [.. sites.Select(s => built.Blocks[s.Block].Rows * built.Blocks[s.Block].Columns)];
-        int at = Place($"{suffix}.logits", ZeroToOne, sizes.Sum());
-        var logits = new int[sites.Length];
-        for (int i = 0; i < sites.Length; at += sizes[i++]) logits[i] = at;
-        return new SoftmaxProgram(blocks, logits, 0);
+        int at = Place(name, start, sizes.Sum());
+        var places = new int[sites.Length];
+        for (int i = 0; i < sites.Length; at += sizes[i++]) places[i] = at;
+        return places;
     }
 
     private HyperProgram Hyper(HyperWeights source, BlockSite[] sites, string suffix)

@@ -37,6 +37,9 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
 
     public int Replicas { get; protected init; } = 1;
 
+    /// <summary>Whether p(class) is learned.</summary>
+    public bool LearnsClassPrior { get; private set; }
+
     protected CircuitSpec Spec => spec;
 
     /// <summary>How a layer is named in findings.</summary>
@@ -61,14 +64,14 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     /// <summary>A region of one or more variables, joined channel by channel.</summary>
     protected int AddLeaf(Scope scope, int layer)
     {
-        var factors = new int[scope.Count];
-        for (int i = 0; i < factors.Length; i++)
+        List<int> factors = [];
+        foreach (int variable in scope)
         {
-            InputFamily family = families[scope[i]];
-            factors[i] = Regions.AddInput(new InputPlace(family, scope[i], InputParameters), factors.Length == 1 ? scope : Scope.Of(scope[i]), layer);
+            InputFamily family = families[variable];
+            factors.Add(Regions.AddInput(new InputPlace(family, variable, InputParameters), scope.Count == 1 ? scope : Scope.Single(variable), layer));
             InputParameters += family.ParameterCount;
         }
-        return factors.Length == 1 ? factors[0] : Multiply(new HadamardProduct(), factors, scope, layer);
+        return factors.Count == 1 ? factors[0] : Multiply(new HadamardProduct(), [.. factors], scope, layer);
     }
 
     /// <summary>A product; a wide Hadamard product becomes a product of products, so that its units are scaled on the way.</summary>
@@ -93,7 +96,11 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     /// <summary>The root over all tops.</summary>
     protected void AddRoot(RootSpec root, int[] tops, int layers, int layer)
     {
-        WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights whole ? whole : WeightSpec.Free());
+        if (root.ClassWeights is not (null or FreeWeights { DeadEntries: false }))
+            throw new CircuitException(Describe(root), "class weights unfit", $"The class weights are {root.ClassWeights.Name}{(root.ClassWeights is FreeWeights ? " with dead entries" : "")}.",
+                "Give free weights to learn them, or none and set Circuit.ClassPrior to a constant.");
+        LearnsClassPrior = root.ClassWeights is not null;
+        WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights or AccumulatorWeights ? spec.Weights : WeightSpec.Free());
         int block = AddBlock(root.Classes, tops.Sum(Regions.Channels), source, 0, -1, root.MixtureWeights is null ? -1 : layers);
         Regions.AddSum(root.Classes, block, tops, Regions.Scope(tops[0]), layer);
     }

@@ -6,6 +6,9 @@ public abstract record ParameterStart
     /// <summary>Independent draws from U[low, high).</summary>
     public sealed record Uniform(double Low, double High) : ParameterStart;
 
+    /// <summary>Set by the weight program that owns the entries.</summary>
+    public sealed record ByWeights : ParameterStart;
+
     /// <summary>Set by the input family that owns the entries.</summary>
     public sealed record ByInputs : ParameterStart;
 }

@@ -3,6 +3,8 @@ namespace Spn.Core.Plans;
 /// <summary>A compiled circuit: what an engine runs. Immutable; holds no parameters and no data.</summary>
 public sealed class Plan
 {
+    internal const string ClassLogitsName = "classes";
+
     internal Plan(int variables, RegionTable regions, WeightBlocks blocks, IReadOnlyList<WeightProgram> programs, IReadOnlyList<ParameterTensor> tensors)
     {
         Variables = variables;
@@ -11,6 +13,7 @@ public sealed class Plan
         Programs = programs;
         Tensors = tensors;
         ParameterCount = tensors.Sum(t => t.Count);
+        ClassLogits = tensors.FirstOrDefault(t => t.Name == ClassLogitsName);
         InputOf = new InputFamily?[variables];
         for (int r = 0; r < regions.Count; r++)
             if (regions.Kind(r) == RegionKind.Input)
@@ -45,6 +48,12 @@ public sealed class Plan
 
     /// <summary>Length of the flat parameter vector.</summary>
     public int ParameterCount { get; }
+
+    /// <summary>
+    /// Where the logits of a learned p(class) stand, one a class, or null where it is a constant; see <see cref="RootSpec.ClassWeights"/>.
+    /// No engine reads them: what passes give are log-likelihoods by class.
+    /// </summary>
+    public ParameterTensor? ClassLogits { get; }
 
     /// <summary>The entries of the flat parameter vector that learners may change, as runs in ascending order.</summary>
     public IReadOnlyList<ParameterRun> Learned => field ??= [.. LearnedRuns()];
@@ -124,6 +133,16 @@ public sealed class Plan
         return [.. prior];
     }
 
+    /// <summary>The p(class) that parameters say, or null where it is not learned.</summary>
+    internal double[]? LearnedPrior(ReadOnlySpan<float> parameters)
+    {
+        if (ClassLogits is not { } tensor) return null;
+        var prior = new double[tensor.Count];
+        for (int c = 0; c < prior.Length; c++) prior[c] = parameters[tensor.Offset + c];
+        WeightProgram.Softmax(prior, prior);
+        return prior;
+    }
+
     /// <summary>Fresh parameters.</summary>
     /// <param name="seed">The same seed gives the same parameters.</param>
     /// <param name="train">Samples whose values place learned input densities, or null.</param>
@@ -137,6 +156,7 @@ public sealed class Plan
                 foreach (ref float p in parameters.AsSpan(Tensors[t].Offset, Tensors[t].Count))
                     p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
             }
+        foreach (AccumulatorProgram program in Programs.OfType<AccumulatorProgram>()) program.Initialise(Blocks, seed, parameters);
         InitialiseInputs(seed, train, parameters);
         return parameters;
     }

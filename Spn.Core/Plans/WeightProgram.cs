@@ -25,7 +25,7 @@ public abstract class WeightProgram
         WeightBlocks blocks, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters);
 
     /// <summary>Softmax of a row of logits.</summary>
-    protected static void Softmax(ReadOnlySpan<double> logits, Span<double> weights)
+    protected internal static void Softmax(ReadOnlySpan<double> logits, Span<double> weights)
     {
         // The largest is taken off first: beside logits far from 0 the logarithm of the sum would vanish.
         double most = double.NegativeInfinity, sum = 0;
@@ -110,5 +110,80 @@ public sealed class SoftmaxProgram(IReadOnlyList<int> blocks, IReadOnlyList<int>
                     byParameters.Slice(logits[b] + i * RowStride(columns), columns));
             }
         }
+    }
+}
+
+/// <summary>Weights in proportion to accumulators, row by row: (a_c + s / n) / (sum a + s) for the n columns of a block.</summary>
+/// <remarks>Source: van de Wolfshaar and Pronobis 2020, algorithm 1, with the denominator that makes weights add to 1.</remarks>
+/// <param name="blocks">The blocks it makes.</param>
+/// <param name="places">For each block the place of its first accumulator in the parameter vector.</param>
+/// <param name="smoothing">The count s.</param>
+/// <param name="startCount">Sum of a row's accumulators at the start.</param>
+/// <param name="concentration">Dirichlet concentration of the start; null starts a row equal.</param>
+public sealed class AccumulatorProgram(
+    IReadOnlyList<int> blocks, IReadOnlyList<int> places, double smoothing, double startCount, double? concentration) : WeightProgram
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Blocks => blocks;
+
+    /// <summary>For each block the place of its first accumulator in the parameter vector, [out, in].</summary>
+    public IReadOnlyList<int> Places => places;
+
+    /// <summary>Count that every sum shares out equally among its inputs.</summary>
+    public double Smoothing => smoothing;
+
+    /// <summary>Writes the accumulators that training starts from.</summary>
+    /// <param name="layout">Shapes and places of all blocks.</param>
+    /// <param name="seed">The same seed gives the same accumulators.</param>
+    /// <param name="parameters">Receives them.</param>
+    public void Initialise(WeightBlocks layout, long seed, float[] parameters) => Parallel.For(0, blocks.Count, b =>
+    {
+        (int rows, int columns, _) = layout[blocks[b]];
+        var random = new RandomStream(seed, "accumulators", blocks[b]);
+        for (int i = 0; i < rows; i++)
+        {
+            Span<float> own = parameters.AsSpan(places[b] + i * columns, columns);
+            if (concentration is double unequal) random.NextDirichlet(unequal, startCount, own);
+            else own.Fill((float)(startCount / columns));
+        }
+    });
+
+    /// <inheritdoc/>
+    public override void Forward(WeightBlocks layout, ReadOnlySpan<double> parameters, Span<double> weights)
+    {
+        for (int b = 0; b < blocks.Count; b++)
+        {
+            (int rows, int columns, int offset) = layout[blocks[b]];
+            for (int i = 0; i < rows; i++)
+            {
+                ReadOnlySpan<double> own = parameters.Slice(places[b] + i * columns, columns);
+                double total = Total(own);
+                for (int j = 0; j < columns; j++) weights[offset + i * columns + j] = (own[j] + smoothing / columns) / total;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(
+        WeightBlocks layout, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters)
+    {
+        for (int b = 0; b < blocks.Count; b++)
+        {
+            (int rows, int columns, int offset) = layout[blocks[b]];
+            for (int i = 0; i < rows; i++)
+            {
+                int row = offset + i * columns, place = places[b] + i * columns;
+                double total = Total(parameters.Slice(place, columns)), mean = 0;
+                for (int j = 0; j < columns; j++) mean += weights[row + j] * byWeights[row + j];
+                for (int j = 0; j < columns; j++) byParameters[place + j] += (byWeights[row + j] - mean) / total;
+            }
+        }
+    }
+
+    private double Total(ReadOnlySpan<double> accumulators)
+    {
+        double sum = smoothing;
+        foreach (double a in accumulators) sum += a;
+        return sum;
     }
 }

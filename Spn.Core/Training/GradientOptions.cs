@@ -65,6 +65,8 @@ public sealed record GradientOptions
     /// <summary>Evaluates equal samples of a batch once, with their number as weight: the same sum, less work.</summary>
     public bool MergeEqualSamples { get; init; } = true;
 
+    internal Schedule Schedule => new(BatchSize, Steps, Epochs, EvaluationPeriod, Patience, Seed);
+
     internal void Check()
     {
         Positive(LearningRate, nameof(LearningRate));

@@ -32,6 +32,15 @@ internal sealed class BenchReport
     private static readonly string[] QuerySets = ["nltcs", "baudio", "ad"];
     private static readonly string[] QueryMetrics = ["loglik", "marginal", "posterior", "mpe", "sample", "conditional_sample"];
 
+    private static readonly (string Name, Func<CircuitSpec> Spec, int Rows)[] Stacks =
+    [
+        ("dgcspn/generative28", () => DgcSpn.Generative(28, 28).WithWeights(WeightSpec.Accumulators()), 1024),
+        ("dgcspn/generative64", () => DgcSpn.Generative(64, 64).WithWeights(WeightSpec.Accumulators()), 350),
+        ("dgcspn/discriminative28", () => DgcSpn.Discriminative(), 1024),
+    ];
+
+    private static readonly string[] StackMetrics = ["loglik", "hard_em", "hard_em_usi", "adam"];
+
     private readonly string filter;
     private readonly int threads;
     private readonly string? folder;
@@ -57,7 +66,7 @@ internal sealed class BenchReport
     public void Run(CancellationToken cancellation)
     {
         if (Wanted("machine", "fma1")) Tell("machine", "fma1", MachinePeak.FmaGiga(1), "GFMA/s");
-        bool shares = Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
+        bool shares = Stacks.Any(s => StackMetrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
         if (shares) peak = MachinePeak.FmaGiga(threads);
         if (Wanted("machine", "fma2")) Tell("machine", "fma2", shares && threads == 2 ? peak : MachinePeak.FmaGiga(2), "GFMA/s");
         if (Wanted("machine", "read2")) Tell("machine", "read2", MachinePeak.ReadGiga(2), "GB/s");
@@ -65,6 +74,11 @@ internal sealed class BenchReport
         {
             cancellation.ThrowIfCancellationRequested();
             RunSet(set, cancellation);
+        }
+        foreach ((string name, Func<CircuitSpec> spec, int rows) in Stacks)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RunStack(name, spec, rows, cancellation);
         }
         foreach (string set in QuerySets)
         {
@@ -123,7 +137,40 @@ internal sealed class BenchReport
             foreach ((EvaluationSchedule schedule, string metric) in new[] { (EvaluationSchedule.Level, "workspace_level"), (EvaluationSchedule.PostOrder, "workspace_postorder") })
                 if (Wanted(name, metric)) Tell(name, metric, bench.WorkspaceBytes(schedule), "bytes");
         }
-        if (set == "ad" && Wanted(name, "peak_train500")) Tell(name, "peak_train500", PeakInChild(), "MiB");
+        if (set == "ad" && Wanted(name, "peak_train500")) Tell(name, "peak_train500", PeakInChild("ad"), "MiB");
+    }
+
+    /// <summary>Images a second of a convolutional stack, the share of the peak that its dense multiply-adds come to, and the memory.</summary>
+    private void RunStack(string name, Func<CircuitSpec> spec, int rows, CancellationToken cancellation)
+    {
+        string[] metrics = name.Contains("discriminative", StringComparison.Ordinal) ? ["loglik", "adam"] : ["loglik", "hard_em", "hard_em_usi"];
+        if (!metrics.Any(m => Wanted(name, m) || Wanted(name, $"{m}_share")) && !Wanted(name, "peak_train")) return;
+        using var bench = new DgcSpnBench(spec(), rows, threads);
+        foreach (string metric in metrics)
+        {
+            if (!Wanted(name, metric) && !Wanted(name, $"{metric}_share")) continue;
+            (Action work, int images, int passes) = metric switch
+            {
+                "loglik" => ((Action)bench.LogLikelihoods, bench.Rows, 1),
+                "adam" => (() => bench.Adam(64), 64, 3),
+                _ => (() => bench.HardEm(128, metric == "hard_em_usi"), 128, 1),
+            };
+            double seconds = HyperSpnBench.Median(work, 2, cancellation);
+            Tell(name, metric, images / seconds, "samples/s");
+            Tell(name, $"{metric}_share", Share(passes * bench.ForwardFma * images / seconds), "%");
+        }
+        if (Wanted(name, "peak_train")) Tell(name, "peak_train", PeakInChild(name), "MiB");
+    }
+
+    /// <summary>Peak resident memory of this process while it trains a stack, in MiB; run in a process of its own.</summary>
+    public static double PeakOfStack(string name, int threads)
+    {
+        (_, Func<CircuitSpec> spec, int rows) = Stacks.Single(s => s.Name == name);
+        using (var bench = new DgcSpnBench(spec(), rows, threads))
+            for (int i = 0; i < 4; i++)
+                if (name.Contains("discriminative", StringComparison.Ordinal)) bench.Adam(64);
+                else bench.HardEm(128, unweighted: true);
+        return Process.GetCurrentProcess().PeakWorkingSet64 / Mebi;
     }
 
     /// <summary>Queries a second, and how many passes of a log-likelihood over the same rows they cost.</summary>
@@ -155,12 +202,12 @@ internal sealed class BenchReport
 
     private void Tell(string name, string metric, double value, string unit) => tell(new Figure(name, metric, value, unit));
 
-    private double PeakInChild()
+    private double PeakInChild(string what)
     {
         string program = Environment.ProcessPath ?? "dotnet";
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true };
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
-        foreach (string argument in (string[])["bench", "--peak-only", "--threads", threads.ToString(CultureInfo.InvariantCulture), .. folder is null ? Array.Empty<string>() : ["--data", folder]])
+        foreach (string argument in (string[])["bench", "--peak-only", what, "--threads", threads.ToString(CultureInfo.InvariantCulture), .. folder is null ? Array.Empty<string>() : ["--data", folder]])
             start.ArgumentList.Add(argument);
         using Process child = Process.Start(start) ?? throw new InvalidOperationException("The process that measures memory did not start.");
         string text = child.StandardOutput.ReadToEnd();

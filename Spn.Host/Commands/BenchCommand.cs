@@ -10,9 +10,10 @@ internal static class BenchCommand
 {
     public static void Run(BenchSettings settings, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
-        if (settings.PeakOnly)
+        if (settings.PeakOnly is { } what)
         {
-            output.WriteLine(BenchReport.PeakOfTraining(settings.Threads, settings.Folder).ToString(CultureInfo.InvariantCulture));
+            double peak = what == "ad" ? BenchReport.PeakOfTraining(settings.Threads, settings.Folder) : BenchReport.PeakOfStack(what, settings.Threads);
+            output.WriteLine(peak.ToString(CultureInfo.InvariantCulture));
             return;
         }
         List<Figure> figures = [];

@@ -275,6 +275,44 @@ internal sealed class LogSpacePass
     /// <param name="units">Receives the input unit of each variable.</param>
     public void Route(Routing routing, int top, RandomStream draws, Span<int> units)
     {
+        int[] chosen = Way(top, (region, unit) =>
+        {
+            double[] terms = Terms(region, unit, weighted: true);
+            double most = terms.Max();
+            return routing == Routing.Max || double.IsNegativeInfinity(most)
+                ? Math.Max(Array.IndexOf(terms, most), 0) : Drawn(terms, most, draws.DoubleAt((ulong)region));
+        });
+        for (int r = 0; r < chosen.Length; r++)
+            if (chosen[r] >= 0 && plan.Regions.Kind(r) == RegionKind.Input) units[plan.Regions.Input(r).Variable] = plan.FirstUnit[r] + chosen[r];
+    }
+
+    /// <summary>One way down for hard expectation maximisation; see <see cref="ISession.Count"/>.</summary>
+    /// <param name="winner">How sums choose.</param>
+    /// <param name="top">The class root.</param>
+    /// <param name="draws">Number r decides at region r.</param>
+    /// <param name="count">Added to every edge on the way.</param>
+    /// <param name="edges">Counts, laid out as the plan's blocks.</param>
+    public void Count(Winner winner, int top, RandomStream draws, double count, double[] edges)
+    {
+        if (double.IsNegativeInfinity(Values(plan.Regions.Root)[top])) return;
+        Way(top, (region, unit) =>
+        {
+            double[] terms = Terms(region, unit, winner.Weighted);
+            double most = terms.Max(), uniform = draws.DoubleAt((ulong)region);
+            int column = uniform < winner.DrawShare
+                ? Drawn(terms, most, uniform / winner.DrawShare)
+                : AmongEqual(terms, most, (uniform - winner.DrawShare) / (1 - winner.DrawShare));
+            (_, int columns, int offset) = plan.Blocks[plan.Regions.Block(region)];
+            edges[offset + unit * columns + column] += count;
+            return column;
+        });
+    }
+
+    /// <summary>The unit of each region through which a way down goes, or -1.</summary>
+    /// <param name="top">The class root.</param>
+    /// <param name="choose">From region and unit to the column chosen there.</param>
+    private int[] Way(int top, Func<int, int, int> choose)
+    {
         RegionTable regions = plan.Regions;
         var chosen = new int[regions.Count];
         Array.Fill(chosen, -1);
@@ -282,47 +320,52 @@ internal sealed class LogSpacePass
         for (int r = regions.Root; r >= 0; r--)
         {
             if (chosen[r] < 0) continue;
-            switch (regions.Kind(r))
+            ReadOnlySpan<int> children = regions.Children(r);
+            if (regions.Kind(r) == RegionKind.Product)
+                for (int t = 0; t < children.Length; t++) chosen[children[t]] = regions.Table(r)[t, chosen[r]];
+            else if (regions.Kind(r) == RegionKind.Sum)
             {
-                case RegionKind.Input:
-                    units[regions.Input(r).Variable] = plan.FirstUnit[r] + chosen[r];
-                    break;
-                case RegionKind.Product:
-                    ReadOnlySpan<int> factors = regions.Children(r);
-                    for (int t = 0; t < factors.Length; t++) chosen[factors[t]] = regions.Table(r)[t, chosen[r]];
-                    break;
-                default:
-                    (int child, int channel) = Choose(r, chosen[r], routing, draws);
-                    chosen[child] = channel;
-                    break;
+                int column = choose(r, chosen[r]), child = 0;
+                while (column >= regions.Channels(children[child])) column -= regions.Channels(children[child++]);
+                chosen[children[child]] = column;
             }
         }
+        return chosen;
     }
 
-    private (int Child, int Channel) Choose(int region, int unit, Routing routing, RandomStream draws)
+    /// <summary>Logarithms of what a unit of a sum adds up, or of its inputs alone, [column].</summary>
+    private double[] Terms(int region, int unit, bool weighted)
     {
         (_, int columns, int offset) = plan.Blocks[plan.Regions.Block(region)];
         var terms = new double[columns];
-        var places = new (int, int)[columns];
         int c = 0;
         foreach (int child in plan.Regions.Children(region))
-            for (int k = 0; k < plan.Regions.Channels(child); k++, c++)
+            foreach (double v in Values(child))
             {
-                terms[c] = Math.Log(weights[offset + unit * columns + c]) + Values(child)[k];
-                places[c] = (child, k);
+                terms[c] = weighted ? Math.Log(weights[offset + unit * columns + c]) + v : v;
+                c++;
             }
-        double most = terms.Max();
-        if (routing == Routing.Max || double.IsNegativeInfinity(most)) return places[Math.Max(Array.IndexOf(terms, most), 0)];
-        for (c = 0; c < columns; c++) terms[c] = Math.Exp(terms[c] - most);
-        double left = draws.DoubleAt((ulong)region) * terms.Sum();
+        return terms;
+    }
+
+    private static int Drawn(double[] terms, double most, double uniform)
+    {
+        double left = uniform * terms.Sum(t => Math.Exp(t - most));
         int last = 0;
-        for (c = 0; c < columns; c++)
+        for (int c = 0; c < terms.Length; c++)
         {
-            if (terms[c] == 0) continue;
+            double own = Math.Exp(terms[c] - most);
+            if (own == 0) continue;
             last = c;
-            if ((left -= terms[c]) < 0) break;
+            if ((left -= own) < 0) break;
         }
-        return places[last];
+        return last;
+    }
+
+    private static int AmongEqual(double[] terms, double most, double uniform)
+    {
+        int[] best = [.. Enumerable.Range(0, terms.Length).Where(c => terms[c] == most)];
+        return best[Math.Min((int)(uniform * best.Length), best.Length - 1)];
     }
 
     /// <summary>Pulls derivatives by the weights back to the parameters, added.</summary>

@@ -20,6 +20,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     private readonly LogSpacePass pass = new(plan);
     private readonly double[] byWeights = new double[plan.Blocks.Total];
     private readonly double[] byParameters = new double[plan.ParameterCount];
+    private readonly double[] edges = new double[plan.Blocks.Total];
     private Evidence? evidence;
     private int[] rows = [];
 
@@ -28,6 +29,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         pass.SetParameters(parameters);
         Array.Clear(byWeights);
         Array.Clear(byParameters);
+        Array.Clear(edges);
     }
 
     public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
@@ -60,6 +62,28 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     public void WeightFlows(Span<float> flows)
     {
         for (int i = 0; i < byWeights.Length; i++) flows[i] = (float)(byWeights[i] * pass.Weights[i]);
+    }
+
+    public void Count(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
+    {
+        for (int i = 0; i < samples.Length; i++)
+        {
+            pass.Upward(batch, samples[i]);
+            pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
+            for (int c = 0; c < plan.Classes; c++)
+                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0) pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+        }
+    }
+
+    public void AddCounts(Span<float> parameters)
+    {
+        foreach (AccumulatorProgram program in plan.Programs.OfType<AccumulatorProgram>())
+            for (int b = 0; b < program.Blocks.Count; b++)
+            {
+                (int blockRows, int columns, int offset) = plan.Blocks[program.Blocks[b]];
+                for (int i = 0; i < blockRows * columns; i++) parameters[program.Places[b] + i] += (float)edges[offset + i];
+            }
+        SetParameters(parameters);
     }
 
     public void ForwardMax(Evidence batch, ReadOnlySpan<int> samples, Span<double> logValues)

@@ -18,7 +18,7 @@ internal static unsafe class LeafSums<L, F, I>
     where F : struct
     where I : struct
 {
-    private const int Codes = LeafSums.Codes, WeightStride = WeightGroup.Lanes;
+    private const int Codes = LeafSums.Codes;
 
     /// <summary>Units, exponents, errors and factors of the renormalisation.</summary>
     /// <param name="op">The step.</param>
@@ -50,15 +50,15 @@ internal static unsafe class LeafSums<L, F, I>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ReadOut(Op op, in RunSource source, float* slopes, float* scale, float* largest, int lanes)
     {
-        int offset = source.ReadOuts![op.Input].Offset, n = L.Count, next = op.Columns * WeightStride;
+        int offset = source.ReadOuts![op.Input].Offset, n = L.Count, next = op.Columns * op.Stride;
         if (offset < 0 || !source.Hides(source.Component.Inputs[op.Input].Variable)) return;
         I magnitude = L.BroadcastInt(0x7fffffff);
         for (int s = 0; s < op.Columns; s += 2)
         {
             // Two values at a time share the loads of the slopes; an odd last one is its own neighbour.
             int other = Math.Min(s + 1, op.Columns - 1);
-            float* w = source.Weights + source.Component.Weights[op.Place] + s * WeightStride, to = source.Numbers + (long)(offset + s) * lanes;
-            int step = (other - s) * WeightStride, beside = (other - s) * lanes;
+            float* w = source.Weights + source.Component.Weights[op.Place] + s * op.Stride, to = source.Numbers + (long)(offset + s) * lanes;
+            int step = (other - s) * op.Stride, beside = (other - s) * lanes;
             for (int at = 0; at < lanes; at += n)
             {
                 F a = default, b = default, factor = L.Load(scale + at);
@@ -87,7 +87,7 @@ internal static unsafe class LeafSums<L, F, I>
         {
             float* row = table + k * Codes;
             float all = 0;
-            for (int s = 0; s < op.Columns; s++, w += WeightStride)
+            for (int s = 0; s < op.Columns; s++, w += op.Stride)
             {
                 row[s] = *w;
                 largest[s] = Math.Max(largest[s], *w);

@@ -13,7 +13,7 @@ internal enum OpKind : byte
     /// <summary>A mixture over one region.</summary>
     SumOfOne,
 
-    /// <summary>A mixture over the Hadamard product of regions; the product is not kept.</summary>
+    /// <summary>A mixture over a product of regions, which is not kept.</summary>
     SumOfProduct,
 
     /// <summary>A mixture over several regions with exponents of their own.</summary>
@@ -54,6 +54,10 @@ internal sealed class Op
     /// <summary>Columns of the weight block.</summary>
     public int Columns { get; init; }
 
+    /// <summary>Distance between neighbouring weights of the block.</summary>
+    public int Stride { get; init; }
+
+    /// <summary>Which channels a product takes; null takes channel o of every source for channel o.</summary>
     public ChannelTable? Table { get; init; }
 
     public InputFamily? Family { get; init; }

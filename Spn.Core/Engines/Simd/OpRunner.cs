@@ -10,8 +10,6 @@ internal static unsafe partial class OpRunner<L, F, I>
     where F : struct
     where I : struct
 {
-    private const int WeightStride = WeightGroup.Lanes;
-
     /// <summary>Up to this depth the bound on errors may grow all the way; deeper programs look where it can be reset.</summary>
     private const int MostDepthUnsettled = 16;
 
@@ -62,8 +60,17 @@ internal static unsafe partial class OpRunner<L, F, I>
                     ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale,
                     ErrorsOf(ws, op.Sources[0], lanes), ErrorsOf(ws, op.Sources[1], lanes), error, lanes);
                 break;
+            case OpKind.SumOfProduct when op.Table is { Split: > 0 and var inner } && !source.Max:
+                Factors(program, op, ws, lanes, out float* u, out float* v);
+                if (source.Winners != null) FindWinners(op, source, ws, u, inner, v, lanes);
+                MaxErrors(op, ws, error, lanes);
+                SumExponents(op, ws, e, lanes);
+                KroneckerKernel<L, F, I>.Multiply(source.Weights + source.Component.Weights[op.Place], op.Columns * op.Stride, op.Stride, op.Channels, inner, op.Columns / inner, u, v, y, lanes);
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
+                break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
+                if (source.Winners != null) FindWinners(op, source, ws, x, op.Columns, null, lanes);
                 if (op.Kind == OpKind.SumOfMany)
                 {
                     AlignErrors(op, ws, error, lanes);
@@ -77,8 +84,8 @@ internal static unsafe partial class OpRunner<L, F, I>
                 float* w = source.Weights + source.Component.Weights[op.Place];
                 bool overwrites = x == y;
                 float* target = overwrites ? ws.OtherScratch : y;
-                if (source.Max) MaxKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
-                else MatrixKernel<L, F, I>.Multiply(w, op.Columns * WeightStride, WeightStride, op.Channels, op.Columns, x, target, lanes);
+                if (source.Max) MaxKernel<L, F, I>.Multiply(w, op.Columns * op.Stride, op.Stride, op.Channels, op.Columns, x, target, lanes);
+                else MatrixKernel<L, F, I>.Multiply(w, op.Columns * op.Stride, op.Stride, op.Channels, op.Columns, x, target, lanes);
                 if (overwrites) new Span<float>(target, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
@@ -134,7 +141,7 @@ internal static unsafe partial class OpRunner<L, F, I>
 
     private static void PassOn(OpProgram program, Op op, in RunSource source, Workspace ws, float* r, int lanes)
     {
-        if (op.Kind == OpKind.Product) ProductSlopes(program, op, ws, r, lanes);
+        if (op.Kind == OpKind.Product) ProductSlopes(program, op, ws, r, ws.Scratch, lanes);
         else SumSlopes(program, op, source, ws, r, lanes);
     }
 
@@ -178,14 +185,14 @@ internal static unsafe partial class OpRunner<L, F, I>
                 break;
             default:
                 float* x = SumInputs(program, op, ws, lanes);
-                MatrixKernel<L, F, I>.AddOuter(source.Statistics + source.Component.Weights[op.Place], op.Columns * WeightStride, WeightStride,
+                OuterKernel<L, F, I>.Add(source.Statistics + source.Component.Weights[op.Place], op.Columns * op.Stride, op.Stride,
                     op.Channels, op.Columns, r, x, lanes);
                 break;
         }
     }
 
     /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>
-    private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2 };
+    private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2, Table: null };
 
     private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;
 
@@ -202,6 +209,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             case OpKind.SumOfOne:
                 return first;
             case OpKind.SumOfProduct:
+                if (op.Table is not null) return FormProduct(program, op, ws, lanes);
                 if (op.Sources.Length == 1) return first;
                 RegionKernel<L, F, I>.Multiply(first, UnitsOf(program, ws, op.Sources[1], lanes), ws.Scratch, count);
                 for (int t = 2; t < op.Sources.Length; t++)
@@ -222,6 +230,44 @@ internal static unsafe partial class OpRunner<L, F, I>
                 }
                 return ws.Scratch;
         }
+    }
+
+    /// <summary>The two factors of a product of all pairs, in the spare scratch.</summary>
+    private static void Factors(OpProgram program, Op op, Workspace ws, int lanes, out float* u, out float* v)
+    {
+        ChannelTable table = op.Table!;
+        int inner = table.Split, outer = op.Columns / inner;
+        u = ws.OtherScratch;
+        v = u + (long)inner * lanes;
+        for (int j = 0; j < inner; j++) Factor(first: true, j, u + (long)j * lanes);
+        for (int g = 0; g < outer; g++) Factor(first: false, g * inner, v + (long)g * lanes);
+
+        void Factor(bool first, int channel, float* to)
+        {
+            bool started = false;
+            for (int t = 0; t < op.Sources.Length; t++)
+            {
+                if (table.InFirstFactor(t) != first) continue;
+                float* x = UnitsOf(program, ws, op.Sources[t], lanes) + (long)table[t, channel] * lanes;
+                if (started) RegionKernel<L, F, I>.Multiply(to, x, to, lanes);
+                else new Span<float>(x, lanes).CopyTo(new Span<float>(to, lanes));
+                started = true;
+            }
+            if (!started) new Span<float>(to, lanes).Fill(1);
+        }
+    }
+
+    /// <summary>A product by its channel table, [column, lane], in the scratch.</summary>
+    private static float* FormProduct(OpProgram program, Op op, Workspace ws, int lanes)
+    {
+        if (op.Table!.Split is var inner and > 0)
+        {
+            Factors(program, op, ws, lanes, out float* u, out float* v);
+            for (int g = 0; g < op.Columns / inner; g++) RegionKernel<L, F, I>.Scale(u, v + (long)g * lanes, ws.Scratch + (long)g * inner * lanes, inner, lanes);
+        }
+        else
+            for (int o = 0; o < op.Columns; o++) ProductOf(program, op, o, except: -1, ws, ws.Scratch + (long)o * lanes, lanes);
+        return ws.Scratch;
     }
 
     private static void Highest(Op op, Workspace ws, int* highest, int lanes)
@@ -290,17 +336,24 @@ internal static unsafe partial class OpRunner<L, F, I>
         if (!started) new Span<float>(to, lanes).Fill(1);
     }
 
-    private static void ProductSlopes(OpProgram program, Op op, Workspace ws, float* r, int lanes)
+    /// <summary>Slopes of the sources of a product by its channel table.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="op">The product, or the sum that makes it on the fly.</param>
+    /// <param name="ws">The workspace.</param>
+    /// <param name="r">Slopes of the product, [channel, lane].</param>
+    /// <param name="scratch">A row of scratch apart from r.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    private static void ProductSlopes(OpProgram program, Op op, Workspace ws, float* r, float* scratch, int lanes)
     {
         for (int t = 0; t < op.Sources.Length; t++)
         {
             if (!op.Needed[t]) continue;
             float* q = SlopesOf(program, ws, op.Sources[t], lanes);
             if (op.First[t]) new Span<float>(q, program.SlotChannels[op.Sources[t]] * lanes).Clear();
-            for (int o = 0; o < op.Channels; o++)
+            for (int o = 0; o < op.Table!.Channels; o++)
             {
-                ProductOf(program, op, o, t, ws, ws.Scratch, lanes);
-                RegionKernel<L, F, I>.MultiplyAdd(r + (long)o * lanes, ws.Scratch, q + (long)op.Table![t, o] * lanes, lanes);
+                ProductOf(program, op, o, t, ws, scratch, lanes);
+                RegionKernel<L, F, I>.MultiplyAdd(r + (long)o * lanes, scratch, q + (long)op.Table![t, o] * lanes, lanes);
             }
         }
     }
@@ -311,11 +364,17 @@ internal static unsafe partial class OpRunner<L, F, I>
         if (!op.Needed.Contains(true)) return;
         float* w = source.Weights + source.Component.Weights[op.Place];
         int count = op.Columns * lanes;
+        if (op.Table is not null)
+        {
+            MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, ws.Scratch, lanes);
+            ProductSlopes(program, op, ws, ws.Scratch, ws.OtherScratch, lanes);
+            return;
+        }
         if (op.Sources.Length == 1)
         {
             float* q = SlopesOf(program, ws, op.Sources[0], lanes);
             float* target = op.First[0] ? q : ws.Scratch;
-            MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, target, lanes);
+            MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, target, lanes);
             if (!op.First[0]) RegionKernel<L, F, I>.Add(target, q, count);
             return;
         }
@@ -324,7 +383,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         {
             int* highest = (int*)ws.OtherScratch;
             float* factor = ws.OtherScratch + lanes;
-            MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, d, lanes);
+            MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, d, lanes);
             Highest(op, ws, highest, lanes);
             for (int t = 0; t < op.Sources.Length; t++)
             {
@@ -338,7 +397,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             }
             return;
         }
-        MatrixKernel<L, F, I>.Multiply(w, WeightStride, op.Columns * WeightStride, op.Columns, op.Channels, r, d, lanes);
+        MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, d, lanes);
         for (int t = 0; t < op.Sources.Length; t++)
         {
             if (!op.Needed[t]) continue;

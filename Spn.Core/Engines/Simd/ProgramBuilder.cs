@@ -21,6 +21,7 @@ internal sealed class ProgramBuilder
 
     private readonly RegionTable regions;
     private readonly WeightBlocks blocks;
+    private readonly IReadOnlyList<WeightProgram> programs;
     private readonly ProgramOptions options;
     private readonly int[] programOfBlock;
     private readonly Dictionary<int, int> parents;
@@ -41,6 +42,7 @@ internal sealed class ProgramBuilder
         this.programOfBlock = programOfBlock;
         regions = plan.Regions;
         blocks = plan.Blocks;
+        programs = plan.Programs;
         this.options = options;
         boundary = [.. component.Boundary];
         Members = component.Regions;
@@ -71,7 +73,7 @@ internal sealed class ProgramBuilder
     /// <summary>A product that only its sum reads is made on the fly.</summary>
     private bool Inlined(int region) =>
         regions.Kind(region) == RegionKind.Product && parents[region] == 1 && !boundary.Contains(region)
-        && regions.Table(region).IsHadamard && OnlyChildOfSum.Contains(region);
+        && OnlyChildOfSum.Contains(region);
 
     private HashSet<int> OnlyChildOfSum => field ??= [.. Members.Where(r => regions.Kind(r) == RegionKind.Sum && regions.Children(r).Length == 1).Select(r => regions.Children(r)[0])];
 
@@ -88,6 +90,12 @@ internal sealed class ProgramBuilder
         options.FuseLeaves && regions.Kind(region) == RegionKind.Sum && regions.Channels(region) <= LeafSums.MostChannels
         && regions.Children(region) is [var child] && regions.Kind(child) == RegionKind.Input && regions.Input(child).Family is IndicatorFamily { States: < LeafSums.Codes }
         && parents[child] == 1 && !boundary.Contains(child);
+
+    private int StrideOf(int sum)
+    {
+        int block = regions.Block(sum);
+        return WeightLayout.StrideOf(programs[programOfBlock[block]], blocks[block].Rows, blocks[block].Columns);
+    }
 
     private List<int> Reachable()
     {
@@ -130,7 +138,7 @@ internal sealed class ProgramBuilder
         if (IsLeafSum(region))
         {
             int input = regions.Children(region)[0];
-            ops.Add(new Op { Kind = OpKind.LeafSum, Slot = slot, Channels = channels, Place = placeOfBlock[region], Input = placeOfInput[input], Columns = regions.Channels(input) });
+            ops.Add(new Op { Kind = OpKind.LeafSum, Slot = slot, Channels = channels, Place = placeOfBlock[region], Input = placeOfInput[input], Columns = regions.Channels(input), Stride = StrideOf(region) });
             return;
         }
         int[] children = regions.Children(region).ToArray();
@@ -153,6 +161,8 @@ internal sealed class ProgramBuilder
                     Sources = sources,
                     Place = placeOfBlock[region],
                     Columns = blocks[regions.Block(region)].Columns,
+                    Stride = StrideOf(region),
+                    Table = kind == OpKind.SumOfProduct && regions.Table(children[0]) is { IsHadamard: false } table ? table : null,
                 });
                 break;
         }
@@ -168,8 +178,8 @@ internal sealed class ProgramBuilder
             bool fits = regions.Kind(r) switch
             {
                 RegionKind.Input => regions.Input(r).Family is { States: 2 } family && (family is IndicatorFamily || family.ParameterCount > 0),
-                RegionKind.Sum => children.Length == 1,
-                _ => Inlined(r),
+                RegionKind.Sum => children.Length == 1 && StrideOf(r) == WeightGroup.Lanes,
+                _ => Inlined(r) && regions.Table(r).IsHadamard,
             };
             foreach (int child in children)
             {
@@ -307,7 +317,7 @@ internal sealed class ProgramBuilder
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
-            Place = o.Place, Input = o.Input, Columns = o.Columns, Table = o.Table, Family = o.Family,
+            Place = o.Place, Input = o.Input, Columns = o.Columns, Stride = o.Stride, Table = o.Table, Family = o.Family,
         })];
         return new OpProgram
         {

@@ -15,19 +15,22 @@ internal sealed unsafe class RootMixture : IDisposable
     private readonly int columns;
     private readonly int classes;
     private readonly int weightOffset;
+    private readonly int weightStride;
     private NativeBuffer buffer = new(0);
     private double[] partial = [];
     private int padded;
 
     /// <param name="plan">The plan.</param>
     /// <param name="weightOffset">First weight of the root's block in the engine's layout.</param>
-    public RootMixture(Plan plan, int weightOffset)
+    /// <param name="weightStride">Distance between neighbouring weights.</param>
+    public RootMixture(Plan plan, int weightOffset, int weightStride)
     {
         RegionTable regions = plan.Regions;
         channels = [.. regions.Children(regions.Root).ToArray().Select(regions.Channels)];
         columns = channels.Sum();
         classes = plan.Classes;
         this.weightOffset = weightOffset;
+        this.weightStride = weightStride;
         ChildOfColumn = [.. channels.SelectMany((k, t) => Enumerable.Repeat(t, k))];
     }
 
@@ -149,7 +152,7 @@ internal sealed unsafe class RootMixture : IDisposable
         {
             double total = 0;
             for (int chunk = 0; chunk < chunks; chunk++) total += partial[chunk * size + i];
-            statistics[weightOffset + i * WeightGroup.Lanes] += (float)total;
+            statistics[weightOffset + i * weightStride] += (float)total;
         }
     }
 
@@ -160,7 +163,7 @@ internal sealed unsafe class RootMixture : IDisposable
         for (int column = 0; column < columns; column++)
         {
             double sum = 0;
-            for (int c = 0; c < classes; c++) sum += prior[c] * weights[weightOffset + (c * columns + column) * WeightGroup.Lanes];
+            for (int c = 0; c < classes; c++) sum += prior[c] * weights[weightOffset + (c * columns + column) * weightStride];
             mixed[column] = (float)sum;
         }
         return mixed;
@@ -169,7 +172,7 @@ internal sealed unsafe class RootMixture : IDisposable
     /// <summary>The column of a way down from one class: the largest, or drawn by a uniform number; -1 where none has weight.</summary>
     public int Choose(float* weights, int row, int top, Routing routing, double uniform)
     {
-        float* w = weights + weightOffset + top * columns * WeightGroup.Lanes;
+        float* w = weights + weightOffset + top * columns * weightStride;
         int best = -1;
         double most = 0, left = 0;
         if (routing == Routing.Draw)
@@ -187,11 +190,76 @@ internal sealed unsafe class RootMixture : IDisposable
         }
         return best;
 
-        double Term(int column)
+        double Term(int column) => TermOf(w, row, column);
+    }
+
+    /// <summary>Gives each way that counts its column for hard expectation maximisation; -1 where none has weight or the row is suspect.</summary>
+    /// <param name="weights">Weights in the engine's layout.</param>
+    /// <param name="ways">[row, class]</param>
+    /// <param name="winner">How to choose.</param>
+    /// <param name="suspect">Rows to leave out.</param>
+    /// <param name="draw">Which number of a way decides.</param>
+    /// <param name="pool">Workers.</param>
+    public void Choose(float* weights, CountedWay[] ways, Winner winner, byte[] suspect, ulong draw, WorkerPool pool)
+    {
+        int rows = ways.Length / classes;
+        pool.Run((rows + 7) / 8, (chunk, _) =>
         {
-            int exponent = Exponents[(long)ChildOfColumn[column] * Stride + row] - Highest[row];
-            return exponent < -1000 ? 0 : Math.ScaleB((double)Units[(long)column * Stride + row] * w[column * WeightGroup.Lanes], exponent);
+            int* best = stackalloc int[8];
+            for (int top = 0; top < classes; top++)
+            {
+                float* w = weights + weightOffset + (long)top * columns * weightStride;
+                bool found = false;
+                for (int row = chunk * 8; row < Math.Min(rows, chunk * 8 + 8); row++)
+                {
+                    ref CountedWay way = ref ways[row * classes + top];
+                    if (!(way.Count > 0) || suspect[row] != 0) continue;
+                    if (winner.DrawShare == 0 && !found) LargestOfEight(w, chunk * 8, winner.Weighted, best);
+                    found = true;
+                    int column = winner.DrawShare == 0 ? best[row - chunk * 8] : -1;
+                    way = way with { Column = column >= 0 ? column : ChooseOne(w, row, winner, way.Draws.DoubleAt(draw)) };
+                }
+            }
+        });
+    }
+
+    /// <summary>The largest column of eight rows, -1 where it is not the only one.</summary>
+    private void LargestOfEight(float* w, int row, bool weighted, int* best)
+    {
+        Vector256<float> most = default;
+        Vector256<int> winner = default, equal = Vector256<int>.AllBitsSet;
+        var highest = Vector256.Load(Highest + row);
+        int column = 0;
+        for (int t = 0; t < channels.Length; t++)
+        {
+            Vector256<float> factor = PowerOfDifference(Vector256.Load(Exponents + (long)t * Stride + row), highest);
+            for (int k = 0; k < channels[t]; k++, column++)
+            {
+                Vector256<float> own = Vector256.Load(Units + (long)column * Stride + row) * factor;
+                if (weighted) own *= Vector256.Create(w[(long)column * weightStride]);
+                Vector256<int> more = Vector256.GreaterThan(own, most).AsInt32();
+                equal = Vector256.AndNot(equal | Vector256.Equals(own, most).AsInt32(), more);
+                winner = Vector256.ConditionalSelect(more, Vector256.Create(column), winner);
+                most = Vector256.Max(own, most);
+            }
         }
+        Vector256.Store(winner | equal, best);
+    }
+
+    private int ChooseOne(float* w, int row, Winner winner, double uniform)
+    {
+        var terms = new double[columns];
+        float one = 1;
+        for (int column = 0; column < columns; column++) terms[column] = winner.Weighted ? TermOf(w, row, column) : TermOf(&one, row, column, 0);
+        return Winners.Choose(terms, winner.DrawShare, uniform);
+    }
+
+    private double TermOf(float* w, int row, int column) => TermOf(w, row, column, weightStride);
+
+    private double TermOf(float* w, int row, int column, int stride)
+    {
+        int exponent = Exponents[(long)ChildOfColumn[column] * Stride + row] - Highest[row];
+        return exponent < -1000 ? 0 : Math.ScaleB((double)Units[(long)column * Stride + row] * w[(long)column * stride], exponent);
     }
 
     public void Dispose() => buffer.Dispose();
@@ -218,7 +286,7 @@ internal sealed unsafe class RootMixture : IDisposable
                 for (int k = 0; k < channels[t]; k++, column++)
                 {
                     (Vector256<double> a, Vector256<double> b) = Vector256.Widen(Vector256.Load(Units + (long)column * Stride + row) * factor);
-                    var weight = Vector256.Create((double)w[(c * columns + column) * WeightGroup.Lanes]);
+                    var weight = Vector256.Create((double)w[(c * columns + column) * weightStride]);
                     low = max ? Vector256.Max(a * weight, low) : Vector256.MultiplyAddEstimate(a, weight, low);
                     high = max ? Vector256.Max(b * weight, high) : Vector256.MultiplyAddEstimate(b, weight, high);
                 }
@@ -237,7 +305,7 @@ internal sealed unsafe class RootMixture : IDisposable
                 for (int row = from; row < to; row += 8) Vector256.Store(Vector256<float>.Zero, Slopes + (long)column * Stride + row);
                 for (int c = 0; c < classes; c++)
                 {
-                    var weight = Vector256.Create(w[(c * columns + column) * WeightGroup.Lanes]);
+                    var weight = Vector256.Create(w[(c * columns + column) * weightStride]);
                     Vector256<double> total = default;
                     for (int row = from; row < to; row += 8)
                     {

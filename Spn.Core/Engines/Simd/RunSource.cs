@@ -46,6 +46,14 @@ internal unsafe ref struct RunSource
     /// <summary>Sums keep their largest term, hidden variables their likeliest value.</summary>
     public bool Max;
 
+    /// <summary>Where the largest column of each lane of a sum goes, <see cref="None"/> where no column is positive; null does not look for it.</summary>
+    public ushort* Winners;
+
+    /// <summary>For each row of the call the random numbers that choose among equal columns.</summary>
+    public RandomStream[] Draws;
+
+    public const ushort None = ushort.MaxValue;
+
     /// <summary>Parameters in double precision, and where derivatives by input parameters are added.</summary>
     public ReadOnlySpan<double> Parameters;
     public Span<double> InputGradient;

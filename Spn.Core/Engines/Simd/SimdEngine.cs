@@ -28,6 +28,11 @@ public sealed class SimdEngine(int threads = 0) : IEngine
         ? new SimdSession<Lanes16, Vector512<float>, Vector512<int>>(plan, Threads)
         : new SimdSession<Lanes8, Vector256<float>, Vector256<int>>(plan, Threads);
 
+    /// <summary>A session that runs one component level by level, however small, so that tests cover it.</summary>
+    internal ISession BindWide(Plan plan) => Wide
+        ? new SimdSession<Lanes16, Vector512<float>, Vector512<int>>(plan, Threads, wide: true)
+        : new SimdSession<Lanes8, Vector256<float>, Vector256<int>>(plan, Threads, wide: true);
+
     /// <summary>A session with narrow vectors on any machine, so that tests cover both widths.</summary>
     internal ISession BindNarrow(Plan plan) => new SimdSession<Lanes8, Vector256<float>, Vector256<int>>(plan, Threads);
 }

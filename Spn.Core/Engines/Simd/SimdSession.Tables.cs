@@ -85,6 +85,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <summary>Statistics of blocks within tables are written whole by the first downward pass; whoever reads or adds without it calls this before.</summary>
     private void ClearUnwritten()
     {
+        if (wide && !plainWritten) ClearPlain(rootOnly: false);
+        plainWritten = true;
         if (tableStatisticsWritten) return;
         new Span<float>(statistics.Floats, layout.WantedFloats).Clear();
         tableStatisticsWritten = true;

@@ -19,7 +19,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             pool.Run(weightItems.Length, (item, _) =>
             {
                 ReadOnlySpan<WeightGroup> first = Groups(layout.Chunks[weightItems[item].First]), last = Groups(layout.Chunks[weightItems[item].End - 1]);
-                int from = first[0].Offset, to = last[^1].Offset + last[^1].Elements * WeightGroup.Lanes;
+                int from = first[0].Offset, to = last[^1].End;
                 for (int copy = 1; copy < copies; copy++)
                 {
                     RegionKernel<L, F, I>.Add(statistics.Floats + copy * floats + from, statistics.Floats + from, to - from);
@@ -54,7 +54,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             foreach (int block in plan.Programs[p].Blocks)
             {
                 (int blockRows, int columns, int offset) = plan.Blocks[block];
-                for (int i = 0; i < blockRows * columns; i++) weights.Floats[layout.BlockOffset[block] + i * WeightGroup.Lanes] = (float)plain[offset + i];
+                for (int i = 0; i < blockRows * columns; i++) weights.Floats[layout.BlockOffset[block] + i * layout.Stride(block)] = (float)plain[offset + i];
             }
         }
     }
@@ -70,8 +70,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 (int blockRows, int columns, int offset) = plan.Blocks[block];
                 for (int i = 0; i < blockRows * columns; i++)
                 {
-                    plain[offset + i] = statistics.Floats[layout.BlockOffset[block] + i * WeightGroup.Lanes];
-                    own[offset + i] = weights.Floats[layout.BlockOffset[block] + i * WeightGroup.Lanes];
+                    plain[offset + i] = statistics.Floats[layout.BlockOffset[block] + i * layout.Stride(block)];
+                    own[offset + i] = weights.Floats[layout.BlockOffset[block] + i * layout.Stride(block)];
                 }
             }
             plan.Programs[p].Backward(plan.Blocks, ParametersInDouble(), own, plain, result);

@@ -30,6 +30,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private readonly int copies;
     private readonly bool sharedBlocks;
     private readonly bool canTabulate;
+    private readonly bool wide;
     private readonly int[] programOfBlock;
     private readonly int[] firstOfShape;
     private readonly StateTable[] stateTables;
@@ -46,6 +47,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private NativeBuffer tables = new(0);
     private NativeBuffer tableSlopes = new(0);
     private NativeBuffer networkGradients = new(0);
+    private bool gathers;
     private bool tablesReady;
     private bool tableSlopesUsed;
     private bool tableStatisticsWritten;
@@ -59,7 +61,10 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private double[]? byParameters;
     private bool logSpaceUsed;
 
-    public SimdSession(Plan plan, int threads)
+    /// <param name="plan">The plan.</param>
+    /// <param name="threads">Number of threads.</param>
+    /// <param name="wide">Whether one large component is run level by level; null decides by its size.</param>
+    public SimdSession(Plan plan, int threads, bool? wide = null)
     {
         this.plan = plan;
         pool = WorkerPool.Of(threads);
@@ -70,14 +75,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         firstOfShape = Component.FirstOfShape(plan, components, programOfBlock);
         int[] blocks = [.. components.SelectMany(c => c.Sums.Select(plan.Regions.Block).Distinct())];
         sharedBlocks = blocks.Length != blocks.Distinct().Count();
+        this.wide = IsWide(wide);
         copies = (sharedBlocks ? components.Length : 1) * Slices;
-        canTabulate = !sharedBlocks && components.All(c => c.Sums.Length == c.Sums.Select(plan.Regions.Block).Distinct().Count());
+        canTabulate = !sharedBlocks && !this.wide && components.All(c => c.Sums.Length == c.Sums.Select(plan.Regions.Block).Distinct().Count());
         stateTables = PlaceStateTables();
         packs = MakePacks();
         layout = new WeightLayout(plan, programOfBlock, packs.SelectMany(PackBlocks));
         foreach (TablePack pack in packs) pack.Groups = [.. PackBlocks(pack).Select(g => layout.BlockOffset[g[0]])];
         makers = new WeightMakers<L, F, I>(plan);
-        root = new RootMixture(plan, layout.BlockOffset[plan.Regions.Block(plan.Regions.Root)]);
+        int rootBlock = plan.Regions.Block(plan.Regions.Root);
+        root = new RootMixture(plan, layout.BlockOffset[rootBlock], layout.Stride(rootBlock));
         packed = new PackedEvidence(plan);
         workspaces = [.. Enumerable.Range(0, threads).Select(_ => new Workspace())];
         weightScratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer((long)makers.ScratchFloats * WeightLayout.ChunkGroups * sizeof(float)))];
@@ -98,7 +105,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private int Covered => (rowCount + L.Count - 1) / L.Count * L.Count;
 
     /// <summary>Pieces of a batch that are worked on at the same time when the components are too few to share out.</summary>
-    private int Slices => components.Length >= ManyComponents ? 1 : 4;
+    private int Slices => wide || components.Length >= ManyComponents ? 1 : 4;
 
     public void SetParameters(ReadOnlySpan<float> values)
     {
@@ -110,7 +117,6 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         }
         for (int i = 0; i < inputParameters; i++) inputValues[i] = values[i];
         long floats = layout.Floats;
-        bool gathers = statistics.Bytes > 64;
         pool.Run(weightItems.Length, (item, worker) =>
         {
             for (int c = weightItems[item].First; c < weightItems[item].End; c++)
@@ -118,8 +124,8 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
                 ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
                 if (makers.Serves(groups[0].Program))
                     makers.Make(groups, parameters.Floats, weights.Floats + groups[0].Offset, weightScratch[worker].Floats);
-                if (!gathers) continue;
-                int end = groups[^1].Offset + groups[^1].Elements * WeightGroup.Lanes;
+                if (!gathers || (wide && groups[0].Stride == 1)) continue;
+                int end = groups[^1].End;
                 for (int copy = 0; copy < copies; copy++)
                 {
                     int from = Math.Max(groups[0].Offset, copy == 0 ? layout.WantedFloats : 0);
@@ -127,12 +133,13 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
                 }
             }
         });
-        tableStatisticsWritten = false;
+        tableStatisticsWritten = plainWritten = wideUnits = false;
         MakeOtherWeights();
         MakeValueTables();
         Array.Clear(inputGradient);
         tablesReady = false;
         logSpaceReady = false;
+        edgeLists.Clear();
         if (logSpaceUsed)
         {
             Array.Clear(byWeights!);
@@ -148,14 +155,18 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private void Upward(Evidence batch, ReadOnlySpan<int> samples, bool max, Span<double> logLikelihoods)
     {
         using FlushToZero flush = FlushToZero.Here();
-        evidence = batch;
-        rows = samples.ToArray();
-        rowCount = rows.Length;
+        Take(batch, samples);
         if (rowCount == 0) return;
-        packed.Pack(batch, samples);
-        root.Fit(rowCount, Covered);
-        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
-        Array.Clear(suspect);
+        if (wide && !max && gathers && WideLanes() >= Covered)
+        {
+            // A downward pass will follow, as it did before: its units are made now.
+            WideForward(0, Covered);
+            root.Keep(WideBound, wideSpace, 0, Covered);
+            wideUnits = true;
+            root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect);
+            RedoForward(max, logLikelihoods);
+            return;
+        }
 
         // State tables hold sums.
         BoundComponent[] bound = max || FusesLeaves
@@ -176,13 +187,32 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
             root.Keep(bound[c], ws, start, lanes);
         });
         root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect, max);
+        RedoForward(max, logLikelihoods);
+    }
+
+    /// <summary>Makes a batch ready for an upward pass.</summary>
+    private void Take(Evidence batch, ReadOnlySpan<int> samples)
+    {
+        evidence = batch;
+        rows = samples.ToArray();
+        rowCount = rows.Length;
+        if (rowCount == 0) return;
+        packed.Pack(batch, samples);
+        root.Fit(rowCount, Covered);
+        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
+        Array.Clear(suspect);
+    }
+
+    /// <summary>Rows that lost range going up, in log space.</summary>
+    private void RedoForward(bool max, Span<double> logLikelihoods)
+    {
         for (int i = 0; i < rowCount; i++)
-            if (suspect[i] != 0)
-            {
-                LogSpacePass pass = LogSpace();
-                pass.Upward(evidence, rows[i], max);
-                pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
-            }
+        {
+            if (suspect[i] == 0) continue;
+            LogSpacePass pass = LogSpace();
+            pass.Upward(evidence, rows[i], max);
+            pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
+        }
     }
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
@@ -191,12 +221,21 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         if (rowCount == 0) return;
         if (routing != Routing.Soft) throw new ArgumentOutOfRangeException(nameof(routing), routing, "This engine knows soft routing.");
         long floats = layout.Floats;
+        gathers = true;
         if (statistics.Bytes < floats * copies * sizeof(float))
         {
             statistics.Dispose();
             statistics = new NativeBuffer(floats * copies * sizeof(float));
         }
+        if (wide && !plainWritten) ClearPlain(rootOnly: true);
         root.Backward(weights.Floats, statistics.Floats, rowCount, seeds, suspect, pool);
+        if (wide)
+        {
+            List<LostSlope> lostSums = [];
+            WideBackward(lostSums);
+            RedoInLogSpace(seeds, lostSums);
+            return;
+        }
 
         BoundComponent[] bound = Programs(downward: true);
         MakeTables(bound, byComponent: false);
@@ -229,7 +268,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     public void Gradient(Span<float> gradient)
     {
         using FlushToZero flush = FlushToZero.Here();
-        if (statistics.Bytes <= 64)
+        if (!gathers)
         {
             gradient.Clear();
             return;
@@ -272,14 +311,14 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     public void WeightFlows(Span<float> flows)
     {
         flows.Clear();
-        if (statistics.Bytes <= 64) return;
+        if (!gathers) return;
         ClearUnwritten();
         FoldStatistics();
         for (int b = 0; b < plan.Blocks.Count; b++)
         {
             (int blockRows, int columns, int offset) = plan.Blocks[b];
             int at = layout.BlockOffset[b];
-            for (int i = 0; i < blockRows * columns; i++, at += WeightGroup.Lanes) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
+            for (int i = 0; i < blockRows * columns; i++, at += layout.Stride(b)) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
         }
         if (!logSpaceUsed) return;
         for (int i = 0; i < flows.Length; i++) flows[i] += (float)(byWeights![i] * LogSpace().Weights[i]);
@@ -290,6 +329,13 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         foreach (Workspace ws in workspaces) ws.Dispose();
         foreach (NativeBuffer scratch in (NativeBuffer[])[.. weightScratch, .. packScratch, .. readOuts]) scratch.Dispose();
         foreach (NativeBuffer b in new[] { parameters, weights, valueTables, statistics, tables, tableSlopes, networkGradients }) b.Dispose();
+        foreach ((Workspace space, NativeBuffer winners) in countSpaces)
+        {
+            space.Dispose();
+            winners.Dispose();
+        }
+        wideSpace.Dispose();
+        wideColumns.Dispose();
         root.Dispose();
         packed.Dispose();
         foreach (PackedEvidence own in routeEvidence) own.Dispose();

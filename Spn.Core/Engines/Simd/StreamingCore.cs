@@ -72,8 +72,9 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
         for (int p = 0; p < plan.Programs.Count; p++)
             for (int i = 0; i < plan.Programs[p].Blocks.Count; i++) (programOfBlock[plan.Programs[p].Blocks[i]], placeOfBlock[plan.Programs[p].Blocks[i]]) = (p, i);
 
-        int rootBlock = plan.Regions.Block(plan.Regions.Root), rootFloats = plan.Blocks[rootBlock].Rows * plan.Blocks[rootBlock].Columns * WeightGroup.Lanes;
-        var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, rootFloats);
+        int rootBlock = plan.Regions.Block(plan.Regions.Root), rootRows = plan.Blocks[rootBlock].Rows, rootColumns = plan.Blocks[rootBlock].Columns;
+        int rootStride = WeightLayout.StrideOf(plan.Programs[programOfBlock[rootBlock]], rootRows, rootColumns);
+        var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, WeightGroup.FloatsOf(rootRows, rootColumns, rootStride));
         Component[] components = Component.Split(plan);
         int[] firstOfShape = Component.FirstOfShape(plan, components, programOfBlock);
         streams = new Stream[components.Length];
@@ -86,12 +87,12 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
         }
         LiveRegions = streams.Max(s => s.Bound.Program.LiveRegions);
         weights = new NativeBuffer((long)places.Floats * sizeof(float));
-        root = new RootMixture(plan, 0);
+        root = new RootMixture(plan, 0, rootStride);
         valueTable = new NativeBuffer(places.ValueTableFloats * sizeof(float));
         MakeOtherWeights(programOfBlock);
-        Make(new WeightGroup(programOfBlock[rootBlock], plan.Blocks[rootBlock].Rows, plan.Blocks[rootBlock].Columns, 1, 0)
+        Make(new WeightGroup(programOfBlock[rootBlock], rootRows, rootColumns, 1, rootStride, 0)
         {
-            Places = WeightGroup.PlacesOf(plan.Programs[programOfBlock[rootBlock]], [placeOfBlock[rootBlock]]),
+            Places = WeightGroup.PlacesOf(plan.Programs[programOfBlock[rootBlock]], [placeOfBlock[rootBlock]], rootStride),
         }, 0);
         if (postOrder) return;
         using FlushToZero flush = FlushToZero.Here();
@@ -181,7 +182,8 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             void Copy(int block, int to)
             {
                 (int rows, int columns, int offset) = plan.Blocks[block];
-                for (int e = 0; e < rows * columns; e++) weights.Floats[to + e * WeightGroup.Lanes] = (float)plain[offset + e];
+                int stride = WeightLayout.StrideOf(plan.Programs[p], rows, columns);
+                for (int e = 0; e < rows * columns; e++) weights.Floats[to + e * stride] = (float)plain[offset + e];
             }
         }
     }
@@ -207,7 +209,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
                 int block = plan.Regions.Block(component.Sums[program.Ops[i].Place]);
                 (int rows, int columns, _) = plan.Blocks[block];
                 (int, int, int) key = (programOfBlock[block], rows, columns);
-                if (!open.TryGetValue(key, out var group) || group.Members.Count == WeightGroup.Lanes)
+                if (!open.TryGetValue(key, out var group) || group.Members.Count == Stride(key))
                 {
                     Close(key);
                     open[key] = group = (i, [], Place(key));
@@ -222,18 +224,20 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             {
                 if (!open.TryGetValue(key, out var group)) return;
                 int[] members = [.. group.Members];
-                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, members.Length, 0) { Places = WeightGroup.PlacesOf(plan.Programs[key.Item1], members) };
+                madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, members.Length, Stride(key), 0) { Places = WeightGroup.PlacesOf(plan.Programs[key.Item1], members, Stride(key)) };
                 target[group.Step] = group.Target;
             }
         }
 
+        private int Stride((int Program, int Rows, int Columns) key) => WeightLayout.StrideOf(plan.Programs[key.Program], key.Rows, key.Columns);
+
         /// <summary>Programs that run by their definition keep all their weights, since they cannot make a few.</summary>
         private int Place((int Program, int Rows, int Columns) key)
         {
-            bool again = reuse && plan.Programs[key.Program] is SoftmaxProgram or HyperProgram;
+            bool again = reuse && plan.Programs[key.Program] is SoftmaxProgram or AccumulatorProgram or HyperProgram;
             if (again && ring.TryGetValue(key, out int known)) return known;
             int own = Floats;
-            Floats = checked(Floats + key.Rows * key.Columns * WeightGroup.Lanes);
+            Floats = checked(Floats + WeightGroup.FloatsOf(key.Rows, key.Columns, Stride(key)));
             if (again) ring[key] = own;
             return own;
         }

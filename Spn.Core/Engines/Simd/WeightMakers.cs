@@ -37,7 +37,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
     public int NetworkParameters { get; }
 
     /// <summary>Whether the kernels here make the weights of a program.</summary>
-    public bool Serves(int program) => plan.Programs[program] is SoftmaxProgram or HyperProgram;
+    public bool Serves(int program) => plan.Programs[program] is SoftmaxProgram or AccumulatorProgram or HyperProgram;
 
     public static int NetworkStart(HyperProgram hyper) => hyper.Layers.Min(l => Math.Min(l.Matrix, l.Bias));
 
@@ -47,14 +47,32 @@ internal sealed unsafe class WeightMakers<L, F, I>
     public void Make(ReadOnlySpan<WeightGroup> groups, float* parameters, float* w, float* scratch)
     {
         WeightGroup first = groups[0];
-        int size = first.Elements * WeightGroup.Lanes;
+        int size = first.Floats;
         switch (plan.Programs[first.Program])
         {
+            case SoftmaxProgram softmax when first.Stride == 1:
+                foreach (WeightGroup group in groups)
+                {
+                    for (int i = 0; i < group.Rows; i++)
+                        RowKernel<L, F, I>.Softmax(parameters + group.Places[0] + i * softmax.RowStride(group.Columns), w + i * group.Columns, group.Columns);
+                    w += size;
+                }
+                break;
             case SoftmaxProgram softmax:
                 foreach (WeightGroup group in groups)
                 {
-                    GatherLogits(softmax, group, parameters, scratch);
+                    Gather(group, softmax.RowStride(group.Columns), parameters, scratch);
                     WeightKernel<L, F, I>.Softmax(scratch, WeightGroup.Lanes, w, group.Rows, group.Columns);
+                    w += size;
+                }
+                break;
+            case AccumulatorProgram accumulators:
+                foreach (WeightGroup group in groups)
+                {
+                    for (int block = 0; block < group.Count; block++)
+                        for (int i = 0; i < group.Rows; i++)
+                            RowKernel<L, F, I>.Normalise(parameters + group.Places[block] + i * group.Columns, (float)accumulators.Smoothing,
+                                w + block + i * group.Columns * group.Stride, group.Stride, group.Columns);
                     w += size;
                 }
                 break;
@@ -79,9 +97,31 @@ internal sealed unsafe class WeightMakers<L, F, I>
     public void PullBack(ReadOnlySpan<WeightGroup> groups, float* parameters, float* w, float* d, float* gradient, float* network, float* scratch)
     {
         WeightGroup first = groups[0];
-        int size = first.Elements * WeightGroup.Lanes;
+        int size = first.Floats;
         switch (plan.Programs[first.Program])
         {
+            case SoftmaxProgram softmax when first.Stride == 1:
+                foreach (WeightGroup group in groups)
+                {
+                    for (int i = 0; i < group.Rows; i++)
+                        RowKernel<L, F, I>.SoftmaxBackward(w + i * group.Columns, d + i * group.Columns, gradient + group.Places[0] + i * softmax.RowStride(group.Columns), group.Columns);
+                    w += size;
+                    d += size;
+                }
+                break;
+            case AccumulatorProgram accumulators:
+                foreach (WeightGroup group in groups)
+                {
+                    for (int block = 0; block < group.Count; block++)
+                        for (int i = 0; i < group.Rows; i++)
+                        {
+                            int own = block + i * group.Columns * group.Stride, place = group.Places[block] + i * group.Columns;
+                            RowKernel<L, F, I>.NormaliseBackward(parameters + place, (float)accumulators.Smoothing, w + own, d + own, group.Stride, gradient + place, group.Columns);
+                        }
+                    w += size;
+                    d += size;
+                }
+                break;
             case SoftmaxProgram softmax:
                 foreach (WeightGroup group in groups)
                 {
@@ -98,9 +138,8 @@ internal sealed unsafe class WeightMakers<L, F, I>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GatherLogits(SoftmaxProgram softmax, WeightGroup group, float* parameters, float* x)
+    private static void Gather(WeightGroup group, int stride, float* parameters, float* x)
     {
-        int stride = softmax.RowStride(group.Columns);
         for (int lane = 0; lane < WeightGroup.Lanes; lane++)
         {
             float* from = parameters + group.Places[lane];
@@ -202,7 +241,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             toBias = toMatrix + first.Elements * width;
             new Span<float>(toMatrix, size3).Clear();
         }
-        MatrixKernel<L, F, I>.AddOuter(toMatrix, width, 1, first.Elements, width, logits, units[last], lanes);
+        OuterKernel<L, F, I>.Add(toMatrix, width, 1, first.Elements, width, logits, units[last], lanes);
         WeightKernel<L, F, I>.AddSums(toBias, logits, first.Elements, lanes);
         MatrixKernel<L, F, I>.Multiply(w3, 1, width, width, first.Elements, logits, slopes, lanes);
         if (picks)
@@ -217,7 +256,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
             (int matrix, int bias) = hyper.Layers[layer];
             int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
             WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, network + bias - start, outputs, lanes);
-            MatrixKernel<L, F, I>.AddOuter(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
+            OuterKernel<L, F, I>.Add(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
             MatrixKernel<L, F, I>.Multiply(parameters + matrix, 1, inputs, inputs, outputs, slopes, below, lanes);
             float* swap = slopes;
             slopes = below;

@@ -79,6 +79,30 @@ internal sealed unsafe class Workspace : IDisposable
         }
     }
 
+    /// <summary>Takes units, slopes and what belongs to them from another workspace, with scratch of its own.</summary>
+    /// <param name="shared">The other workspace, which lives as long.</param>
+    /// <param name="program">The program that it was laid out for.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    public void Borrow(Workspace shared, OpProgram program, int lanes)
+    {
+        long bytes = (3L * program.Scratch + 2) * lanes * sizeof(float);
+        if (buffer.Bytes < bytes)
+        {
+            buffer.Dispose();
+            buffer = new NativeBuffer(bytes);
+        }
+        Units = shared.Units;
+        Slopes = shared.Slopes;
+        Exponents = shared.Exponents;
+        Scales = shared.Scales;
+        Errors = shared.Errors;
+        Scratch = buffer.Floats;
+        OtherScratch = Scratch + (long)program.Scratch * lanes;
+        Scaled = OtherScratch + (long)program.Scratch * lanes;
+        Counts = Scaled + (long)program.Scratch * lanes;
+        Largest = Counts + lanes;
+    }
+
     /// <summary>States of a subtree kept as a table, [lane].</summary>
     public byte* States(int table) => states + (long)table * stateLanes;
 

@@ -4,7 +4,7 @@ namespace Spn.Core.Engines.Simd.Kernels;
 
 /// <summary>Small matrices times lanes: y[i][lane] = sum_j w(i, j) x[j][lane].</summary>
 /// <remarks>
-/// Register tiles of 5, 3 or 1 outputs by two vectors. Strides of w are free, so the same kernel serves interleaved
+/// Register tiles of 6, 5, 3 or 1 outputs by two vectors. Strides of w are free, so the same kernel serves interleaved
 /// weights, plain ones and their transposes. Every method is a leaf: a vector local that lives across a call would be spilled.
 /// </remarks>
 internal static unsafe class MatrixKernel<L, F, I>
@@ -28,11 +28,110 @@ internal static unsafe class MatrixKernel<L, F, I>
     public static void Multiply(
         float* w, int rowStride, int columnStride, int rows, int columns, float* x, float* y, int lanes, float* bias = null, bool relu = false)
     {
-        float* none = stackalloc float[5] { 0, 0, 0, 0, 0 };
+        float* none = stackalloc float[6] { 0, 0, 0, 0, 0, 0 };
         int i = 0;
+        // Sixes and fives together make 16 and every number from 20 on.
+        for (int sixes = rows % 5; sixes > 0 && i + 6 <= rows; sixes--, i += 6)
+            Rows6(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
         for (; i + 5 <= rows; i += 5) Rows5(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
         for (; i + 3 <= rows; i += 3) Rows3(w + i * rowStride, rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
         for (; i < rows; i++) Row(w + i * rowStride, columnStride, columns, x, y + i * lanes, lanes, bias == null ? none : bias + i, relu);
+    }
+
+    [MethodImpl(Hot)]
+    private static void Rows6(float* w0, int rowStride, int columnStride, int columns, float* x, float* y, int lanes, float* bias, bool relu)
+    {
+        float* w1 = w0 + rowStride, w2 = w1 + rowStride, w3 = w2 + rowStride, w4 = w3 + rowStride, w5 = w4 + rowStride;
+        int n = L.Count, at = 0;
+        F least = L.Broadcast(relu ? 0 : float.NegativeInfinity);
+        for (; at + 2 * n <= lanes; at += 2 * n)
+        {
+            float* p = x + at;
+            F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(*w0), s = L.Broadcast(bias[0]);
+            F a0 = L.Fma(c, a, s), b0 = L.Fma(c, b, s);
+            c = L.Broadcast(*w1);
+            s = L.Broadcast(bias[1]);
+            F a1 = L.Fma(c, a, s), b1 = L.Fma(c, b, s);
+            c = L.Broadcast(*w2);
+            s = L.Broadcast(bias[2]);
+            F a2 = L.Fma(c, a, s), b2 = L.Fma(c, b, s);
+            c = L.Broadcast(*w3);
+            s = L.Broadcast(bias[3]);
+            F a3 = L.Fma(c, a, s), b3 = L.Fma(c, b, s);
+            c = L.Broadcast(*w4);
+            s = L.Broadcast(bias[4]);
+            F a4 = L.Fma(c, a, s), b4 = L.Fma(c, b, s);
+            c = L.Broadcast(*w5);
+            s = L.Broadcast(bias[5]);
+            F a5 = L.Fma(c, a, s), b5 = L.Fma(c, b, s);
+            for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
+            {
+                p += lanes;
+                a = L.Load(p);
+                b = L.Load(p + n);
+                c = L.Broadcast(w0[o]);
+                a0 = L.Fma(c, a, a0);
+                b0 = L.Fma(c, b, b0);
+                c = L.Broadcast(w1[o]);
+                a1 = L.Fma(c, a, a1);
+                b1 = L.Fma(c, b, b1);
+                c = L.Broadcast(w2[o]);
+                a2 = L.Fma(c, a, a2);
+                b2 = L.Fma(c, b, b2);
+                c = L.Broadcast(w3[o]);
+                a3 = L.Fma(c, a, a3);
+                b3 = L.Fma(c, b, b3);
+                c = L.Broadcast(w4[o]);
+                a4 = L.Fma(c, a, a4);
+                b4 = L.Fma(c, b, b4);
+                c = L.Broadcast(w5[o]);
+                a5 = L.Fma(c, a, a5);
+                b5 = L.Fma(c, b, b5);
+            }
+            float* q = y + at;
+            L.Store(q, L.Max(a0, least));
+            L.Store(q + n, L.Max(b0, least));
+            q += lanes;
+            L.Store(q, L.Max(a1, least));
+            L.Store(q + n, L.Max(b1, least));
+            q += lanes;
+            L.Store(q, L.Max(a2, least));
+            L.Store(q + n, L.Max(b2, least));
+            q += lanes;
+            L.Store(q, L.Max(a3, least));
+            L.Store(q + n, L.Max(b3, least));
+            q += lanes;
+            L.Store(q, L.Max(a4, least));
+            L.Store(q + n, L.Max(b4, least));
+            q += lanes;
+            L.Store(q, L.Max(a5, least));
+            L.Store(q + n, L.Max(b5, least));
+        }
+        for (; at < lanes; at += n)
+        {
+            float* p = x + at;
+            F a = L.Load(p);
+            F a0 = L.Fma(L.Broadcast(*w0), a, L.Broadcast(bias[0])), a1 = L.Fma(L.Broadcast(*w1), a, L.Broadcast(bias[1])), a2 = L.Fma(L.Broadcast(*w2), a, L.Broadcast(bias[2]));
+            F a3 = L.Fma(L.Broadcast(*w3), a, L.Broadcast(bias[3])), a4 = L.Fma(L.Broadcast(*w4), a, L.Broadcast(bias[4])), a5 = L.Fma(L.Broadcast(*w5), a, L.Broadcast(bias[5]));
+            for (int j = 1, o = columnStride; j < columns; j++, o += columnStride)
+            {
+                p += lanes;
+                a = L.Load(p);
+                a0 = L.Fma(L.Broadcast(w0[o]), a, a0);
+                a1 = L.Fma(L.Broadcast(w1[o]), a, a1);
+                a2 = L.Fma(L.Broadcast(w2[o]), a, a2);
+                a3 = L.Fma(L.Broadcast(w3[o]), a, a3);
+                a4 = L.Fma(L.Broadcast(w4[o]), a, a4);
+                a5 = L.Fma(L.Broadcast(w5[o]), a, a5);
+            }
+            float* q = y + at;
+            L.Store(q, L.Max(a0, least));
+            L.Store(q + lanes, L.Max(a1, least));
+            L.Store(q + 2 * lanes, L.Max(a2, least));
+            L.Store(q + 3 * lanes, L.Max(a3, least));
+            L.Store(q + 4 * lanes, L.Max(a4, least));
+            L.Store(q + 5 * lanes, L.Max(a5, least));
+        }
     }
 
     [MethodImpl(Hot)]
@@ -212,106 +311,5 @@ internal static unsafe class MatrixKernel<L, F, I>
             }
             L.Store(y + at, L.Max(a, least));
         }
-    }
-
-    /// <summary>Adds sum over lanes of r[i][lane] p[j][lane] to s(i, j): the statistic of a weight block.</summary>
-    /// <param name="s">First statistic.</param>
-    /// <param name="rowStride">Distance from s(i, j) to s(i + 1, j).</param>
-    /// <param name="columnStride">Distance from s(i, j) to s(i, j + 1).</param>
-    /// <param name="rows">Number of r.</param>
-    /// <param name="columns">Number of p.</param>
-    /// <param name="r">[row, lane]</param>
-    /// <param name="p">[column, lane]</param>
-    /// <param name="lanes">Lanes, a multiple of the vector length; also the distance between rows.</param>
-    public static void AddOuter(float* s, int rowStride, int columnStride, int rows, int columns, float* r, float* p, int lanes)
-    {
-        int i = 0;
-        for (; i + 2 <= rows; i += 2)
-        {
-            int j = 0;
-            for (; j + 5 <= columns; j += 5)
-                Outer2x5(s + i * rowStride + j * columnStride, rowStride, columnStride, r + i * lanes, p + j * lanes, lanes);
-            for (; j < columns; j++)
-            {
-                Outer1x1(s + i * rowStride + j * columnStride, r + i * lanes, p + j * lanes, lanes);
-                Outer1x1(s + (i + 1) * rowStride + j * columnStride, r + (i + 1) * lanes, p + j * lanes, lanes);
-            }
-        }
-        if (i < rows)
-        {
-            int j = 0;
-            for (; j + 5 <= columns; j += 5)
-                Outer1x5(s + i * rowStride + j * columnStride, columnStride, r + i * lanes, p + j * lanes, lanes);
-            for (; j < columns; j++) Outer1x1(s + i * rowStride + j * columnStride, r + i * lanes, p + j * lanes, lanes);
-        }
-    }
-
-    [MethodImpl(Hot)]
-    private static void Outer2x5(float* s, int rowStride, int columnStride, float* r, float* p, int lanes)
-    {
-        int n = L.Count;
-        float* p1 = p + lanes, p2 = p1 + lanes, p3 = p2 + lanes, p4 = p3 + lanes, r1 = r + lanes;
-        F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default;
-        F b0 = default, b1 = default, b2 = default, b3 = default, b4 = default;
-        for (int at = 0; at < lanes; at += n)
-        {
-            F x = L.Load(r + at), y = L.Load(r1 + at), z = L.Load(p + at);
-            a0 = L.Fma(x, z, a0);
-            b0 = L.Fma(y, z, b0);
-            z = L.Load(p1 + at);
-            a1 = L.Fma(x, z, a1);
-            b1 = L.Fma(y, z, b1);
-            z = L.Load(p2 + at);
-            a2 = L.Fma(x, z, a2);
-            b2 = L.Fma(y, z, b2);
-            z = L.Load(p3 + at);
-            a3 = L.Fma(x, z, a3);
-            b3 = L.Fma(y, z, b3);
-            z = L.Load(p4 + at);
-            a4 = L.Fma(x, z, a4);
-            b4 = L.Fma(y, z, b4);
-        }
-        s[0] += L.Sum(a0);
-        s[columnStride] += L.Sum(a1);
-        s[2 * columnStride] += L.Sum(a2);
-        s[3 * columnStride] += L.Sum(a3);
-        s[4 * columnStride] += L.Sum(a4);
-        s += rowStride;
-        s[0] += L.Sum(b0);
-        s[columnStride] += L.Sum(b1);
-        s[2 * columnStride] += L.Sum(b2);
-        s[3 * columnStride] += L.Sum(b3);
-        s[4 * columnStride] += L.Sum(b4);
-    }
-
-    [MethodImpl(Hot)]
-    private static void Outer1x5(float* s, int columnStride, float* r, float* p, int lanes)
-    {
-        int n = L.Count;
-        float* p1 = p + lanes, p2 = p1 + lanes, p3 = p2 + lanes, p4 = p3 + lanes;
-        F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default;
-        for (int at = 0; at < lanes; at += n)
-        {
-            F x = L.Load(r + at);
-            a0 = L.Fma(x, L.Load(p + at), a0);
-            a1 = L.Fma(x, L.Load(p1 + at), a1);
-            a2 = L.Fma(x, L.Load(p2 + at), a2);
-            a3 = L.Fma(x, L.Load(p3 + at), a3);
-            a4 = L.Fma(x, L.Load(p4 + at), a4);
-        }
-        s[0] += L.Sum(a0);
-        s[columnStride] += L.Sum(a1);
-        s[2 * columnStride] += L.Sum(a2);
-        s[3 * columnStride] += L.Sum(a3);
-        s[4 * columnStride] += L.Sum(a4);
-    }
-
-    [MethodImpl(Hot)]
-    private static void Outer1x1(float* s, float* r, float* p, int lanes)
-    {
-        int n = L.Count;
-        F sum = default;
-        for (int at = 0; at < lanes; at += n) sum = L.Fma(L.Load(r + at), L.Load(p + at), sum);
-        *s += L.Sum(sum);
     }
 }

@@ -1,0 +1,370 @@
+/// Expectation maximisation: the choices of the engines, the update rules, what training leaves behind.
+module Spn.Tests.EmTests
+
+open System
+open System.Threading
+open Spn
+open Spn.Core
+open Spn.Core.Engines
+open Spn.Core.Engines.Reference
+open Spn.Core.Engines.Simd
+open Spn.Core.Lowering
+open Spn.Core.Plans
+open Spn.Core.Training
+
+let private withAccumulators (spec: CircuitSpec) =
+    let own (layer: LayerSpec) : LayerSpec =
+        match layer with
+        | :? SumSpec as sum -> SumSpec(sum.Channels, sum.Shared)
+        | :? RootSpec as root -> RootSpec(root.Classes, root.Mixture)
+        | other -> other
+
+    CircuitSpec(spec.Structure, ValueList<LayerSpec>(Seq.map own spec.Layers), WeightSpec.Accumulators())
+
+/// Log-likelihoods, accumulators after the counts, and what the new weights say.
+let private count
+    (bind: Plan -> ISession)
+    (plan: Plan)
+    (parameters: float32[])
+    (evidence: Evidence)
+    winner
+    (counts: float[])
+    =
+    use session = bind plan
+    let own = Array.copy parameters
+    session.SetParameters(ReadOnlySpan own)
+    let before: float[] = Array.zeroCreate (evidence.Count * plan.Classes)
+    let rows = Array.init evidence.Count id
+    session.Count(evidence, ReadOnlySpan rows, winner, ReadOnlySpan counts, Span before)
+    session.AddCounts(Span own)
+    let after: float[] = Array.zeroCreate before.Length
+    session.Forward(evidence, ReadOnlySpan rows, Span after)
+    use fresh = bind plan
+    fresh.SetParameters(ReadOnlySpan own)
+    let anew: float[] = Array.zeroCreate before.Length
+    fresh.Forward(evidence, ReadOnlySpan rows, Span anew)
+    before, own, after, anew
+
+let private agree (name: string) (plan: Plan) (evidence: Evidence) seed =
+    let parameters = plan.Initialise(int64 seed)
+    let random = Random(seed: int)
+
+    let counts =
+        Array.init (evidence.Count * plan.Classes) (fun _ -> float (random.Next 3))
+
+    // Where nothing but rounding tells values apart engines may choose differently: hidden, discrete and single-channel regions, shared weights.
+    let distinct =
+        not evidence.HasHidden
+        && Seq.forall
+            (fun (family: InputFamily | null) ->
+                (match family with
+                 | null -> true
+                 | own -> not own.States.HasValue))
+            plan.InputOf
+        && Seq.forall (fun r -> r = plan.Regions.Root || plan.Regions.Channels r > 1) (seq { 0 .. plan.Regions.Root })
+        && not (name.Contains "hared True" || name.Contains "Shared")
+
+    let winners = [
+        Winner(true, 0.0, 7L)
+        Winner(true, 0.5, 8L)
+        if distinct then
+            Winner(false, 0.0, 9L)
+            Winner(false, 0.3, 10L)
+    ]
+
+    let mutable compared = 0
+
+    for winner in winners do
+        compared <- compared + 1
+
+        let expected, accumulators, _, _ =
+            count EngineTests.reference plan parameters evidence winner counts
+
+        for engine, bind in [ "wide", EngineTests.simd 2; "narrow", EngineTests.narrow 1 ] do
+            let actual, own, after, anew = count bind plan parameters evidence winner counts
+            EngineTests.logLikelihoodsClose actual expected $"{name}, {engine}, {winner}"
+            EngineTests.logLikelihoodsClose after anew $"{name}, {engine}, {winner}, new weights"
+
+            Array.iteri2
+                (fun i (a: float32) (e: float32) ->
+                    if abs (a - e) > 1e-4f * max 1f e then
+                        failtest $"{name}, {engine}, {winner}: accumulator {i} is {a}, expected {e}")
+                own
+                accumulators
+
+    compared
+
+let private engineTests =
+    testList "engines" [
+        testCase "edges on the ways of every engine are those of the definition" (fun () ->
+            let mutable unweighted = 0
+
+            for seed in 1..40 do
+                let name, spec = Generators.spec seed
+                let plan = Lowerer.Lower(withAccumulators spec)
+                unweighted <- unweighted + agree name plan (Generators.evidence plan 37 0.0 seed) seed - 2
+
+                agree $"{name}, hidden" plan (Generators.evidence plan 9 0.3 seed) seed
+                |> ignore
+
+            Expect.isTrue (unweighted >= 4) $"{unweighted} with unweighted winners")
+        testCase "and on spatial stacks" (fun () ->
+            let mutable unweighted = 0
+
+            for seed, spec in SpatialStacks.accepted (seq { 1..400 }) |> Seq.truncate 40 do
+                let plan = Lowerer.Lower(withAccumulators spec)
+
+                unweighted <-
+                    unweighted
+                    + agree (string spec) plan (Generators.evidence plan 21 0.0 seed) seed
+                    - 2
+
+            Expect.isTrue (unweighted >= 4) $"{unweighted} with unweighted winners")
+        testCase "a way whose values leave the float range is gone in log space" (fun () ->
+            let spec =
+                CircuitSpec
+                    .Over(BinaryTrees(4, 2, 1L))
+                    .NormalInput(2, fixedVariances = [ 1e-4; 1e-4 ])
+                    .SumPerRegion(2)
+                    .HadamardProduct()
+                    .RootSum()
+                    .WithWeights(WeightSpec.Accumulators())
+
+            let plan = Lowerer.Lower spec
+            agree "far away" plan (Generators.evidence plan 12 0.0 3) 3 |> ignore)
+    ]
+
+/// A mixture of two products over two binary variables: weights 0.9 and 0.1, with the second product's leaves nearer the data.
+let private twoLevels () =
+    let spec =
+        CircuitSpec(
+            HandBuiltRegions(2).Leaf(0).Leaf(1).Join([| 0; 1 |]),
+            ValueList<LayerSpec>(
+                [
+                    IndicatorInput(2) :> LayerSpec
+                    SumSpec(2, Weights = WeightSpec.Fixed [ 0.4; 0.6; 0.1; 0.9; 0.4; 0.6; 0.1; 0.9 ])
+                    HadamardProduct()
+                    RootSpec()
+                ]
+            ),
+            WeightSpec.Accumulators(smoothing = 0.0)
+        )
+
+    let circuit = Circuit.Compile(spec, ReferenceEngine())
+    circuit.SetParameters(ReadOnlySpan [| 9f; 1f |])
+    circuit
+
+let private ruleTests =
+    testList "rules" [
+        for name, engine in
+            [
+                "reference", (fun () -> ReferenceEngine() :> IEngine)
+                "simd", (fun () -> SimdEngine(2))
+            ] do
+            testCase $"an unweighted winner is the largest input, a weighted one the largest term ({name})" (fun () ->
+                use made = twoLevels ()
+                use circuit = Circuit.Compile(made.Spec, engine ())
+                circuit.SetParameters made.Parameters
+                let ones = Evidence.From([| 1f; 1f |], 2)
+                // Inputs 0.36 and 0.81; times the weights 0.9 and 0.1 they are 0.324 and 0.081.
+                let options = HardEmOptions(Epochs = 1)
+                circuit.Fit(ones, options) |> ignore
+                Expect.sequenceEqual (circuit.Parameters.ToArray()) [ 10f; 1f ] "weighted"
+
+                circuit.Fit(ones, HardEmOptions(Epochs = 1, UnweightedSumInputs = true))
+                |> ignore
+
+                Expect.sequenceEqual (circuit.Parameters.ToArray()) [ 10f; 2f ] "unweighted")
+        testCase "accumulators make weights that add to 1, smoothing shared out equally" (fun () ->
+            use circuit = twoLevels ()
+
+            let plan =
+                Lowerer.Lower(circuit.Spec.WithWeights(WeightSpec.Accumulators(smoothing = 2.0)))
+
+            use session = EngineTests.simd 1 plan
+            session.SetParameters(ReadOnlySpan [| 9f; 1f |])
+            let result = [| 0.0 |]
+            session.Forward(Evidence.From([| 1f; 1f |], 2), ReadOnlySpan [| 0 |], Span result)
+            Expect.floatClose Accuracy.low (exp result[0]) (10.0 / 12.0 * 0.36 + 2.0 / 12.0 * 0.81) "likelihood")
+        testCase "ties are broken by lot" (fun () ->
+            let spec =
+                CircuitSpec
+                    .Over(BinaryTrees(1, 4, 1L))
+                    .IndicatorInput()
+                    .RootSum()
+                    .WithWeights(AccumulatorWeights(0.0, EqualStart = true))
+
+            use circuit = Circuit.Compile spec
+            let train = Evidence.From(Array.zeroCreate<float32> 4000, 1)
+
+            circuit.Fit(train, HardEmOptions(Epochs = 1, UnweightedSumInputs = true))
+            |> ignore
+
+            // The input of each of the four trees that says 0 is 1, the other is 0.
+            circuit.Parameters.ToArray()
+            |> Array.iteri (fun i accumulator ->
+                let expected = if i % 2 = 0 then 1000.125f else 0.125f
+
+                Expect.isTrue
+                    (abs (accumulator - expected) <= 120f * float32 (1 - i % 2))
+                    $"about a quarter each, {accumulator}"))
+        testCase "draws in place of winners follow the posterior" (fun () ->
+            use circuit = twoLevels ()
+            circuit.SetParameters(ReadOnlySpan [| 1e-6f; 1e-6f |])
+            let train = Evidence.From(Array.create 8000 1f, 2)
+            // All weights start equal and stay so within one batch.
+            circuit.Fit(train, HardEmOptions(Epochs = 1, BatchSize = 4000, DrawShare = 1.0))
+            |> ignore
+
+            let share = float (circuit.Parameters.ToArray()[1]) / 4000.0
+            Expect.isTrue (abs (share - 0.81 / 1.17) < 0.03) $"share {share}")
+        testCase "full-batch soft expectation maximisation never lowers the likelihood" (fun () ->
+            for seed in [ 1; 4; 9 ] do
+                let spec =
+                    CircuitSpec
+                        .Over(BinaryTrees(6, 3, int64 seed))
+                        .IndicatorInput()
+                        .SumPerRegion(3)
+                        .HadamardProduct()
+                        .RootSum(mixture = true)
+                        .WithWeights(AccumulatorWeights(0.0, Concentration = 1.0))
+
+                use circuit = Circuit.Compile(spec, SimdEngine(2), int64 seed)
+                let random = Random seed
+
+                let train =
+                    Evidence.From(Array.init 600 (fun _ -> float32 (random.Next 2 * random.Next 2)), 6)
+
+                let report =
+                    circuit.Fit(train, SoftEmOptions(Epochs = 25, BatchSize = 100, StepSize = 1.0, Floor = 0.0))
+
+                for before, after in Seq.pairwise report.Curve do
+                    Expect.isTrue (after.Train >= before.Train - 1e-6) $"{before.Train} then {after.Train}"
+
+                Expect.isTrue (report.Curve[24].Train > report.Curve[0].Train + 0.01) "it rises")
+        testCase "hard expectation maximisation finds the shares of a mixture" (fun () ->
+            let spec =
+                CircuitSpec
+                    .Over(BinaryTrees(1, 1, 1L))
+                    .NormalInput(2, fixedMeans = [ -3.0; 3.0 ], fixedVariances = [ 1.0; 1.0 ])
+                    .RootSum()
+                    .WithWeights(WeightSpec.Accumulators())
+
+            use circuit = Circuit.Compile spec
+            let random = RandomStream(5L, "mixture")
+
+            let train =
+                Evidence.From(
+                    Array.init 1000 (fun i -> float32 (random.NextNormal() + (if i % 4 = 0 then 3.0 else -3.0))),
+                    1
+                )
+
+            circuit.Fit(train, HardEmOptions(Epochs = 3)) |> ignore
+            let own = circuit.Parameters.ToArray()
+            Expect.floatClose { absolute = 0.01; relative = 0.0 } (float own[0] / float (own[0] + own[1])) 0.75 "share")
+        testCase "gamma and Dirichlet draws have their moments" (fun () ->
+            for shape in [ 0.1; 0.7; 1.0; 4.5 ] do
+                let random = RandomStream(3L, "gamma", int64 (shape * 10.0))
+                let draws = Array.init 40000 (fun _ -> random.NextGamma shape)
+                let mean = Array.average draws
+                let variance = draws |> Array.averageBy (fun x -> (x - mean) * (x - mean))
+                Expect.isTrue (abs (mean - shape) < 0.05 * shape + 0.01) $"mean {mean} of {shape}"
+                Expect.isTrue (abs (variance - shape) < 0.12 * shape + 0.01) $"variance {variance} of {shape}"
+
+            let numbers: float32[] = Array.zeroCreate 5
+            RandomStream(1L, "dirichlet").NextDirichlet(0.1, 3.0, Span numbers)
+            Expect.floatClose Accuracy.low (Array.sumBy float numbers) 3.0 "total")
+    ]
+
+let private mixture () =
+    CircuitSpec
+        .Over(BinaryTrees(5, 3, 1L))
+        .IndicatorInput()
+        .SumPerRegion(2)
+        .HadamardProduct()
+        .RootSum(mixture = true)
+        .WithWeights(WeightSpec.Accumulators())
+
+let private someRows =
+    let random = Random 3
+    Evidence.From(Array.init 2000 (fun _ -> float32 (random.Next 2)), 5)
+
+let private surfaceTests =
+    testList "surface" [
+        testCase "threads and runs do not change what is learned" (fun () ->
+            let learned threads =
+                use circuit = Circuit.Compile(mixture (), SimdEngine(threads: int), 4L)
+                circuit.Fit(someRows, HardEmOptions(Epochs = 2, DrawShare = 0.2)) |> ignore
+                circuit.Parameters.ToArray()
+
+            Expect.sequenceEqual (learned 1) (learned 2) "same bits"
+            Expect.sequenceEqual (learned 2) (learned 2) "again")
+        testCase "free weights are refused with the way out" (fun () ->
+            use circuit = Circuit.Compile(mixture().WithWeights(WeightSpec.Free()))
+            Expect.throwsT<ArgumentException> (fun () -> circuit.Fit(someRows, HardEmOptions()) |> ignore) "hard"
+
+            try
+                circuit.Fit(someRows, SoftEmOptions()) |> ignore
+                failtest "not refused"
+            with :? ArgumentException as e ->
+                Expect.stringContains e.Message "WeightSpec.Accumulators()" "advice"
+
+            use counted = Circuit.Compile(mixture ())
+            Expect.throwsT<ArgumentException> (fun () -> counted.Fit(someRows) |> ignore) "gradient steps")
+        testCase "settings out of range are refused" (fun () ->
+            use circuit = Circuit.Compile(mixture ())
+
+            for options in
+                [
+                    HardEmOptions(Epochs = 0)
+                    HardEmOptions(BatchSize = 0)
+                    HardEmOptions(DrawShare = 1.5)
+                    HardEmOptions(DrawShare = nan)
+                ] do
+                Expect.throwsT<ArgumentOutOfRangeException>
+                    (fun () -> circuit.Fit(someRows, options) |> ignore)
+                    $"{options}"
+
+            for options in
+                [
+                    SoftEmOptions(StepSize = 0.0)
+                    SoftEmOptions(StepSize = 1.1)
+                    SoftEmOptions(AccumulateBatches = 0)
+                    SoftEmOptions(Floor = -1.0)
+                ] do
+                Expect.throwsT<ArgumentOutOfRangeException>
+                    (fun () -> circuit.Fit(someRows, options) |> ignore)
+                    $"{options}")
+        testCase "accumulators that cannot be are refused" (fun () ->
+            for weights in
+                [
+                    AccumulatorWeights(-1.0)
+                    AccumulatorWeights(nan)
+                    AccumulatorWeights(0.0, StartCount = 0.0)
+                    AccumulatorWeights(0.0, StartCount = -1.0)
+                    AccumulatorWeights(0.0, Concentration = 0.0)
+                ] do
+                Expect.throwsT<CircuitException>
+                    (fun () -> mixture().WithWeights(weights) |> Lowerer.Lower |> ignore)
+                    $"{weights}")
+        testCase "a cancelled training keeps what it has learned" (fun () ->
+            use circuit = Circuit.Compile(mixture ())
+            use source = new CancellationTokenSource()
+            source.CancelAfter 50
+
+            let report =
+                circuit.Fit(someRows, HardEmOptions(Epochs = 1000000), cancellation = source.Token)
+
+            Expect.equal report.End TrainingEnd.Cancelled "end"
+            Expect.isTrue (Seq.sum (circuit.Parameters.ToArray()) > 20f) "counts")
+        testCase "validation samples choose the parameters" (fun () ->
+            use circuit = Circuit.Compile(mixture ())
+            let report = Train.hardEm (HardEmOptions(Epochs = 3)) someRows circuit
+            Expect.equal report.Steps 12 "four batches an epoch"
+            let again = circuit.Fit(someRows, SoftEmOptions(Epochs = 4), valid = someRows)
+            Expect.equal again.BestValid (Nullable(again.Curve |> Seq.map _.Valid.Value |> Seq.max)) "best"
+            let score = circuit.LogLikelihood someRows |> Array.average
+            Expect.floatClose Accuracy.low score again.BestValid.Value "kept")
+    ]
+
+let tests = testList "em" [ engineTests; ruleTests; surfaceTests ]
