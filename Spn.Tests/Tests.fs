@@ -35,6 +35,10 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        InputTests.tests
+        InputEngineTests.tests
+        InitTests.tests
+        FrozenInputTests.tests
         EmTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
