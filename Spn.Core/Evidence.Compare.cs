@@ -21,11 +21,7 @@ public sealed partial class Evidence
     /// <exception cref="EvidenceException">The batches differ in size.</exception>
     public double ShareRight(Evidence truth, Evidence hidden)
     {
-        ArgumentNullException.ThrowIfNull(truth);
-        ArgumentNullException.ThrowIfNull(hidden);
-        foreach (Evidence other in (Evidence[])[truth, hidden])
-            if (other.Count != Count || other.Variables != Variables)
-                throw new EvidenceException($"{Count} samples of {Variables} variables cannot be compared with {other.Count} samples of {other.Variables}.");
+        RefuseOtherSizes(truth, hidden);
         long right = 0, all = 0;
         for (int s = 0; s < Count; s++)
             for (int v = 0; v < Variables; v++)
@@ -35,5 +31,49 @@ public sealed partial class Evidence
                 if (!IsHidden(s, v) && !truth.IsHidden(s, v) && Row(s)[v] == truth.Row(s)[v]) right++;
             }
         return (double)right / all;
+    }
+
+    /// <summary>Mean squared error over the entries that another batch hides: the mean over samples of the mean over a sample's hidden entries.</summary>
+    /// <remarks>Source: van de Wolfshaar and Pronobis 2020, section 5, on values from 0 to 255.</remarks>
+    /// <param name="truth">The same samples as they are.</param>
+    /// <param name="hidden">The same samples with entries hidden; only those count, and samples without any do not.</param>
+    /// <param name="highest">The value that counts as 255, for example 16 for grey values from 0 to 16.</param>
+    /// <returns>At least 0; NaN when nothing is hidden.</returns>
+    /// <exception cref="EvidenceException">The batches differ in size, or an entry that counts is hidden in this batch or in the truth.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The highest value is not above 0.</exception>
+    public double MeanSquaredError(Evidence truth, Evidence hidden, double highest = 255)
+    {
+        RefuseOtherSizes(truth, hidden);
+        if (!(highest > 0) || double.IsInfinity(highest)) throw new ArgumentOutOfRangeException(nameof(highest), highest, "The highest value must be above 0.");
+        double total = 0;
+        int samples = 0;
+        for (int s = 0; s < Count; s++)
+        {
+            double sum = 0;
+            int entries = 0;
+            for (int v = 0; v < Variables; v++)
+            {
+                if (!hidden.IsHidden(s, v)) continue;
+                if (IsHidden(s, v) || truth.IsHidden(s, v))
+                    throw new EvidenceException($"Row {s}, variable {v}: the value is hidden in {(IsHidden(s, v) ? "the completed batch" : "the truth")}, so it has no error.", s, v);
+                double error = (Row(s)[v] - (double)truth.Row(s)[v]) * (255 / highest);
+                sum += error * error;
+                entries++;
+            }
+            if (entries == 0) continue;
+            total += sum / entries;
+            samples++;
+        }
+        return total / samples;
+    }
+
+    private void RefuseOtherSizes(params Evidence[] others)
+    {
+        foreach (Evidence other in others)
+        {
+            ArgumentNullException.ThrowIfNull(other);
+            if (other.Count != Count || other.Variables != Variables)
+                throw new EvidenceException($"{Count} samples of {Variables} variables cannot be compared with {other.Count} samples of {other.Variables}.");
+        }
     }
 }

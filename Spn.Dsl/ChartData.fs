@@ -121,3 +121,19 @@ module Chart =
             File.WriteAllBytes(path, Png.Enlarge(png, side))
             path
         | _ -> invalidArg (nameof chart) "Only a grid of images is a picture; put other charts into a report."
+
+    /// <summary>The picture in a PNG file, such as <c>savePicture</c> writes, as a chart for a report.</summary>
+    /// <param name="title">Heading.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="T:System.ArgumentException">It is no PNG file.</exception>
+    /// <exception cref="T:System.IO.IOException">The file cannot be read.</exception>
+    let loadPicture (title: string) (path: string) : Chart =
+        let png = File.ReadAllBytes path
+        let none: Axis = { Title = ""; Log = false }
+
+        {
+            Title = title
+            X = none
+            Y = none
+            Traces = [ Trace.Picture(png, Png.Width png, 1) ]
+        }

@@ -209,27 +209,38 @@ type Chart = {
 
         Chart.Make([ cells ], title, x, y)
 
-    static member private Pictures(samples: float option[][], height, width, title, columns, low, high, side) : Chart =
+    static member private Pictures
+        (samples: float option[][], height, width, title, columns, low, high, side, colours)
+        : Chart =
+        let colours = defaultArg colours 1
+
+        if colours <> 1 && colours <> 3 then
+            invalidArg (nameof colours) $"A pixel has 1 colour (grey) or 3 (red, green, blue), not {colours}."
+
+        let size = height * width * colours
+
         samples
         |> Array.iteri (fun i sample ->
-            if sample.Length <> height * width then
+            if sample.Length <> size then
+                let each = if colours = 1 then "" else $" of {colours} colours"
+
                 invalidArg
                     (nameof samples)
-                    $"Sample {i} has {sample.Length} values; {height} x {width} pixels need {height * width}.")
+                    $"Sample {i} has {sample.Length} values; {height} x {width} pixels{each} need {size}.")
 
         let columns =
             columns
             |> Option.defaultWith (fun () -> min samples.Length (max 10 (120 / width)))
             |> max 1
 
-        let grid = Pictures.grid samples (height, width) columns low high
+        let grid = Pictures.grid samples (height, width, colours) columns low high
         let side = side |> Option.defaultWith (fun () -> max 1 (min 6 (900 / grid.Width)))
         let png = Png.Encode(grid.Pixels, height = grid.Height, width = grid.Width)
         Chart.Make([ Trace.Picture(png, grid.Width, side) ], title, None, None)
 
-    /// <summary>A grid of small images, binary or grey, with sharp pixels: low values black, high values white.</summary>
+    /// <summary>A grid of small images, binary, grey or coloured, with sharp pixels: low values black, high values white.</summary>
     /// <remarks>Values that are NaN or infinite are light blue.</remarks>
-    /// <param name="samples">Rows of height * width values, row by row from the top left of an image.</param>
+    /// <param name="samples">Rows of height * width * colours values, row by row from the top left of an image.</param>
     /// <param name="height">Rows of an image, in pixels.</param>
     /// <param name="width">Columns of an image, in pixels.</param>
     /// <param name="title">Heading.</param>
@@ -237,7 +248,8 @@ type Chart = {
     /// <param name="low">The value shown as black; 0 unless told, or the least value when some lie outside 0 to 1.</param>
     /// <param name="high">The value shown as white; 1 unless told, or the greatest value when some lie outside 0 to 1.</param>
     /// <param name="side">Side of an image pixel in screen pixels; unless told, as large as the page allows, at most 6.</param>
-    /// <exception cref="T:System.ArgumentException">A row does not hold height * width values.</exception>
+    /// <param name="colours">Values of a pixel: 1 for grey, or 3 for red, green and blue, which stand side by side; 1 unless told.</param>
+    /// <exception cref="T:System.ArgumentException">A row does not hold height * width * colours values.</exception>
     static member SampleGrid
         (
             samples: seq<#seq<float>>,
@@ -247,13 +259,14 @@ type Chart = {
             ?columns: int,
             ?low: float,
             ?high: float,
-            ?side: int
+            ?side: int,
+            ?colours: int
         ) : Chart =
         let samples = [| for sample in samples -> [| for v in sample -> Some v |] |]
-        Chart.Pictures(samples, height, width, title, columns, low, high, side)
+        Chart.Pictures(samples, height, width, title, columns, low, high, side, colours)
 
     /// <summary>A grid of small images from a batch; hidden entries are light blue.</summary>
-    /// <param name="samples">Samples of height * width variables, row by row from the top left of an image.</param>
+    /// <param name="samples">Samples of height * width * colours variables, row by row from the top left of an image.</param>
     /// <param name="height">Rows of an image, in pixels.</param>
     /// <param name="width">Columns of an image, in pixels.</param>
     /// <param name="title">Heading.</param>
@@ -261,7 +274,8 @@ type Chart = {
     /// <param name="low">The value shown as black; 0 unless told, or the least value when some lie outside 0 to 1.</param>
     /// <param name="high">The value shown as white; 1 unless told, or the greatest value when some lie outside 0 to 1.</param>
     /// <param name="side">Side of an image pixel in screen pixels; unless told, as large as the page allows, at most 6.</param>
-    /// <exception cref="T:System.ArgumentException">A sample does not have height * width variables.</exception>
+    /// <param name="colours">Values of a pixel: 1 for grey, or 3 for red, green and blue, which stand side by side; 1 unless told.</param>
+    /// <exception cref="T:System.ArgumentException">A sample does not have height * width * colours variables.</exception>
     static member SampleGrid
         (
             samples: Evidence,
@@ -271,28 +285,38 @@ type Chart = {
             ?columns: int,
             ?low: float,
             ?high: float,
-            ?side: int
+            ?side: int,
+            ?colours: int
         ) : Chart =
-        Chart.Pictures(Pictures.ofBatch samples, height, width, title, columns, low, high, side)
+        Chart.Pictures(Pictures.ofBatch samples, height, width, title, columns, low, high, side, colours)
 
     /// <summary>A grid with one batch of images in each row, for comparing sample by sample; hidden entries are light blue.</summary>
-    /// <param name="rows">Batches of as many samples of height * width variables, row by row from the top left of an image.</param>
+    /// <param name="rows">Batches of as many samples of height * width * colours variables, row by row from the top left of an image.</param>
     /// <param name="height">Rows of an image, in pixels.</param>
     /// <param name="width">Columns of an image, in pixels.</param>
     /// <param name="title">Heading.</param>
     /// <param name="low">The value shown as black; 0 unless told, or the least value when some lie outside 0 to 1.</param>
     /// <param name="high">The value shown as white; 1 unless told, or the greatest value when some lie outside 0 to 1.</param>
     /// <param name="side">Side of an image pixel in screen pixels; unless told, as large as the page allows, at most 6.</param>
-    /// <exception cref="T:System.ArgumentException">There is no batch, the batches differ in their number of samples, or a sample does not have height * width variables.</exception>
+    /// <param name="colours">Values of a pixel: 1 for grey, or 3 for red, green and blue, which stand side by side; 1 unless told.</param>
+    /// <exception cref="T:System.ArgumentException">There is no batch, the batches differ in their number of samples, or a sample does not have height * width * colours variables.</exception>
     static member SampleRows
-        (rows: seq<Evidence>, height: int, width: int, ?title: string, ?low: float, ?high: float, ?side: int)
-        : Chart =
+        (
+            rows: seq<Evidence>,
+            height: int,
+            width: int,
+            ?title: string,
+            ?low: float,
+            ?high: float,
+            ?side: int,
+            ?colours: int
+        ) : Chart =
         let rows = List.ofSeq rows
 
         match rows |> List.map _.Count |> List.distinct with
         | [ columns ] ->
             let samples = rows |> Seq.map Pictures.ofBatch |> Array.concat
-            Chart.Pictures(samples, height, width, title, Some columns, low, high, side)
+            Chart.Pictures(samples, height, width, title, Some columns, low, high, side, colours)
         | counts ->
             let counts = counts |> List.map string |> String.concat ", "
 

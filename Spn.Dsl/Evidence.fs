@@ -91,6 +91,15 @@ module Evidence =
     let shareRight (truth: Evidence) (hidden: Evidence) (completed: Evidence) : float =
         completed.ShareRight(truth, hidden)
 
+    /// <summary>Mean squared error over the entries hidden in one batch that another has filled in, with values brought to 0 to 255.</summary>
+    /// <param name="highest">The value that counts as 255.</param>
+    /// <param name="truth">The samples as they are.</param>
+    /// <param name="hidden">The samples with entries hidden.</param>
+    /// <param name="completed">The samples with those entries filled in.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The batches differ in size, or an entry that counts is hidden in the completed batch or in the truth.</exception>
+    let meanSquaredError (highest: float) (truth: Evidence) (hidden: Evidence) (completed: Evidence) : float =
+        completed.MeanSquaredError(truth, hidden, highest)
+
     /// <summary>Leaves only some variables; all others are hidden.</summary>
     let only (variables: seq<int>) (evidence: Evidence) : Evidence = evidence.Only(Array.ofSeq variables)
 

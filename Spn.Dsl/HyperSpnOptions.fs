@@ -1,7 +1,6 @@
 namespace Spn
 
 open System
-open System.IO
 open Spn.Core.Data
 
 /// <summary>What the experiment is to do.</summary>
@@ -36,20 +35,24 @@ module HyperSpnOptions =
     [<Literal>]
     let Program = "dotnet fsi scripts/hyperspn-twenty.fsx"
 
-    let private words (text: string) =
-        text.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
-        |> List.ofArray
-
     let private group group =
         DataCatalogue.Entries |> Seq.filter (fun e -> e.Group = group) |> List.ofSeq
 
     let private dataSets (names: string) =
         [
-            for name in words names do
+            for name in Script.words names do
                 match name.ToLowerInvariant() with
                 | "all" -> yield! group DataGroup.Twenty
                 | "amazon" -> yield! group DataGroup.Amazon
-                | _ -> DataCatalogue.Find name
+                | _ ->
+                    let entry = DataCatalogue.Find name
+
+                    if entry.Highest > 1 then
+                        invalidArg
+                            "datasets"
+                            $"{entry.Name} holds other values than 0 and 1, and these models are binary."
+
+                    entry
         ]
         |> List.distinct
 
@@ -59,22 +62,6 @@ module HyperSpnOptions =
         | "decay" -> TwentyModel.Decay
         | _ -> invalidArg "models" $"There is no model \"{name}\"; the models are hyper and decay."
 
-    let private seeds (text: string) =
-        let number (word: string) =
-            match Int64.TryParse word with
-            | true, value -> value
-            | _ -> invalidArg "seeds" $"\"{word}\" is no seed; give a number of seeds, or a list such as 1,5,9."
-
-        match words text with
-        | [ count ] when not (text.Contains ',') -> [ 1L .. number count ]
-        | list -> List.map number list |> List.distinct
-
-    let private atLeastOne name value =
-        if value < 1 then
-            invalidArg name $"{name} is {value}; it must be at least 1."
-
-        value
-
     /// <summary>Reads options and looks whether all data are there.</summary>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
     /// <exception cref="T:System.ArgumentException">A name or number is wrong.</exception>
@@ -83,30 +70,31 @@ module HyperSpnOptions =
         let given = CommandLine.Parse<TwentyArguments>(Program, arguments)
         let data = DataFolder.Find(given.TryGetResult TwentyArguments.Data |> Option.toObj)
 
-        let present entry =
-            DataCatalogue.IsPresent(entry, data.Path)
-
         let nltcs = DataCatalogue.Find "nltcs"
-        let usual = if present nltcs then "nltcs" else "digits"
+
+        let usual =
+            if DataCatalogue.IsPresent(nltcs, data.Path) then
+                "nltcs"
+            else
+                "digits"
 
         let options = {
             DataSets = given.GetResult(TwentyArguments.Datasets, usual) |> dataSets
             Models =
                 given.GetResult(TwentyArguments.Models, "hyper,decay")
-                |> words
+                |> Script.words
                 |> List.map model
                 |> List.distinct
             Quick = given.Contains TwentyArguments.Quick
-            Steps = given.TryGetResult TwentyArguments.Steps |> Option.map (atLeastOne "--steps")
-            Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> seeds
+            Steps =
+                given.TryGetResult TwentyArguments.Steps
+                |> Option.map (Script.atLeastOne "--steps")
+            Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> Script.seeds
             Threads =
                 given.GetResult(TwentyArguments.Threads, Environment.ProcessorCount)
-                |> atLeastOne "--threads"
+                |> Script.atLeastOne "--threads"
             Data = data
-            Out =
-                given.TryGetResult TwentyArguments.Out
-                |> Option.orElse (Option.ofObj (Environment.GetEnvironmentVariable "SPN_OUT"))
-                |> Option.defaultValue "out"
+            Out = Script.out (given.TryGetResult TwentyArguments.Out) "out"
             Resume = given.Contains TwentyArguments.Resume
             Markdown = given.TryGetResult TwentyArguments.Markdown
         }
@@ -114,15 +102,8 @@ module HyperSpnOptions =
         if options.DataSets.IsEmpty || options.Models.IsEmpty || options.Seeds.IsEmpty then
             invalidArg "options" "Name at least one data set, one model and one seed."
 
-        match options.DataSets |> List.filter (present >> not) |> List.map _.Name with
-        | [] -> options
-        | missing ->
-            let names = String.concat ", " missing
-
-            raise (
-                FileNotFoundException
-                    $"No files for {names} in the {data}. Name another folder with --data, or leave these data sets out."
-            )
+        Script.requirePresent data options.DataSets
+        options
 
     /// <summary>The trainings of an experiment, in order.</summary>
     let jobs (options: TwentyOptions) : TwentyJob list = [
@@ -176,11 +157,5 @@ module HyperSpnOptions =
             match options.Steps with
             | Some steps -> $"--steps {steps}"
             | None -> ()
-            if options.Seeds <> [ 1L ] then
-                let seeds = list [ for seed in options.Seeds -> string seed ]
-
-                if options.Seeds.Length > 1 then
-                    $"--seeds {seeds}"
-                else
-                    $"--seeds {seeds},"
+            yield! Script.seedsOption options.Seeds |> Option.toList
         ]

@@ -1,9 +1,7 @@
 namespace Spn
 
 open System
-open System.Globalization
 open System.IO
-open Spn.Core.Data
 
 /// <summary>What a finished training gave.</summary>
 type TwentyResult = {
@@ -28,16 +26,19 @@ type TwentyResult = {
 /// <param name="folder">The folder of the files; made when it is missing.</param>
 [<Sealed>]
 type TwentyResults(folder: string) =
-    let path = Path.Combine(folder, "hyperspn-twenty.csv")
-    let curves = Path.Combine(folder, "hyperspn-twenty-curves.csv")
+    let rows =
+        ResultFile(
+            Path.Combine(folder, "hyperspn-twenty.csv"),
+            "dataset,model,setting,seed,parameters,steps,valid_ll,test_ll,paper_ll,seconds,samples_per_second,protocol"
+        )
 
-    let header =
-        "dataset,model,setting,seed,parameters,steps,valid_ll,test_ll,paper_ll,seconds,samples_per_second,protocol"
+    let curves =
+        ResultFile(
+            Path.Combine(folder, "hyperspn-twenty-curves.csv"),
+            "dataset,model,setting,seed,steps,step,train_ll,valid_ll"
+        )
 
-    let curveHeader = "dataset,model,setting,seed,steps,step,train_ll,valid_ll"
-
-    let number (format: string) (value: float) =
-        value.ToString(format, CultureInfo.InvariantCulture)
+    let number (format: string) (value: float) = ResultFile.Cell(value, format)
 
     let logLikelihood = number "0.00000"
 
@@ -64,55 +65,6 @@ type TwentyResults(folder: string) =
             HyperSpnProtocol.label job
         ]
 
-    let append (file: string) (header: string) (lines: string list) =
-        Directory.CreateDirectory folder |> ignore
-
-        let lines = if File.Exists file then lines else header :: lines
-        File.AppendAllText(file, String.concat "" [ for line in lines -> line + "\n" ])
-
-    // A line without an end is what a crash left of a row: it is dropped, so that the next row starts a line.
-    let lines (file: string) (header: string) =
-        if File.Exists file then
-            let text = File.ReadAllText(file).ReplaceLineEndings "\n"
-            let whole = text.Substring(0, text.LastIndexOf '\n' + 1)
-
-            if whole.Length < text.Length then
-                File.WriteAllText(file, whole)
-
-            match whole.Split '\n' |> List.ofArray with
-            | first :: rows when first = header -> List.indexed rows |> List.filter (fun (_, row) -> row <> "")
-            | first :: _ -> raise (DataFormatException(file, 1, Nullable(), $"the header {header}", $"\"{first}\""))
-            | [] -> []
-        else
-            []
-
-    let parse (file: string) (header: string) (read: string[] -> 'row) =
-        let width = header.Split(',').Length
-
-        [
-            for index, line in lines file header do
-                let cells = line.Split ','
-
-                try
-                    if cells.Length <> width then
-                        raise (FormatException())
-
-                    read cells
-                with :? FormatException ->
-                    raise (
-                        DataFormatException(
-                            file,
-                            index + 2,
-                            Nullable(),
-                            $"{width} values as in the header",
-                            $"\"{line}\""
-                        )
-                    )
-        ]
-
-    let real (cell: string) =
-        Double.Parse(cell, CultureInfo.InvariantCulture)
-
     let job (cells: string[]) steps = {
         DataSet = cells[0]
         Model =
@@ -120,58 +72,44 @@ type TwentyResults(folder: string) =
             | "hyper" -> TwentyModel.Hyper
             | "decay" -> TwentyModel.Decay
             | _ -> raise (FormatException())
-        Setting = real cells[2]
+        Setting = ResultFile.Number cells[2]
         Seed = Int64.Parse cells[3]
         Steps = Int32.Parse(steps: string)
     }
 
     /// <summary>The file of rows.</summary>
-    member _.Path = path
+    member _.Path = rows.Path
 
     /// <summary>The rows there are, none when there is no file.</summary>
     /// <exception cref="T:Spn.Core.Data.DataFormatException">A line is malformed.</exception>
     member _.Read() : TwentyResult list =
         let curveOf =
-            parse curves curveHeader (fun cells -> job cells cells[4], (int cells[5], real cells[6], real cells[7]))
+            curves.Read(fun cells ->
+                job cells cells[4], (int cells[5], ResultFile.Number cells[6], ResultFile.Number cells[7]))
             |> List.groupBy fst
             |> Map.ofList
 
-        parse path header (fun cells ->
+        rows.Read(fun cells ->
             let job = job cells cells[5]
 
             {
                 Job = job
                 Parameters = int cells[4]
-                Valid = real cells[6]
-                Test = real cells[7]
-                Seconds = real cells[9]
-                SamplesPerSecond = real cells[10]
+                Valid = ResultFile.Number cells[6]
+                Test = ResultFile.Number cells[7]
+                Seconds = ResultFile.Number cells[9]
+                SamplesPerSecond = ResultFile.Number cells[10]
                 Curve = curveOf |> Map.tryFind job |> Option.defaultValue [] |> List.map snd
             })
 
     /// <summary>Writes a row and its learning curve to the disk.</summary>
     member _.Append(result: TwentyResult) : unit =
-        append curves curveHeader [
+        curves.Append [
             for step, train, valid in result.Curve do
                 $"{key result.Job},{result.Job.Steps},{step},{logLikelihood train},{logLikelihood valid}"
         ]
 
-        append path header [ row result ]
+        rows.Append [ row result ]
 
     /// <summary>Renames the files when there are any, so that a new experiment overwrites nothing; gives the new name of the rows.</summary>
-    member _.MoveAside() : string option =
-        let backup (file: string) n =
-            file.Substring(0, file.Length - ".csv".Length) + $".{n}.csv"
-
-        let free =
-            Seq.initInfinite ((+) 1)
-            |> Seq.find (fun n -> not (File.Exists(backup path n) || File.Exists(backup curves n)))
-
-        for file in [ curves; path ] do
-            if File.Exists file then
-                File.Move(file, backup file free)
-
-        if File.Exists(backup path free) then
-            Some(backup path free)
-        else
-            None
+    member _.MoveAside() : string option = ResultFile.MoveAside [ curves; rows ]

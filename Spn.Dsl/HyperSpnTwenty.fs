@@ -1,7 +1,6 @@
 namespace Spn
 
 open System
-open System.Diagnostics
 open System.Globalization
 open System.IO
 open System.Threading
@@ -37,13 +36,12 @@ module HyperSpnTwenty =
 
     // Runs what is left to do, job by job; gives the rows of finished jobs.
     let private runAll (options: TwentyOptions) (output: TextWriter) (line: ProgressLine) cancellation left save =
-        let total = left |> List.sumBy HyperSpnProtocol.work
-        let clock = Stopwatch.StartNew()
         let mutable loaded: DataSet | null = null
-        let mutable finished = 0.0
 
-        left
-        |> List.iteri (fun index job ->
+        let name (job: TwentyJob) =
+            $"{job.DataSet}, {job.Model.Title}, {job.Model.Describe job.Setting}, seed {job.Seed}"
+
+        let perform report (job: TwentyJob) =
             let data =
                 match loaded with
                 | null -> DataCatalogue.Load(job.DataSet, options.Data.Path)
@@ -52,31 +50,22 @@ module HyperSpnTwenty =
 
             loaded <- data
 
-            let name =
-                $"{job.DataSet}, {job.Model.Title}, {job.Model.Describe job.Setting}, seed {job.Seed}"
-
             let report (now: Training.TrainingProgress) =
-                let worked = finished + HyperSpnProtocol.work job * float now.Step / float now.Steps
-                let remaining = clock.Elapsed * ((total - worked) / worked)
-
-                line.Show
-                    $"[{index + 1}/{left.Length}, {Progress.duration remaining} left] {name}: {Progress.text now}"
+                report (float now.Step / float now.Steps) (Progress.text now)
 
             let result = train report cancellation options data job
-            finished <- finished + HyperSpnProtocol.work job
-            line.Clear()
             save result
 
             String.Format(
                 CultureInfo.InvariantCulture,
-                "{0}: valid {1:F3}, test {2:F3} nats, {3}, {4:N0} samples/s",
-                name,
+                "valid {0:F3}, test {1:F3} nats, {2}, {3:N0} samples/s",
                 result.Valid,
                 result.Test,
                 Progress.duration (TimeSpan.FromSeconds result.Seconds),
                 result.SamplesPerSecond
             )
-            |> output.WriteLine)
+
+        left |> Jobs.run output line HyperSpnProtocol.work name perform
 
     let private say (output: TextWriter) (options: TwentyOptions) (all: TwentyJob list) (left: TwentyJob list) file =
         let names = options.DataSets |> List.map _.Name |> String.concat ", "
@@ -120,12 +109,9 @@ module HyperSpnTwenty =
         let left = all |> List.except [ for result in results -> result.Job ]
         say output options all left file.Path
 
-        try
-            runAll options output line cancellation left (fun result ->
-                file.Append result
-                results.Add result)
-        with :? OperationCanceledException ->
-            line.Clear()
+        runAll options output line cancellation left (fun result ->
+            file.Append result
+            results.Add result)
 
         let place = all |> List.mapi (fun i job -> job, i) |> Map.ofList
         let results = results |> List.ofSeq |> List.sortBy (fun r -> place[r.Job])

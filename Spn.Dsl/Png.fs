@@ -20,6 +20,8 @@ type Png private () =
 
             c)
 
+    static let signature = [| 0x89uy; 0x50uy; 0x4Euy; 0x47uy; 0x0Duy; 0x0Auy; 0x1Auy; 0x0Auy |]
+
     static let crc (bytes: byte[]) =
         let step c (b: byte) =
             crcTable[int ((c ^^^ uint32 b) &&& 0xFFu)] ^^^ (c >>> 8)
@@ -72,11 +74,20 @@ type Png private () =
             ]
 
         Array.concat [
-            [| 0x89uy; 0x50uy; 0x4Euy; 0x47uy; 0x0Duy; 0x0Auy; 0x1Auy; 0x0Auy |]
+            signature
             chunk "IHDR" header
             chunk "IDAT" (deflate filtered)
             chunk "IEND" [||]
         ]
+
+    /// <summary>Columns of the picture in a PNG file.</summary>
+    /// <param name="png">The bytes of the file.</param>
+    /// <exception cref="T:System.ArgumentException">It is no PNG file.</exception>
+    static member internal Width(png: byte[]) : int =
+        if png.Length < 24 || not (png.AsSpan().StartsWith(ReadOnlySpan signature)) then
+            invalidArg (nameof png) "This is no PNG file."
+
+        int (BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(png, 16, 4)))
 
     /// <summary>The same picture with every pixel drawn as a square.</summary>
     /// <param name="png">The bytes of a file that <c>Encode</c> made.</param>
@@ -126,8 +137,8 @@ module internal Pictures =
     // Neither black nor white, so that images keep their edges.
     let private line = [| 0x8Cuy; 0x96uy; 0xA0uy |]
 
-    /// Images [sample, height * width] laid out row by row with lines of one pixel between them.
-    let grid (samples: float option[][]) (height, width) columns low high : Picture =
+    /// Images [sample, height * width * colours] laid out row by row with lines of one pixel between them.
+    let grid (samples: float option[][]) (height, width, colours) columns low high : Picture =
         let values =
             samples
             |> Seq.collect (Seq.choose id)
@@ -142,17 +153,24 @@ module internal Pictures =
         let high =
             high |> Option.defaultWith (fun () -> if within then 1.0 else Array.max values)
 
-        let colour value =
+        let level value =
             match value with
             | Some v when Double.IsFinite v ->
-                let grey =
+                let share =
                     if high > low then
-                        Math.Clamp((v - low) / (high - low), 0.0, 1.0) * 255.0
+                        Math.Clamp((v - low) / (high - low), 0.0, 1.0)
                     else
                         0.0
 
-                Array.create 3 (byte (Math.Round grey))
-            | _ -> hidden
+                Some(byte (Math.Round(share * 255.0)))
+            | _ -> None
+
+        let colour (channels: float option[]) =
+            let seen = Array.choose level channels
+
+            if seen.Length < channels.Length then hidden
+            elif seen.Length = 1 then Array.create 3 seen[0]
+            else seen
 
         let rows = max 1 ((samples.Length + columns - 1) / columns)
         let totalHeight, totalWidth = rows * (height + 1) - 1, columns * (width + 1) - 1
@@ -161,11 +179,12 @@ module internal Pictures =
         samples
         |> Array.iteri (fun i sample ->
             sample
-            |> Array.iteri (fun p value ->
+            |> Array.chunkBySize colours
+            |> Array.iteri (fun p channels ->
                 let row, column =
                     i / columns * (height + 1) + p / width, i % columns * (width + 1) + p % width
 
-                Array.blit (colour value) 0 pixels ((row * totalWidth + column) * 3) 3))
+                Array.blit (colour channels) 0 pixels ((row * totalWidth + column) * 3) 3))
 
         {
             Pixels = pixels

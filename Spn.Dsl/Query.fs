@@ -76,6 +76,14 @@ module Query =
     let completeWith (seed: int64) (by: Completion) (evidence: Evidence) (circuit: Circuit) : Evidence =
         circuit.Complete(evidence, by, seed)
 
+    /// <summary>Images with their hidden pixels filled in by the posterior mean, in the images' own unit; each is standardised by its visible pixels.</summary>
+    let inpaint (images: Evidence) (circuit: Circuit) : Evidence = circuit.Inpaint images
+
+    /// <summary>The same with settings, for example <c>InpaintOptions(Score = StandardScore.Global train)</c>.</summary>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, a score is given to a circuit of discrete variables, or the full images are needed and not given.</exception>
+    let inpaintWith (options: InpaintOptions) (images: Evidence) (circuit: Circuit) : Evidence =
+        circuit.Inpaint(images, options)
+
     /// <summary>Draws given one sample of evidence, some thousand at a time, for more of them than memory holds.</summary>
     let sampleBlocks (seed: int64) (draws: int) (evidence: Evidence) (circuit: Circuit) : seq<Evidence> =
         circuit.SampleBlocks(evidence, draws, seed)

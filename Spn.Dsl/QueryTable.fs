@@ -250,8 +250,13 @@ module QueryTable =
                 $"```csharp\n{entry.CSharp}\n```"
             "### Filling in"
             "`Query.complete` (`Circuit.Complete`) gives the batch back with its hidden entries filled in: `Completion.Mean` by the posterior of each, which makes the fewest errors an entry; "
+            + "`Completion.Component` by the likeliest value of the input density that most probably made it, which costs a pass for each variable; "
             + "`Completion.Mpe` by the most probable explanation; `Completion.Sample` by a conditional sample, which keeps the spread of the data."
             "```fsharp\ncircuit |> Query.complete Completion.Mean given\n```"
             "```csharp\ncircuit.Complete(given, Completion.Mean)\n```"
+            "`Query.inpaint` (`Circuit.Inpaint`) does the same for images in their own unit: each is standardised by its visible pixels, completed by the expected value of every hidden pixel, and brought back; "
+            + "`InpaintOptions` sets the standard score and the kind of completion."
+            "```fsharp\ncircuit |> Query.inpaint given\ncircuit |> Query.inpaintWith (InpaintOptions(Score = StandardScore.Global train)) given\n```"
+            "```csharp\ncircuit.Inpaint(given)\ncircuit.Inpaint(given, new InpaintOptions { Score = StandardScore.Global(train) })\n```"
         ]
         + "\n"

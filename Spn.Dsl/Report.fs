@@ -214,3 +214,27 @@ addEventListener("load", () => {
             File.Delete partial
 
         path
+
+    /// <summary>Writes one section of a Markdown page, leaves the page's other sections as they are, and gives the file's full path.</summary>
+    /// <remarks>Comments that name the section mark where it begins and ends; a section that is not there yet is put last.</remarks>
+    /// <param name="path">The file; begun with the title when it is not there.</param>
+    /// <param name="title">Title of the page.</param>
+    /// <param name="name">Name of the section.</param>
+    /// <param name="section">Its text.</param>
+    /// <exception cref="T:System.IO.IOException">The file cannot be read or written.</exception>
+    let saveSection (path: string) (title: string) (name: string) (section: string) : string =
+        let first, last = $"<!-- begin {name} -->", $"<!-- end {name} -->"
+
+        let page =
+            if File.Exists path then
+                File.ReadAllText(path).ReplaceLineEndings "\n"
+            else
+                $"# {title}\n"
+
+        let text = $"{first}\n{section.Trim()}\n{last}"
+
+        match page.IndexOf(first, StringComparison.Ordinal), page.IndexOf(last, StringComparison.Ordinal) with
+        | from, until when from >= 0 && until > from ->
+            page.Substring(0, from) + text + page.Substring(until + last.Length)
+        | _ -> $"{page.TrimEnd()}\n\n{text}\n"
+        |> save path

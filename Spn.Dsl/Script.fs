@@ -1,6 +1,7 @@
 namespace Spn
 
 open System
+open System.IO
 open Argu
 open Spn.Core.Data
 
@@ -31,38 +32,93 @@ type ScriptOptions = {
     Out: string
 }
 
-/// <summary>Reads the command line of a script that has only the usual options.</summary>
+/// <summary>Reads the command lines of scripts.</summary>
 [<RequireQualifiedAccess>]
 module Script =
 
+    /// <summary>The words of a list such as "a,b".</summary>
+    let words (text: string) : string list =
+        text.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
+        |> List.ofArray
+
+    /// <summary>A number that must be at least 1.</summary>
+    /// <param name="name">What a refusal calls it.</param>
+    /// <param name="value">The number.</param>
+    /// <exception cref="T:System.ArgumentException">It is less.</exception>
+    let atLeastOne (name: string) (value: int) : int =
+        if value < 1 then
+            invalidArg name $"{name} is {value}; it must be at least 1."
+
+        value
+
+    /// <summary>Seeds: 3 stands for 1, 2 and 3; "5,9" for these two; "5," for that one.</summary>
+    /// <exception cref="T:System.ArgumentException">A word is no number.</exception>
+    let seeds (text: string) : int64 list =
+        let number (word: string) =
+            match Int64.TryParse word with
+            | true, value -> value
+            | _ -> invalidArg "seeds" $"\"{word}\" is no seed; give a number of seeds, or a list such as 1,5,9."
+
+        match words text with
+        | [ count ] when not (text.Contains ',') -> [ 1L .. number count ]
+        | list -> List.map number list |> List.distinct
+
+    /// <summary>The folder of results: the given one, else that of the variable SPN_OUT, else another.</summary>
+    let out (given: string option) (otherwise: string) : string =
+        given
+        |> Option.orElse (
+            match Environment.GetEnvironmentVariable "SPN_OUT" with
+            | null
+            | "" -> None
+            | folder -> Some folder
+        )
+        |> Option.defaultValue otherwise
+
+    /// <summary>Refuses data sets whose files are not there.</summary>
+    /// <exception cref="T:System.IO.FileNotFoundException">Some are not; the message names them.</exception>
+    let requirePresent (data: DataFolder) (entries: DataEntry list) : unit =
+        let missing =
+            entries |> List.filter (fun e -> not (DataCatalogue.IsPresent(e, data.Path)))
+
+        if not missing.IsEmpty then
+            let names = missing |> List.map _.Name |> String.concat ", "
+
+            raise (
+                FileNotFoundException
+                    $"No files for {names} in the {data}. Name another folder with --data, or leave these data sets out."
+            )
+
+    /// <summary>Seeds as the option <c>--seeds</c> that gives them; nothing for seed 1 alone.</summary>
+    let seedsOption (seeds: int64 list) : string option =
+        match seeds with
+        | [ 1L ] -> None
+        | [ seed ] -> Some $"--seeds {seed},"
+        | _ ->
+            seeds
+            |> List.map string
+            |> String.concat ","
+            |> (fun list -> Some $"--seeds {list}")
+
     /// <summary>The options that are given.</summary>
     /// <param name="program">How the script is started, for its help.</param>
-    /// <param name="out">The folder of results unless told.</param>
+    /// <param name="otherwise">The folder of results unless told.</param>
     /// <param name="arguments">What follows the script's name.</param>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
     /// <exception cref="T:System.IO.DirectoryNotFoundException">The data folder does not exist.</exception>
-    let parse (program: string) (out: string) (arguments: string[]) : ScriptOptions =
+    let parse (program: string) (otherwise: string) (arguments: string[]) : ScriptOptions =
         let given = CommandLine.Parse<ScriptArguments>(program, arguments)
 
         {
             Quick = given.Contains ScriptArguments.Quick
             Data = DataFolder.Find(given.TryGetResult ScriptArguments.Data |> Option.toObj)
-            Out =
-                given.TryGetResult ScriptArguments.Out
-                |> Option.orElse (
-                    match Environment.GetEnvironmentVariable "SPN_OUT" with
-                    | null
-                    | "" -> None
-                    | folder -> Some folder
-                )
-                |> Option.defaultValue out
+            Out = out (given.TryGetResult ScriptArguments.Out) otherwise
         }
 
     /// <summary>The same for a script: prints help or what is wrong, and then ends the process.</summary>
     /// <param name="program">How the script is started, for its help.</param>
-    /// <param name="out">The folder of results unless told.</param>
+    /// <param name="otherwise">The folder of results unless told.</param>
     /// <param name="commandLine">The script's name and what follows it: <c>fsi.CommandLineArgs</c>.</param>
-    let options (program: string) (out: string) (commandLine: string[]) : ScriptOptions =
+    let options (program: string) (otherwise: string) (commandLine: string[]) : ScriptOptions =
         let mutable options = None
 
         let code =
@@ -70,7 +126,7 @@ module Script =
                 Console.Out,
                 Console.Error,
                 fun () ->
-                    options <- Some(parse program out (Array.skip 1 commandLine))
+                    options <- Some(parse program otherwise (Array.skip 1 commandLine))
                     0
             )
 

@@ -252,11 +252,17 @@ let private idx =
 
 let private catalogue =
     testList "catalogue" [
-        testCase "there are twenty sets, fifteen registries and the built-in one" (fun () ->
+        testCase "there are twenty sets, fifteen registries, four sets of images and the built-in digits" (fun () ->
             let count group =
                 DataCatalogue.Entries |> Seq.filter (fun e -> e.Group = group) |> Seq.length
 
-            Expect.equal (count DataGroup.Twenty, count DataGroup.Amazon, count DataGroup.BuiltIn) (20, 15, 1) "counts")
+            Expect.equal
+                [
+                    for group in [ DataGroup.Twenty; DataGroup.Amazon; DataGroup.Images; DataGroup.BuiltIn ] ->
+                        count group
+                ]
+                [ 20; 15; 4; 2 ]
+                "counts")
         testCase "a set answers to its short and its display name in any case, and all names are distinct" (fun () ->
             for e in DataCatalogue.Entries do
                 for name in
@@ -316,17 +322,27 @@ let private catalogue =
                     let e = refusal (fun () -> DataCatalogue.Load("gifts", folder))
                     Expect.equal (e.Expected, e.Found) ("794 rows of 16 variables", "3 rows of 16") "both shapes"))
         testCase "the built-in set needs no folder, the others do" (fun () ->
-            Expect.equal (DataCatalogue.Load("digits", null)).Variables 64 "digits"
+            for name in [ "digits"; "digits-grey" ] do
+                Expect.equal (DataCatalogue.Load(name, null)).Name name "without a folder"
+
             Expect.isTrue (DataCatalogue.IsPresent(DataCatalogue.Find "digits", null)) "always there"
             Expect.throwsT<FileNotFoundException> (fun () -> DataCatalogue.Load("nltcs", null) |> ignore) "nltcs")
         testCase "every file of the collections has the shape of the catalogue" (fun () ->
             match Environment.GetEnvironmentVariable DataFolder.Variable with
             | null
-            | "" -> skiptest $"{DataFolder.Variable} is not set; it names the folder with debd/ and amazon/"
+            | "" ->
+                skiptest
+                    $"{DataFolder.Variable} is not set; it names the folder with debd/, amazon/ and the sets of images"
             | folder ->
                 for e in DataCatalogue.Entries do
                     Expect.isTrue (DataCatalogue.IsPresent(e, folder)) $"{e.Name} is there"
-                    Expect.equal (DataCatalogue.Load(e.Name, folder)).Variables e.Variables e.Name)
+                    let set = DataCatalogue.Load(e.Name, folder)
+                    Expect.equal set.Variables e.Variables e.Name
+                    let highest = Seq.max (Seq.map int (set.Train.Values.ToArray()))
+
+                    Expect.isTrue
+                        (highest <= e.Highest && 2 * highest > e.Highest)
+                        $"{e.Name}: greatest value {highest}")
     ]
 
 let private folders =
@@ -352,6 +368,7 @@ let private digits =
                 "shape"
 
             Expect.equal (grey.Height, grey.Width) (Nullable 8, Nullable 8) "image size"
+            Expect.equal (grey.Highest, (Digits.LoadBinary 3L).Highest) (Nullable 16, Nullable 1) "white"
 
             let all =
                 [ grey.TrainLabels; grey.ValidLabels; grey.TestLabels ] |> Seq.collect present

@@ -161,7 +161,7 @@ let tests =
             Expect.hasLength (List.distinct all) all.Length "all differ")
 
         testCase "the code of the README stands in the tested files" (fun () ->
-            for file in [ "ReadmeExamples"; "ReadmeQueries" ] do
+            for file in [ "ReadmeExamples"; "ReadmeQueries"; "ReadmeImages" ] do
                 let fsharp = readRoot $"Spn.Tests/{file}.fs"
 
                 Expect.contains
@@ -169,7 +169,7 @@ let tests =
                     (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module")))
                     file
 
-            for file in [ "FirstModel"; "Questions" ] do
+            for file in [ "FirstModel"; "Questions"; "CompletedDigits" ] do
                 Expect.contains (blocks "csharp") (readRoot $"Spn.Host/Examples/{file}.cs") file)
 
         testCase "the questions of the README get the same answers in F# and C#" (fun () ->
@@ -185,6 +185,13 @@ let tests =
             let fsharp = printed (fun () -> ReadmeExamples.run 60 |> ignore)
             Expect.stringContains fsharp "log p(digit)" "it speaks"
             Expect.equal fsharp (string csharp) "the same model, seed and data give the same numbers")
+
+        testCase "the completed digits of the README are the same in F# and C#" (fun () ->
+            use csharp = new StringWriter()
+            CompletedDigits.Run(csharp, 1) |> ignore
+            let fsharp = printed (fun () -> ReadmeImages.complete 1 |> ignore)
+            Expect.stringContains fsharp "mean squared error" "it speaks"
+            Expect.equal fsharp (string csharp) "the same model, seed and data give the same error")
 
         testCase "check lists findings that compile throws" (fun () ->
             let wrong =

@@ -13,6 +13,8 @@ let allTests =
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests
+        DgcSpnOptionTests.tests
+        DgcSpnRunTests.tests
         HostTests.tests
         QueryCommandTests.tests
         TableCompletionTests.tests
@@ -24,6 +26,7 @@ let allTests =
         NotebookTests.tests
         QueryCornerTests.tests
         EinsumGoldenTests.tests
+        InpaintTests.tests
         ScopeTests.tests
         SpatialTests.tests
         SpatialScopeTests.tests
@@ -40,6 +43,7 @@ let allTests =
         InitTests.tests
         FrozenInputTests.tests
         EmTests.tests
+        DiscriminativeTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]

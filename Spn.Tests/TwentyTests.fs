@@ -64,7 +64,7 @@ let private protocol =
                 for model in [ TwentyModel.Hyper; TwentyModel.Decay ] do
                     Expect.equal
                         (HyperSpnProtocol.paper model entry.Name).IsSome
-                        (entry.Group <> DataGroup.BuiltIn)
+                        (entry.Group = DataGroup.Twenty || entry.Group = DataGroup.Amazon)
                         entry.Name
 
             Expect.equal (HyperSpnProtocol.paper TwentyModel.Hyper "ad") (Some -28.58) "Ad, HyperSPN"
@@ -122,6 +122,7 @@ let private arguments =
 
             wrong [ "--datasets"; "nltc" ] "nltcs"
             wrong [ "--datasets"; "digits"; "--models"; "hypr" ] "hyper and decay"
+            wrong [ "--datasets"; "mnist" ] "mnist holds other values than 0 and 1"
             wrong [ "--datasets"; "digits"; "--seeds"; "x" ] "\"x\" is no seed"
             wrong [ "--datasets"; "digits"; "--steps"; "0" ] "at least 1")
 

@@ -12,24 +12,33 @@ public enum DataGroup
     /// <summary>The baby registries (Gillenwater, Kulesza, Fox and Taskar 2014).</summary>
     Amazon,
 
+    /// <summary>Grey images with class labels in the IDX layout, a folder each, no validation samples.</summary>
+    Images,
+
     /// <summary>Sets inside the library, which need no file.</summary>
     BuiltIn,
 }
 
 /// <summary>A known data set and the shape its files must have.</summary>
 /// <param name="Name">Short name, as its files are called.</param>
-/// <param name="DisplayName">Name in the tables of the HyperSPN paper.</param>
+/// <param name="DisplayName">Name in the tables of the papers.</param>
 /// <param name="Group">The collection it belongs to.</param>
 /// <param name="Variables">Number of variables.</param>
 /// <param name="Train">Number of training samples.</param>
 /// <param name="Valid">Number of validation samples.</param>
 /// <param name="Test">Number of test samples.</param>
-public sealed record DataEntry(string Name, string DisplayName, DataGroup Group, int Variables, int Train, int Valid, int Test);
+public sealed record DataEntry(string Name, string DisplayName, DataGroup Group, int Variables, int Train, int Valid, int Test)
+{
+    /// <summary>Greatest value of a variable: 1 for binary sets, the grey value of a white pixel for images.</summary>
+    public int Highest { get; init; } = 1;
+}
 
-/// <summary>The binary data sets of the papers by name.</summary>
+/// <summary>The data sets of the papers by name.</summary>
 /// <remarks>
 /// The counts are those of the files; some lists give kdd 65 variables and tmovie 4525 training samples.
-/// Source: Shih, Sadigh and Ermon 2021, Tables 1 and 2.
+/// Olivetti and Caltech 101 are split as by Poon and Domingos 2011: the last 50 faces, and the last third but at most 50 images of each
+/// category, are the test set.
+/// Source: Shih, Sadigh and Ermon 2021, Tables 1 and 2; van de Wolfshaar and Pronobis 2020, section 5.
 /// </remarks>
 public static class DataCatalogue
 {
@@ -71,7 +80,12 @@ public static class DataCatalogue
         new("amzn_safety", "Safety", Amazon, 36, 6224, 889, 1779),
         new("amzn_strollers", "Strollers", Amazon, 40, 5175, 739, 1479),
         new("amzn_toys", "Toys", Amazon, 62, 7051, 1007, 2015),
+        new("olivetti", "Olivetti", Images, 64 * 64, 350, 0, 50) { Highest = 255 },
+        new("caltech101", "Caltech 101", Images, 64 * 64, 6485, 0, 2192) { Highest = 255 },
+        new("mnist", "MNIST", Images, 28 * 28, 60000, 0, 10000) { Highest = 255 },
+        new("fashion-mnist", "Fashion-MNIST", Images, 28 * 28, 60000, 0, 10000) { Highest = 255 },
         new("digits", "Digits", BuiltIn, 64, 1258, 180, 359),
+        new("digits-grey", "Grey digits", BuiltIn, 64, 1258, 180, 359) { Highest = Digits.White },
     ];
 
     /// <summary>Finds a set by its short name, its display name, or for the registries the short name without amzn_; case does not matter.</summary>
@@ -104,13 +118,15 @@ public static class DataCatalogue
     /// <param name="entry">The set.</param>
     /// <param name="folder">The data folder; null when there is none.</param>
     public static bool IsPresent(DataEntry entry, string? folder) =>
-        entry.Group == BuiltIn || (folder is not null && Splits.All(s => Candidates(entry, folder, s).Any(File.Exists)));
+        entry.Group == BuiltIn || (folder is not null && (entry.Group == Images
+            ? Idx.IsPresent(Path.Combine(folder, entry.Name))
+            : Splits.All(s => Candidates(entry, folder, s).Any(File.Exists))));
 
     /// <summary>Loads a set and checks its shape.</summary>
     /// <remarks>
     /// A split is looked for as GROUP/NAME/NAME.SPLIT.data (GROUP is debd or amazon), NAME/NAME.SPLIT.data and NAME.SPLIT.data,
-    /// each also with .gz; train may be called ts.
-    /// The digits are those of <see cref="Digits.LoadBinary"/> at seed 0.
+    /// each also with .gz; train may be called ts. Images are the four files of <see cref="Idx.Load"/> in the folder NAME.
+    /// The digits are those of <see cref="Digits"/> at seed 0.
     /// </remarks>
     /// <param name="name">A name as in <see cref="TryFind"/>.</param>
     /// <param name="folder">The data folder, as <see cref="DataFolder.Find"/> gives it; null will do for a built-in set.</param>
@@ -120,14 +136,25 @@ public static class DataCatalogue
     public static DataSet Load(string name, string? folder)
     {
         var entry = Find(name);
-        if (entry.Group == BuiltIn) return Digits.LoadBinary();
+        if (entry.Group == BuiltIn) return entry.Highest == 1 ? Digits.LoadBinary() : Digits.LoadGrey();
         if (folder is null)
-            throw new FileNotFoundException($"The data set {entry.Name} needs a data folder: name one, or set {DataFolder.Variable}. Built in is digits.");
+            throw new FileNotFoundException($"The data set {entry.Name} needs a data folder: name one, or set {DataFolder.Variable}. Built in are digits and digits-grey.");
+        if (entry.Group == Images) return LoadImages(entry, Path.Combine(folder, entry.Name));
         return new DataSet(entry.Name,
             Split(entry, folder, "train", entry.Train), Split(entry, folder, "valid", entry.Valid), Split(entry, folder, "test", entry.Test));
     }
 
     private static readonly string[] Splits = ["train", "valid", "test"];
+
+    private static DataSet LoadImages(DataEntry entry, string folder)
+    {
+        if (!Directory.Exists(folder)) throw new FileNotFoundException($"The images of {entry.Name} are not there; the folder {folder} must hold them and their labels, as Idx.Load reads them.");
+        DataSet set = Idx.Load(folder);
+        (int, int, int) expected = (entry.Train, entry.Test, entry.Variables), found = (set.Train.Count, set.Test.Count, set.Variables);
+        return found == expected ? set : throw new DataFormatException(folder, null, null, Shape(expected), Shape(found));
+
+        static string Shape((int Train, int Test, int Pixels) of) => $"{of.Train} training and {of.Test} test images of {of.Pixels} pixels";
+    }
 
     private static Evidence Split(DataEntry entry, string folder, string split, int rows)
     {

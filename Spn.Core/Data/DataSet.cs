@@ -56,6 +56,9 @@ public sealed class DataSet
     /// <summary>Width of an image in pixels, where samples are images kept row by row; else null.</summary>
     public int? Width { get; init; }
 
+    /// <summary>Grey value of a white pixel, where samples are images: 255, or 16 or 1 for the built-in digits; else null.</summary>
+    public int? Highest { get; init; }
+
     private static int[]? Fitting(int[]? labels, Evidence samples, string property) =>
         labels is null || labels.Length == samples.Count
             ? labels

@@ -11,15 +11,18 @@ public static class Digits
     private const int Side = 8, Pixels = Side * Side, Count = 1797, TrainCount = 1258, ValidCount = 180;
     private const string File = "digits8x8.csv.gz";
 
+    /// <summary>Grey value of a white pixel.</summary>
+    internal const int White = 16;
+
     /// <summary>Pixels as grey values 0 to 16.</summary>
     /// <param name="seed">Seed of the split.</param>
-    public static DataSet LoadGrey(long seed = 0) => Load(seed, "digits-grey", grey => grey);
+    public static DataSet LoadGrey(long seed = 0) => Load(seed, "digits-grey", White, grey => grey);
 
     /// <summary>Pixels as 0 and 1: grey values of 8 and more are 1.</summary>
     /// <param name="seed">Seed of the split.</param>
-    public static DataSet LoadBinary(long seed = 0) => Load(seed, "digits", grey => grey >= 8 ? 1 : 0);
+    public static DataSet LoadBinary(long seed = 0) => Load(seed, "digits", 1, grey => 2 * grey >= White ? 1 : 0);
 
-    private static DataSet Load(long seed, string name, Func<float, float> pixel)
+    private static DataSet Load(long seed, string name, int highest, Func<float, float> pixel)
     {
         using var stream = typeof(Digits).Assembly.GetManifestResourceStream(File)!;
         var table = Csv.Read(stream, File, new CsvOptions { HasHeader = false }).Values;
@@ -49,6 +52,7 @@ public static class Digits
             TestLabels = test.Labels,
             Height = Side,
             Width = Side,
+            Highest = highest,
         };
     }
 }

@@ -16,6 +16,8 @@ public sealed record IdxImages(Evidence Values, int Height, int Width);
 public static class Idx
 {
     private const uint ImageMagic = 2051, LabelMagic = 2049;
+    private const string ImageEnding = "images-idx3-ubyte", LabelEnding = "labels-idx1-ubyte";
+    private static readonly string[] TrainNames = ["train"], TestNames = ["t10k", "test"];
 
     /// <summary>Reads a file of images.</summary>
     /// <param name="path">Path of the file.</param>
@@ -52,8 +54,8 @@ public static class Idx
     /// <exception cref="DataFormatException">A file is malformed, or images and labels differ in number or images in size.</exception>
     public static DataSet Load(string folder)
     {
-        var (train, trainLabels, _) = Split(folder, ["train"]);
-        var (test, testLabels, testFile) = Split(folder, ["t10k", "test"]);
+        var (train, trainLabels, _) = Split(folder, TrainNames);
+        var (test, testLabels, testFile) = Split(folder, TestNames);
         if ((test.Height, test.Width) != (train.Height, train.Width))
             throw new DataFormatException(testFile, null, null,
                 $"images of {train.Height} x {train.Width} pixels", $"{test.Height} x {test.Width}");
@@ -65,12 +67,17 @@ public static class Idx
             TestLabels = testLabels,
             Height = train.Height,
             Width = train.Width,
+            Highest = byte.MaxValue,
         };
     }
 
+    /// <summary>Whether a folder holds the four files of <see cref="Load"/>; their content is not looked at.</summary>
+    internal static bool IsPresent(string folder) => Directory.Exists(folder) && new[] { TrainNames, TestNames }.All(names =>
+        TryFind(folder, names, ImageEnding) is not null && TryFind(folder, names, LabelEnding) is not null);
+
     private static (IdxImages Images, int[] Labels, string File) Split(string folder, string[] names)
     {
-        string imageFile = Find(folder, names, "images-idx3-ubyte"), labelFile = Find(folder, names, "labels-idx1-ubyte");
+        string imageFile = Find(folder, names, ImageEnding), labelFile = Find(folder, names, LabelEnding);
         var images = ReadImages(imageFile);
         var labels = ReadLabels(labelFile);
         if (labels.Length != images.Values.Count)
@@ -79,7 +86,10 @@ public static class Idx
         return (images, labels, imageFile);
     }
 
-    private static string Find(string folder, string[] names, string ending)
+    private static string Find(string folder, string[] names, string ending) => TryFind(folder, names, ending)
+        ?? throw new FileNotFoundException($"{folder} holds no file {names[0]}-{ending} or {names[0]}-{ending}.gz.");
+
+    private static string? TryFind(string folder, string[] names, string ending)
     {
         foreach (string file in Directory.GetFiles(folder).Order(StringComparer.Ordinal))
         {
@@ -88,7 +98,7 @@ public static class Idx
             if (names.Any(n => name.EndsWith($"-{n}-{ending}", StringComparison.Ordinal)))
                 return file;
         }
-        throw new FileNotFoundException($"{folder} holds no file {names[0]}-{ending} or {names[0]}-{ending}.gz.");
+        return null;
     }
 
     private static IdxImages Images(ReadOnlySpan<byte> bytes, string name)

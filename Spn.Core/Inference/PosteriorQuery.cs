@@ -48,7 +48,7 @@ public sealed partial class Circuit
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(variable, Variables);
         if (Enumerable.Range(0, evidence.Count).FirstOrDefault(row => !evidence.IsHidden(row, variable), -1) is >= 0 and int observed)
             throw new ArgumentException($"Row {observed}: {NameOf(variable)} is observed, so it has no mixture. Hide it.", nameof(variable));
-        InputUnit[] units = [.. Plan.InputsOf(variable).SelectMany(r => Enumerable.Range(0, Plan.Regions.Channels(r)).Select(k => new InputUnit(r, k)))];
+        InputUnit[] units = UnitsOf(variable);
         var flows = new double[(long)evidence.Count * units.Length];
         double[] prior = Prior();
         Use(evidence, (session, block) =>
@@ -149,6 +149,10 @@ public sealed partial class Circuit
         }
         return least - Math.Max(most - least, Math.Max(1e-3, 1e-3 * Math.Abs(least)));
     }
+
+    /// <summary>The input units that read a variable, in the order of their flows.</summary>
+    private InputUnit[] UnitsOf(int variable) =>
+        [.. Plan.InputsOf(variable).SelectMany(r => Enumerable.Range(0, Plan.Regions.Channels(r)).Select(k => new InputUnit(r, k)))];
 
     private static void RefuseImpossible(double[] logLikelihoods, int firstRow)
     {

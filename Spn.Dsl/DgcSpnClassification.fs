@@ -1,0 +1,291 @@
+namespace Spn
+
+open System
+open System.Diagnostics
+open System.Globalization
+open System.IO
+open System.Threading
+open Spn.Core
+open Spn.Core.Data
+open Spn.Core.Engines.Simd
+open Spn.Core.Training
+
+/// <summary>The image classification experiment of the DGC-SPN paper.</summary>
+[<RequireQualifiedAccess>]
+module DgcSpnClassification =
+
+    // As many passes as are worth the time on a few cores; the paper's 400 take days there.
+    let private usualEpochs preset =
+        min 20 (DgcSpnProtocol.classifyEpochs preset)
+
+    // At most so many evaluations, each a look at all test images.
+    let private mostEvaluations = 50
+
+    /// <summary>The trainings of an experiment, in order.</summary>
+    let jobs (options: ClassifyRunOptions) : ClassifyJob list = [
+        for set in options.Sets do
+            for preset in options.Presets do
+                for seed in options.Common.Seeds do
+                    {
+                        DataSet = set.Name
+                        Preset = preset
+                        Rate = options.Rate |> Option.defaultValue (DgcSpnProtocol.classifyRate preset)
+                        Seed = seed
+                        Epochs = options.Common.Epochs |> Option.defaultValue (usualEpochs preset)
+                        Images = options.Common.Images |> Option.defaultValue set.Train |> min set.Train
+                    }
+    ]
+
+    let private work (job: ClassifyJob) =
+        float (job.Epochs * job.Images)
+        * float (DataCatalogue.Find job.DataSet).Variables
+
+    let private name (job: ClassifyJob) =
+        $"""{job.DataSet}, {job.Preset.Name}, rate {ResultFile.Cell(job.Rate, "0.######")}, seed {job.Seed}"""
+
+    let private text (format: string) ([<ParamArray>] values: obj[]) =
+        String.Format(CultureInfo.InvariantCulture, format, values)
+
+    let private accuracy (test: Evidence) (labels: int[]) (circuit: Circuit) =
+        let right =
+            Array.zip (circuit |> Query.mostProbableClass test) labels
+            |> Array.filter (fun (found, label) -> found = label)
+
+        100.0 * float right.Length / float labels.Length
+
+    // Trains a network, from its last evaluation on where it was kept.
+    let private train
+        (options: ClassifyRunOptions)
+        (files: ClassifyResults)
+        report
+        cancellation
+        (images: ImageJob)
+        (circuit: Circuit)
+        (job: ClassifyJob)
+        =
+        let path, training = files.ModelPath job, files.Training job
+
+        let score =
+            DgcSpnProtocol.score images.Train (DgcSpnProtocol.classifyStatistics job.Preset)
+
+        let test, standard =
+            score.Apply(images.Test).Images, score.Apply(images.Train).Images
+
+        let earlier =
+            files.Curves.Read()
+            |> Map.tryFind training
+            |> Option.defaultValue []
+            |> List.tryLast
+
+        let mutable now =
+            match Checkpoint.load path circuit, earlier with
+            | Some facts, Some point when facts["epochs"] = ResultFile.Cell(point.Epoch, "0.###") -> point
+            | _ ->
+                circuit.Initialise(standard, job.Seed) |> ignore
+
+                {
+                    Epoch = 0.0
+                    Seconds = 0.0
+                    Train = nan
+                    Accuracy = nan
+                }
+
+        use limit =
+            CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
+
+        let budget =
+            options.Common.Budget
+            |> Option.map _.TotalSeconds
+            |> Option.defaultValue infinity
+
+        if Double.IsFinite budget then
+            limit.CancelAfter(TimeSpan.FromSeconds(max 0.0 (budget - now.Seconds)))
+
+        // Time stands still while test images are looked at.
+        let clock, before = Stopwatch.StartNew(), now.Seconds
+
+        let progress = {
+            new IProgress<TrainingProgress> with
+                member _.Report step =
+                    let share = float step.Step / float step.Steps
+                    let spent = (before + clock.Elapsed.TotalSeconds) / budget
+
+                    report
+                        (max share spent)
+                        (text "pass {0:F1} of {1}, average {2:F3}, test {3:F2}%" [|
+                            share * float job.Epochs
+                            job.Epochs
+                            step.Train
+                            now.Accuracy
+                        |])
+        }
+
+        let evaluated epochs average =
+            // What finished passes have learned is kept, part of one only when the time is up.
+            if epochs <> floor epochs || epochs = now.Epoch then
+                cancellation.ThrowIfCancellationRequested()
+
+            clock.Stop()
+
+            now <- {
+                Epoch = epochs
+                Seconds = before + clock.Elapsed.TotalSeconds
+                Train = average
+                Accuracy = circuit |> accuracy test images.TestLabels
+            }
+
+            circuit
+            |> Checkpoint.save path [ "data", job.DataSet; "epochs", ResultFile.Cell(now.Epoch, "0.###") ]
+
+            files.Curves.Append training now
+            cancellation.ThrowIfCancellationRequested()
+            clock.Start()
+
+        let period = max 1 (job.Epochs / mostEvaluations)
+
+        if now.Epoch = floor now.Epoch && now.Seconds < budget then
+            circuit
+            |> fitInPeriods
+                standard
+                images.TrainLabels
+                (DgcSpnProtocol.classifyOptions job)
+                (int now.Epoch, period)
+                progress
+                evaluated
+                limit.Token
+
+        now
+
+    let private perform
+        (options: ClassifyRunOptions)
+        (source: ImageSource)
+        (files: ClassifyResults)
+        cancellation
+        append
+        report
+        (job: ClassifyJob)
+        =
+        report 0.0 "reading images"
+        let images = source.Images(job.DataSet, None, job.Images, Int32.MaxValue)
+
+        use circuit =
+            Circuit.Compile(
+                DgcSpnProtocol.classifySpec job.Preset images.Height (1 + Seq.max images.TrainLabels),
+                SimdEngine options.Common.Threads,
+                job.Seed
+            )
+
+        let reached = train options files report cancellation images circuit job
+
+        append {
+            Job = job
+            Accuracy = reached.Accuracy
+            Parameters = circuit.ParameterCount
+            Epochs = reached.Epoch
+            Seconds = reached.Seconds
+        }
+
+        text "test accuracy {0:F2}% after {1:0.##} passes, {2}" [|
+            reached.Accuracy
+            reached.Epoch
+            Progress.duration (TimeSpan.FromSeconds reached.Seconds)
+        |]
+
+    let private say
+        (output: TextWriter)
+        (options: ClassifyRunOptions)
+        (all: ClassifyJob list)
+        (left: ClassifyJob list)
+        (file: string)
+        =
+        let names = options.Sets |> List.map _.Name |> String.concat ", "
+        output.WriteLine $"Data: {options.Common.Data}"
+
+        output.WriteLine
+            $"DGC-SPN classification on {names}: trainings: {all.Length}, done already: {all.Length - left.Length}, threads: {options.Common.Threads}"
+
+        if options.Sets |> List.exists (fun set -> set.Group = DataGroup.BuiltIn) then
+            output.WriteLine
+                "The grey digits are built in and not in the paper; with a data folder, --sets all runs the paper's two sets. Their network is a smaller one."
+
+        output.WriteLine $"Rows: {file}"
+        output.WriteLine()
+
+    /// <summary>Runs the experiment.</summary>
+    /// <param name="options">What to do.</param>
+    /// <param name="output">Where it tells what it does.</param>
+    /// <param name="line">Where it shows how it stands.</param>
+    /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
+    /// <returns>All results that belong to the options, those of an earlier run included.</returns>
+    let run
+        (options: ClassifyRunOptions)
+        (output: TextWriter)
+        (line: ProgressLine)
+        (cancellation: CancellationToken)
+        : ClassifyResult list =
+        let files, source =
+            ClassifyResults options.Common.Out, ImageSource options.Common.Data
+
+        let all = jobs options
+
+        if not options.Common.Resume then
+            files.MoveAside()
+            |> Option.iter (fun backup -> output.WriteLine $"The rows of an earlier run are now in {backup}.")
+
+            for job in all do
+                Checkpoint.delete (files.ModelPath job)
+
+        let place = all |> List.mapi (fun i job -> job, i) |> Map.ofList
+
+        let results =
+            files.Read()
+            |> List.filter (fun r -> place.ContainsKey r.Job)
+            |> List.distinctBy _.Job
+            |> ResizeArray
+
+        let left = all |> List.except [ for result in results -> result.Job ]
+        say output options all left files.Path
+
+        left
+        |> Jobs.run
+            output
+            line
+            work
+            name
+            (perform options source files cancellation (fun result ->
+                files.Append result
+                results.Add result))
+
+        let results = results |> List.ofSeq |> List.sortBy (fun r -> place[r.Job])
+        let command = DgcSpnOptions.classifyCommand options
+
+        if results.IsEmpty then
+            output.WriteLine "No training was finished."
+        else
+            DgcSpnReport.publish
+                output
+                options.Common
+                "classification"
+                (ClassifyTables.table results)
+                (ClassifyTables.legend :: Option.toList (ClassifyTables.verdict results))
+                (ClassifyReport.html command files results)
+                (ClassifyReport.markdown command results)
+
+        if cancellation.IsCancellationRequested then
+            output.WriteLine
+                $"Stopped after {results.Length} of {all.Length} trainings; the same command with --resume does the rest."
+
+        results
+
+    /// <summary>The script: parses, runs, and gives the exit code.</summary>
+    /// <returns>0 when all is done, 1 after a failure, 2 after wrong use, 130 when interrupted.</returns>
+    let main (arguments: string[]) : int =
+        CommandLine.Guard(
+            Console.Out,
+            Console.Error,
+            fun () ->
+                let options = DgcSpnOptions.parseClassify arguments
+                use interrupt = new Interrupt()
+                run options Console.Out (ProgressLine.Output()) interrupt.Token |> ignore
+                if interrupt.Token.IsCancellationRequested then 130 else 0
+        )
