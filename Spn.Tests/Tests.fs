@@ -38,6 +38,10 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        InputTests.tests
+        InputEngineTests.tests
+        InitTests.tests
+        FrozenInputTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests
