@@ -3,6 +3,7 @@ module Spn.Tests.InputTests
 
 open System
 open Spn.Core
+open Spn.Core.Data
 open Spn.Core.Engines
 open Spn.Core.Inference
 open Spn.Core.Lowering
@@ -295,6 +296,24 @@ let private cauchyTests =
 
                 Expect.equal moments.Level QueryLevel.Unavailable "level"
                 Expect.stringContains moments.Reason "Cauchy" "reason")
+        testCase "is completed in images by the mean location of its densities" (fun () ->
+            let pixels =
+                CauchyInput(2, FixedLocations = ValueList [ -1.0; 3.0 ], FixedScales = ValueList [ 1.0; 1.0 ])
+
+            use circuit =
+                Circuit.Compile(
+                    CircuitSpec
+                        .Over(GridVariables.Image(1, 1))
+                        .With(pixels)
+                        .SpatialSum(1)
+                        .RootSum()
+                        .WithWeights(WeightSpec.Uniform())
+                )
+
+            let completed =
+                circuit.Inpaint(Evidence.Unknown(1, 1), InpaintOptions(Score = StandardScore.None))
+
+            Expect.floatClose Accuracy.medium (float (completed.Row(0).ToArray()[0])) 1.0 "between both")
         testCase "has one between two bounds" (fun () ->
             use circuit =
                 Circuit.Compile(

@@ -80,7 +80,11 @@ namespace Spn.Core
             if (options.By != Completion.Mean) return Complete(batch, options.By, options.Seed, firstRow, cancellation).Values;
             Posterior posterior = Posterior(batch, cancellation);
             var means = new float[batch.Count * Variables];
-            for (int i = 0; i < means.Length; i++) means[i] = (float)posterior.Mean(i / Variables, i % Variables);
+            for (int i = 0; i < means.Length; i++)
+            {
+                (int row, int variable) = Math.DivRem(i, Variables);
+                means[i] = posterior.HasMoments(row, variable) ? (float)posterior.Mean(row, variable) : posterior.Guess(row, variable);
+            }
             return means;
         }
     }
