@@ -54,6 +54,73 @@ module DgcSpnClassification =
         100.0 * float right.Length / float labels.Length
 
     // Trains a network, from its last evaluation on where it was kept.
+    /// Trains for the passes that are left, some at a time, and tells after each time how many are done, and the average of what
+    /// was raised. What Adam remembers goes on from time to time, but starts afresh after --resume.
+    let private fitInPeriods
+        (images: Evidence)
+        (labels: int[])
+        (options: GradientOptions)
+        (from: int, period: int)
+        (progress: IProgress<TrainingProgress>)
+        (evaluated: float -> float -> unit)
+        (cancellation: CancellationToken)
+        (circuit: Circuit)
+        : unit =
+        let state = OptimiserState()
+        let mutable next, last = from, options.Epochs.Value
+        let perEpoch = (images.Count + options.BatchSize - 1) / options.BatchSize
+
+        while next < last do
+            let epochs = min period (last - next)
+
+            let settings =
+                GradientOptions(
+                    LearningRate = options.LearningRate,
+                    BatchSize = options.BatchSize,
+                    Objective = options.Objective,
+                    Discriminative = options.Discriminative,
+                    ProductDropout = options.ProductDropout,
+                    InputDropout = options.InputDropout,
+                    Epochs = Nullable epochs,
+                    Seed = options.Seed * 1000L + int64 next
+                )
+
+            let began = next
+
+            let shifted = {
+                new IProgress<TrainingProgress> with
+                    member _.Report now =
+                        progress.Report(
+                            TrainingProgress(
+                                began * perEpoch + now.Step,
+                                last * perEpoch,
+                                now.Train,
+                                now.Valid,
+                                now.BestValid,
+                                now.SamplesPerSecond,
+                                now.Elapsed,
+                                now.Remaining
+                            )
+                        )
+            }
+
+            let report =
+                circuit.Fit(images, null, settings, labels, null, shifted, cancellation, state)
+
+            let train =
+                if report.Curve.Count > 0 then
+                    report.Curve[report.Curve.Count - 1].Train
+                else
+                    nan
+
+            evaluated (float next + float report.Steps / float perEpoch) train
+
+            next <-
+                if report.End = TrainingEnd.Finished then
+                    next + epochs
+                else
+                    last
+
     let private train
         (options: ClassifyRunOptions)
         (files: ClassifyResults)
