@@ -25,7 +25,11 @@ type ExperimentOptions = {
     Resume: bool
     /// <summary>A Markdown page to write to.</summary>
     Markdown: string option
-}
+} with
+
+    /// <summary>Most seconds of one training; infinite where none were given.</summary>
+    member options.BudgetSeconds =
+        options.Budget |> Option.map _.TotalSeconds |> Option.defaultValue infinity
 
 /// <summary>A data set of the inpainting experiment.</summary>
 type InpaintSet = {

@@ -120,9 +120,7 @@ module InpaintReport =
                     let name = InpaintTables.name [ result ]
                     let part = DgcSpnOptions.occlusionName result.Occlusion
 
-                    Chart.loadPicture
-                        $"{name}, {title job}: as it is, {part} half hidden, completed"
-                        path
+                    Chart.loadPicture $"{name}, {title job}: as it is, {part} half hidden, completed" path
         ]
 
         if not pictures.IsEmpty then
@@ -153,8 +151,7 @@ module InpaintReport =
                         Chart.Line(
                             [
                                 for job, curve in trainings ->
-                                    $"{title job}, seed {job.Seed}",
-                                    [ for point in curve -> point.Epoch, point.Train ]
+                                    $"{title job}, seed {job.Seed}", [ for point in curve -> point.Epoch, point.Train ]
                             ],
                             title = DgcSpnCells.display dataSet,
                             x = "pass",

@@ -56,9 +56,7 @@ let private protocol =
                 Expect.notEqual (DgcSpnProtocol.emOptions jobs[1] 4).Seed em.Seed "in another order"
                 let spec = DgcSpnProtocol.inpaintSpec jobs[0] 64 64
 
-                Expect.isTrue
-                    (spec = DgcSpn.Generative(64, 64))
-                    "the generative stack"))
+                Expect.isTrue (spec = DgcSpn.Generative(64, 64)) "the generative stack"))
 
         testCase "every category of Caltech gets a network of its own when asked" (fun () ->
             let data = DataFolder.Find()

@@ -165,7 +165,11 @@ let private faces =
 
         for part, expected in [ Occlusion.Left, 1527.0; Occlusion.Bottom, 1793.0 ] do
             let occluded = faces.Test |> Evidence.occlude 64 64 part
-            let error = nearest faces.Train occluded |> Evidence.meanSquaredError 255.0 faces.Test occluded
+
+            let error =
+                nearest faces.Train occluded
+                |> Evidence.meanSquaredError 255.0 faces.Test occluded
+
             Expect.equal (floor error) expected $"{part}, cut to whole numbers")
 
 /// Two pixels: one component has means -1 and 2, the other 1 and -2, all of variance 1, and both are as likely.
