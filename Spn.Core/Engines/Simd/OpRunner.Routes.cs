@@ -77,10 +77,31 @@ internal static unsafe partial class OpRunner<L, F, I>
 
     private static ushort AmongEqual(Op op, in RunSource source, float* u, int inner, float* v, int lane, int lanes)
     {
-        Span<double> terms = op.Columns <= 1024 ? stackalloc double[op.Columns] : new double[op.Columns];
-        for (int c = 0; c < terms.Length; c++) terms[c] = u[(long)(c % inner) * lanes + lane] * (v == null ? 1 : v[(long)(c / inner) * lanes + lane]);
-        int column = Winners.Choose(terms, 0, source.Draws[source.Start + lane].DoubleAt((ulong)source.Component.Source.Sums[op.Place]));
-        return column < 0 ? RunSource.None : (ushort)column;
+        // Pairs of the largest of both factors are equal; they stand in the order of the columns.
+        Span<ushort> first = stackalloc ushort[inner], second = stackalloc ushort[v == null ? 1 : op.Columns / inner];
+        int firsts = Largest(u, first, lane, lanes), seconds = 1;
+        if (v != null) seconds = Largest(v, second, lane, lanes);
+        else second[0] = 0;
+        if (firsts == 0 || seconds == 0) return RunSource.None;
+        double uniform = source.Draws[source.Start + lane].DoubleAt((ulong)source.Component.Source.Sums[op.Place]);
+        int chosen = Math.Min((int)(uniform * firsts * seconds), firsts * seconds - 1);
+        return (ushort)(second[chosen / firsts] * inner + first[chosen % firsts]);
+    }
+
+    /// <summary>The rows that are largest in a lane; none when none is positive.</summary>
+    private static int Largest(float* x, Span<ushort> rows, int lane, int lanes)
+    {
+        float most = 0;
+        int count = 0;
+        for (int row = 0; row < rows.Length; row++)
+        {
+            float own = x[(long)row * lanes + lane];
+            if (own < most || own == 0) continue;
+            if (own > most) count = 0;
+            most = own;
+            rows[count++] = (ushort)row;
+        }
+        return count;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
