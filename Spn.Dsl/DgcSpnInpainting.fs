@@ -32,19 +32,21 @@ module DgcSpnInpainting =
 
                 for preset in options.Presets do
                     for learner in options.Learners do
-                        for seed in options.Common.Seeds do
-                            for category, train, test in parts do
-                                {
-                                    DataSet = set.Entry.Name
-                                    Category = category
-                                    Preset = preset
-                                    Learner = learner
-                                    Statistics = options.Statistics
-                                    Seed = seed
-                                    Epochs = options.Common.Epochs |> Option.defaultValue DgcSpnProtocol.InpaintEpochs
-                                    Images = limited options.Common.Images train
-                                    TestImages = limited options.TestImages test
-                                }
+                        for statistics in options.Statistics do
+                            for seed in options.Common.Seeds do
+                                for category, train, test in parts do
+                                    {
+                                        DataSet = set.Entry.Name
+                                        Category = category
+                                        Preset = preset
+                                        Learner = learner
+                                        Statistics = statistics
+                                        Seed = seed
+                                        Epochs =
+                                            options.Common.Epochs |> Option.defaultValue DgcSpnProtocol.InpaintEpochs
+                                        Images = limited options.Common.Images train
+                                        TestImages = limited options.TestImages test
+                                    }
         ]
 
     // Seconds for each pixel and image differ little between networks of one experiment.
