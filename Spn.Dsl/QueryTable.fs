@@ -85,6 +85,9 @@ module QueryTable =
         "normal",
         "three random binary trees over 12 real variables",
         (fun () -> trees 12 [ Input.Normal 2; Product.Hadamard; Sum.Root() ] |> Circuit.compile)
+        "Cauchy",
+        "the same with Cauchy densities, which have no moments",
+        (fun () -> trees 12 [ Input.Cauchy 2; Product.Hadamard; Sum.Root() ] |> Circuit.compile)
         "conditioned", "the first circuit, given the values of four variables: 28 are left", conditioned
         "small",
         "the first circuit over 10 variables, whose 1,024 joint values can be added up",
@@ -126,7 +129,7 @@ module QueryTable =
 
         entry
             "moments and covariance"
-            "Means, variances and the covariance matrix given one sample of evidence; discrete variables count by their codes. `Query.mean` and `Query.variance` answer for many samples."
+            "Means, variances and the covariance matrix given one sample of evidence; discrete variables count by their codes. `Query.mean` and `Query.variance` answer for many samples. Cauchy inputs have moments only of variables that the evidence bounds on both sides."
             "circuit |> Query.covariance given"
             "circuit.Covariance(given)"
 

@@ -281,7 +281,9 @@ let tests =
                 let random = Random seed
 
                 let learned =
-                    plan.Learned |> Seq.collect (fun run -> seq { run.Offset .. run.End - 1 }) |> Array.ofSeq
+                    plan.Learned
+                    |> Seq.collect (fun run -> seq { run.Offset .. run.End - 1 })
+                    |> Array.ofSeq
 
                 if learned.Length > 0 then
                     for _ in 1..5 do

@@ -83,6 +83,38 @@ let private descriptions: (string * CircuitSpec * CircuitSpec) list = [
     "learned normal inputs",
     trees |> Circuit.overRegions [ Input.Normal 2; Product.Hadamard; Sum.Root() ],
     CircuitSpec.Over(trees).NormalInput(2).HadamardProduct().RootSum()
+    "frozen normal inputs",
+    trees
+    |> Circuit.overRegions [
+        Input.Normal(components = 4, init = Init.Quantiles, trainable = false)
+        Product.Hadamard
+        Sum.Root()
+    ],
+    CircuitSpec.Over(trees).NormalInput(4, init = Init.Quantiles, trainable = false).HadamardProduct().RootSum()
+    "Laplace inputs",
+    trees
+    |> Circuit.overRegions [
+        Input.Laplace(3, scales = [ 1.0; 2.0; 3.0 ], init = Init.KMeans)
+        Product.Hadamard
+        Sum.Root()
+    ],
+    CircuitSpec
+        .Over(trees)
+        .LaplaceInput(3, fixedScales = [ 1.0; 2.0; 3.0 ], init = Init.KMeans)
+        .HadamardProduct()
+        .RootSum()
+    "Cauchy inputs",
+    trees
+    |> Circuit.overRegions [
+        Input.Cauchy(2, init = Init.Equidistant(low = -1.0), trainableScales = false)
+        Product.Hadamard
+        Sum.Root()
+    ],
+    CircuitSpec
+        .Over(trees)
+        .CauchyInput(2, init = Init.Equidistant(-1.0), trainableScales = false)
+        .HadamardProduct()
+        .RootSum()
     "a channel table and tied weights",
     trees
     |> Circuit.overRegions [ Input.Bernoulli 2; Product.Channels [ [ 0; 1 ]; [ 1; 0 ] ]; Sum.Root() ]

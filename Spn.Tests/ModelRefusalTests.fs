@@ -102,7 +102,10 @@ let private descriptions =
                 "outerProduct",
                 "unknown layer kind \"outerProduct\"; expected"
                 "an unknown structure kind", "binaryTrees", "trees", "unknown structure kind \"trees\""
-                "an unknown weights kind", "\"free\"", "\"dear\"", "unknown weights kind \"dear\"; expected accumulators, fixed, free"
+                "an unknown weights kind",
+                "\"free\"",
+                "\"dear\"",
+                "unknown weights kind \"dear\"; expected accumulators, fixed, free"
                 "no kind", "\"kind\":\"sum\",", "", "names no kind"
                 "an unknown field", "\"shared\"", "\"shard\"", "layer \"sum\""
                 "a missing field", "\"variables\":3,", "", "variables"

@@ -38,7 +38,12 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        InputTests.tests
+        InputEngineTests.tests
+        InitTests.tests
+        FrozenInputTests.tests
         EmTests.tests
+        DiscriminativeTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]

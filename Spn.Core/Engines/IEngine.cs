@@ -27,6 +27,15 @@ public interface ISession : IDisposable
     /// <param name="parameters">The flat parameter vector.</param>
     void SetParameters(ReadOnlySpan<float> parameters);
 
+    /// <summary>Sets products to 0 at random in the calls of <see cref="Forward"/> and <see cref="Backward"/> that follow.</summary>
+    /// <remarks>
+    /// Each channel of each product region in each row on its own, without rescaling; of a region whose channels would all be 0 the one
+    /// with the largest random number stays. Source: van de Wolfshaar and Pronobis 2020, section 5.
+    /// </remarks>
+    /// <param name="share">Probability of 0, at least 0 and below 1; 0 ends it.</param>
+    /// <param name="seed">Seed; the same seed sets the same products to 0 in every engine, rows counted from the first of the call.</param>
+    void DropProducts(double share, long seed);
+
     /// <summary>One upward pass.</summary>
     /// <param name="evidence">The batch; it must fit the plan.</param>
     /// <param name="rows">The samples to take, in order.</param>

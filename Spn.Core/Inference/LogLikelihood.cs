@@ -96,7 +96,7 @@ public sealed partial class Circuit
     }
 
     /// <summary>p(class).</summary>
-    private double[] Prior() => ClassPrior is { } own ? [.. own] : [.. Enumerable.Repeat(1.0 / Classes, Classes)];
+    internal double[] Prior() => ClassPrior is { } own ? [.. own] : [.. Enumerable.Repeat(1.0 / Classes, Classes)];
 
     /// <summary>Logarithms of a prior over the classes: the given one, else the circuit's.</summary>
     private double[] LogPrior(IReadOnlyList<double>? prior) =>

@@ -7,7 +7,11 @@ namespace Spn.Core.Training;
 /// <param name="EvaluationPeriod">Steps between evaluations; null makes it one pass.</param>
 /// <param name="Patience">Evaluations without a better one after which training stops, or null.</param>
 /// <param name="Seed">Seed of the batches.</param>
-internal sealed record Schedule(int BatchSize, int Steps, int? Epochs, int? EvaluationPeriod, int? Patience, long Seed);
+internal sealed record Schedule(int BatchSize, int Steps, int? Epochs, int? EvaluationPeriod, int? Patience, long Seed)
+{
+    /// <summary>Whether validation samples leave the choice of parameters alone.</summary>
+    public bool KeepLast { get; init; }
+}
 
 /// <summary>Hands out mini-batches: independent draws when steps are counted, shuffled passes when epochs are.</summary>
 internal sealed class BatchSource(Schedule schedule, int samples)

@@ -27,6 +27,8 @@ public static class GradientDescent
         options ??= new GradientOptions();
         options.Check();
         TrainingLoop.Check(circuit, train, valid, labels, validLabels);
+        if (options.Discriminative > 0 && circuit.Classes == 1)
+            throw new ArgumentException("Only circuits with several classes can be trained to tell them apart; give the root classes, or set Discriminative to 0.", nameof(options));
         if (circuit.Plan.Programs.Any(p => p is AccumulatorProgram))
             throw new ArgumentException("Weights of this circuit are accumulators, which gradient steps could make negative; use free weights, or train by expectation maximisation.", nameof(circuit));
         using ISession session = circuit.NewSession();
@@ -64,6 +66,9 @@ public static class GradientDescent
         private readonly float[] before;
         private readonly Stepper stepper;
         private double[] logLikelihoods = [];
+        private readonly float[] byClass;
+        private readonly double[] constantPrior;
+        private readonly int[] batchRows;
         private double[] seeds = [];
 
         public Run(Circuit circuit, ISession session, GradientOptions options, Evidence train, int[]? labels)
@@ -78,6 +83,9 @@ public static class GradientDescent
             gradient = new float[Parameters.Length];
             before = new float[Parameters.Length];
             stepper = new Stepper(options, circuit.Plan, circuit.Engine.Threads);
+            byClass = new float[circuit.Classes];
+            constantPrior = circuit.Prior();
+            batchRows = [.. Enumerable.Range(0, Math.Min(options.BatchSize, train.Count))];
         }
 
         public float[] Parameters { get; }
@@ -87,22 +95,73 @@ public static class GradientDescent
             int count = batch.Length, classes = circuit.Classes;
             ReadOnlySpan<double> factors = [];
             if (merged is not null) batch = merged.Merge(batch, out factors);
-            else if (classes > 1) factors = TrainingLoop.LabelCounts(ref seeds, batch, labels!, classes);
             if (logLikelihoods.Length < batch.Length * classes) logLikelihoods = new double[batch.Length * classes];
+            Evidence samples = train;
+            ReadOnlySpan<int> rows = batch;
+            if (options.InputDropout > 0)
+            {
+                samples = train.Rows(batch.ToArray()).HideAtRandom(options.InputDropout, (long)new RandomStream(options.Seed, "input dropout", step).NextUInt64());
+                rows = batchRows.AsSpan(0, batch.Length);
+            }
+            if (options.ProductDropout > 0) session.DropProducts(options.ProductDropout, (long)new RandomStream(options.Seed, "product dropout", step).NextUInt64());
             session.SetParameters(Parameters);
-            session.Forward(train, batch, logLikelihoods);
+            session.Forward(samples, rows, logLikelihoods);
+            sum = 0;
+            if (classes == 1)
+                for (int i = 0; i < batch.Length; i++) sum += factors.IsEmpty ? logLikelihoods[i] : factors[i] * logLikelihoods[i];
+            else factors = ClassFactors(batch, out sum);
             session.Backward(Routing.Soft, factors);
             session.Gradient(gradient);
-            sum = 0;
+            session.DropProducts(0, 0);
+            if (circuit.Plan.ClassLogits is { } logits) byClass.AsSpan().CopyTo(gradient.AsSpan(logits.Offset));
             if (!TrainingLoop.AllFinite(gradient)) return false;
-            for (int i = 0; i < batch.Length * classes; i++)
-                if (factors.IsEmpty) sum += logLikelihoods[i];
-                else if (factors[i] != 0) sum += factors[i] * logLikelihoods[i];
             Parameters.CopyTo(before, 0);
             stepper.Step(Parameters, gradient, options.Objective == Objective.Sum ? 1 : 1.0 / count);
             if (TrainingLoop.AllFinite(Parameters)) return true;
             before.CopyTo(Parameters, 0);
             return false;
+        }
+
+        public double Score(ReadOnlySpan<double> own, int label)
+        {
+            if (own.Length == 1) return own[0];
+            double[] prior = circuit.Plan.LearnedPrior(Parameters) ?? constantPrior;
+            return Score(own, label, prior, stackalloc double[own.Length]);
+        }
+
+        /// <summary>What is raised, of one sample, with p(class | x).</summary>
+        private double Score(ReadOnlySpan<double> own, int label, double[] prior, Span<double> posterior)
+        {
+            for (int c = 0; c < own.Length; c++) posterior[c] = own[c] + Math.Log(prior[c]);
+            double all = LogSum.Of(posterior), joint = posterior[label];
+            for (int c = 0; c < own.Length; c++) posterior[c] = double.IsNegativeInfinity(all) ? prior[c] : Math.Exp(posterior[c] - all);
+            double generative = circuit.Plan.ClassLogits is null ? own[label] : joint;
+            // A share of 0 must not meet an infinity.
+            return (options.Discriminative > 0 ? options.Discriminative * (joint - all) : 0) + (options.Discriminative < 1 ? (1 - options.Discriminative) * generative : 0);
+        }
+
+        /// <summary>Derivatives of what is raised by the log-likelihoods, [row, class]; those by the class logits are left in their place.</summary>
+        private ReadOnlySpan<double> ClassFactors(ReadOnlySpan<int> batch, out double sum)
+        {
+            int classes = circuit.Classes;
+            double share = options.Discriminative;
+            if (seeds.Length < batch.Length * classes) seeds = new double[batch.Length * classes];
+            double[] prior = circuit.Plan.LearnedPrior(Parameters) ?? constantPrior;
+            Array.Clear(byClass);
+            Span<double> posterior = stackalloc double[classes];
+            sum = 0;
+            for (int i = 0; i < batch.Length; i++)
+            {
+                int label = labels![batch[i]];
+                sum += Score(logLikelihoods.AsSpan(i * classes, classes), label, prior, posterior);
+                for (int c = 0; c < classes; c++)
+                {
+                    double own = c == label ? 1 : 0;
+                    seeds[i * classes + c] = own - share * posterior[c];
+                    byClass[c] += (float)(own - share * posterior[c] - (1 - share) * prior[c]);
+                }
+            }
+            return seeds.AsSpan(0, batch.Length * classes);
         }
     }
 }

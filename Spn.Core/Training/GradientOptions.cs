@@ -62,10 +62,28 @@ public sealed record GradientOptions
     /// <summary>Seed of the batches.</summary>
     public long Seed { get; init; } = 1;
 
+    /// <summary>
+    /// Share lambda of what is raised that tells classes apart: lambda log p(class | x) + (1 - lambda) log p(x | class), with
+    /// log p(x, class) in the second place where the circuit learns its class prior. 0 is generative, 1 discriminative (cross-entropy),
+    /// between them hybrid.
+    /// </summary>
+    public double Discriminative { get; init; }
+
+    /// <summary>Probability with which each value of a product counts as 0 in a training step, below 1.</summary>
+    /// <remarks>See <see cref="Engines.ISession.DropProducts"/>. Source: van de Wolfshaar and Pronobis 2020, section 5, with 0.2.</remarks>
+    public double ProductDropout { get; init; }
+
+    /// <summary>Probability with which each observed entry of a sample counts as hidden in a training step, below 1.</summary>
+    /// <remarks>Source: van de Wolfshaar and Pronobis 2020, section 5, with 0.2.</remarks>
+    public double InputDropout { get; init; }
+
+    /// <summary>True ends with the last parameters even where validation samples are given: they then only tell how the training went.</summary>
+    public bool KeepLast { get; init; }
+
     /// <summary>Evaluates equal samples of a batch once, with their number as weight: the same sum, less work.</summary>
     public bool MergeEqualSamples { get; init; } = true;
 
-    internal Schedule Schedule => new(BatchSize, Steps, Epochs, EvaluationPeriod, Patience, Seed);
+    internal Schedule Schedule => new(BatchSize, Steps, Epochs, EvaluationPeriod, Patience, Seed) { KeepLast = KeepLast };
 
     internal void Check()
     {
@@ -79,6 +97,9 @@ public sealed record GradientOptions
         Fraction(Beta1, nameof(Beta1));
         Fraction(Beta2, nameof(Beta2));
         Positive(Epsilon, nameof(Epsilon));
+        Fraction(ProductDropout, nameof(ProductDropout));
+        Fraction(InputDropout, nameof(InputDropout));
+        if (!(Discriminative is >= 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(Discriminative), Discriminative, "Discriminative must be from 0 to 1.");
 
         static void Positive(double value, string name)
         {

@@ -16,6 +16,11 @@ internal interface ILearner
     /// <param name="sum">Sum of what is to be raised over the batch, before the step.</param>
     /// <returns>False, with the parameters as they were, when the step is not finite.</returns>
     bool Step(int step, ReadOnlySpan<int> batch, out double sum);
+
+    /// <summary>What is raised, of one sample.</summary>
+    /// <param name="logLikelihoods">log p(x | class), [class].</param>
+    /// <param name="label">The sample's class.</param>
+    double Score(ReadOnlySpan<double> logLikelihoods, int label) => logLikelihoods[label];
 }
 
 /// <summary>Steps, evaluations, progress and cancellation: the same for all learners.</summary>
@@ -112,13 +117,16 @@ internal sealed class TrainingLoop
             step++;
             if (step % period == 0 || step == steps)
             {
-                double? score = valid is null ? null : Evaluate(parameters);
-                curve.Add(new TrainingPoint(step, sum / seen, score));
+                (double? score, double? accuracy) = valid is null ? (null, null) : Evaluate(learner);
+                curve.Add(new TrainingPoint(step, sum / seen, score) { Accuracy = accuracy, Elapsed = clock.Elapsed });
                 if (score is double s && !double.IsNaN(s) && !(s <= bestValid))
                 {
                     (bestValid, bestStep, sinceBest) = (s, step, 0);
-                    best ??= new float[parameters.Length];
-                    parameters.CopyTo(best, 0);
+                    if (!schedule.KeepLast)
+                    {
+                        best ??= new float[parameters.Length];
+                        parameters.CopyTo(best, 0);
+                    }
                 }
                 else sinceBest++;
                 Report(progress, step, steps, bestValid);
@@ -142,11 +150,13 @@ internal sealed class TrainingLoop
         return new TrainingReport(curve, bestStep, bestValid, step, end, clock.Elapsed, total / clock.Elapsed.TotalSeconds);
     }
 
-    private double Evaluate(float[] parameters)
+    /// <summary>Average of what is raised over the validation samples, and the share of those whose likeliest class is theirs.</summary>
+    private (double? Score, double? Accuracy) Evaluate(ILearner learner)
     {
-        session.SetParameters(parameters);
+        session.SetParameters(learner.Parameters);
         int[] rows = validRows?.First ?? [.. Enumerable.Range(0, valid!.Count)];
-        int classes = circuit.Classes;
+        int classes = circuit.Classes, right = 0;
+        double[] prior = [.. (circuit.Plan.LearnedPrior(learner.Parameters) ?? circuit.Prior()).Select(p => Math.Log(p))];
         var result = new double[Math.Min(rows.Length, BlockRows) * classes];
         double weighted = 0;
         for (int first = 0; first < rows.Length; first += BlockRows)
@@ -154,16 +164,24 @@ internal sealed class TrainingLoop
             int count = Math.Min(BlockRows, rows.Length - first);
             session.Forward(valid!, rows.AsSpan(first, count), result);
             for (int i = 0; i < count; i++)
-                weighted += validRows is null ? result[i * classes + (validLabels?[first + i] ?? 0)] : validRows.Counts[first + i] * result[i];
+            {
+                ReadOnlySpan<double> own = result.AsSpan(i * classes, classes);
+                int label = validLabels?[first + i] ?? 0, likeliest = 0;
+                weighted += (validRows?.Counts[first + i] ?? 1) * learner.Score(own, label);
+                for (int c = 1; c < classes; c++)
+                    if (own[c] + prior[c] > own[likeliest] + prior[likeliest]) likeliest = c;
+                if (likeliest == label) right++;
+            }
         }
-        return weighted / valid!.Count;
+        return (weighted / valid!.Count, classes == 1 ? null : (double)right / valid.Count);
     }
 
     private void Report(IProgress<TrainingProgress>? progress, int step, int steps, double? bestValid)
     {
         TimeSpan elapsed = clock.Elapsed;
         progress?.Report(new TrainingProgress(step, steps, sum / Math.Max(seen, 1), curve.Count == 0 ? null : curve[^1].Valid, bestValid,
-            total / elapsed.TotalSeconds, elapsed, elapsed / step * (steps - step)));
+            total / elapsed.TotalSeconds, elapsed, elapsed / step * (steps - step))
+        { Accuracy = curve.Count == 0 ? null : curve[^1].Accuracy });
     }
 
     private static void CheckLabels(Circuit circuit, Evidence samples, int[]? labels, string name)

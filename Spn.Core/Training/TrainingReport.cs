@@ -10,13 +10,24 @@ namespace Spn.Core.Training;
 /// <param name="Elapsed">Time since the start.</param>
 /// <param name="Remaining">Expected time to the last step.</param>
 public sealed record TrainingProgress(
-    int Step, int Steps, double Train, double? Valid, double? BestValid, double SamplesPerSecond, TimeSpan Elapsed, TimeSpan Remaining);
+    int Step, int Steps, double Train, double? Valid, double? BestValid, double SamplesPerSecond, TimeSpan Elapsed, TimeSpan Remaining)
+{
+    /// <summary>Share of the validation samples whose likeliest class is theirs, at the last evaluation; null for circuits of one class.</summary>
+    public double? Accuracy { get; init; }
+}
 
 /// <summary>One point of a learning curve.</summary>
 /// <param name="Step">Steps done.</param>
 /// <param name="Train">Mean log-likelihood of the batches since the point before, in nats.</param>
 /// <param name="Valid">Mean log-likelihood of the validation samples, in nats, or null without any.</param>
-public sealed record TrainingPoint(int Step, double Train, double? Valid);
+public sealed record TrainingPoint(int Step, double Train, double? Valid)
+{
+    /// <summary>Share of the validation samples whose likeliest class is theirs; null for circuits of one class.</summary>
+    public double? Accuracy { get; init; }
+
+    /// <summary>Time since the start of the training.</summary>
+    public TimeSpan Elapsed { get; init; }
+}
 
 /// <summary>Why a training ended.</summary>
 public enum TrainingEnd

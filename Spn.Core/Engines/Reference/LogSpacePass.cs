@@ -24,6 +24,9 @@ internal sealed class LogSpacePass
 
     public ReadOnlySpan<double> Weights => weights;
 
+    /// <summary>Products that are set to 0 on the way up, with the row of the call that is at hand; null sets none.</summary>
+    public (Dropout Which, int Row)? Dropped { get; set; }
+
     public void SetParameters(ReadOnlySpan<float> theta)
     {
         parameters = new double[theta.Length];
@@ -76,7 +79,7 @@ internal sealed class LogSpacePass
         {
             double sum = 0;
             for (int t = 0; t < children.Length; t++) sum += Values(children[t])[table[t, o]];
-            own[o] = sum;
+            own[o] = Dropped is (var dropout, var row) && dropout.Drops(region, o, own.Length, row) ? double.NegativeInfinity : sum;
         }
     }
 
@@ -167,7 +170,7 @@ internal sealed class LogSpacePass
         Span<double> slopes = Slopes(region);
         for (int o = 0; o < slopes.Length; o++)
         {
-            if (double.IsNegativeInfinity(slopes[o])) continue;
+            if (double.IsNegativeInfinity(slopes[o]) || (Dropped is (var dropout, var row) && dropout.Drops(region, o, slopes.Length, row))) continue;
             for (int t = 0; t < children.Length; t++)
             {
                 double others = slopes[o];

@@ -23,6 +23,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     private readonly double[] edges = new double[plan.Blocks.Total];
     private Evidence? evidence;
     private int[] rows = [];
+    private Dropout? dropout;
 
     public void SetParameters(ReadOnlySpan<float> parameters)
     {
@@ -32,24 +33,30 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         Array.Clear(edges);
     }
 
+    public void DropProducts(double share, long seed) => dropout = share > 0 ? new Dropout(share, seed) : null;
+
     public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
     {
         evidence = batch;
         rows = samples.ToArray();
         for (int i = 0; i < rows.Length; i++)
         {
+            pass.Dropped = dropout is null ? null : (dropout, i);
             pass.Upward(batch, rows[i]);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
         }
+        pass.Dropped = null;
     }
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
     {
         for (int i = 0; i < rows.Length; i++)
         {
+            pass.Dropped = dropout is null ? null : (dropout, i);
             pass.Upward(evidence!, rows[i]);
             pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, byParameters);
         }
+        pass.Dropped = null;
     }
 
     public void Gradient(Span<float> gradient)

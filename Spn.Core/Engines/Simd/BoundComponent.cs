@@ -14,6 +14,8 @@ internal sealed class BoundComponent
         Source = component;
         Weights = weights;
         ValueTables = new int[component.Inputs.Length];
+        Products = Component.ProductsOf(plan, component);
+        ProductBelow = [.. component.Sums.Select(r => plan.Regions.Children(r)[0])];
         Blocks = [.. component.Sums.Select(plan.Regions.Block)];
         Inputs = [.. component.Inputs.Select(plan.Regions.Input)];
         TableVariables = [.. program.Tables.SelectMany(t => t.Inputs).Select(i => Inputs[i].Variable)];
@@ -26,6 +28,12 @@ internal sealed class BoundComponent
     public Component Source { get; }
 
     public OpProgram Program { get; }
+
+    /// <summary>Its products, in order: what a program calls product i.</summary>
+    public int[] Products { get; }
+
+    /// <summary>For each sum the first region that it reads.</summary>
+    public int[] ProductBelow { get; }
 
     /// <summary>First weight of each block in the engine's layout.</summary>
     public int[] Weights { get; }

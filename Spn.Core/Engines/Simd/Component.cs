@@ -10,6 +10,9 @@ namespace Spn.Core.Engines.Simd;
 /// <param name="Inputs">Its inputs, in order: what a program calls input i.</param>
 internal sealed record Component(int[] Regions, int[] Boundary, int[] Columns, int[] Sums, int[] Inputs)
 {
+    /// <summary>Its products, in order, by the plan.</summary>
+    public static int[] ProductsOf(Plan plan, Component component) => [.. component.Regions.Where(r => plan.Regions.Kind(r) == RegionKind.Product)];
+
     /// <summary>Splits a plan at its root.</summary>
     public static Component[] Split(Plan plan)
     {

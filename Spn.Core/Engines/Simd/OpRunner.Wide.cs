@@ -30,7 +30,9 @@ internal static unsafe partial class OpRunner<L, F, I>
         float* scale = ws.Scales + (long)op.Slot * lanes;
         if (op.Kind == OpKind.Product)
         {
-            if (reached) RegionKernel<L, F, I>.ScaleSlopes(q, scale, q, op.Channels, ws.Largest, lanes);
+            if (!reached) return;
+            RegionKernel<L, F, I>.ScaleSlopes(q, scale, q, op.Channels, ws.Largest, lanes);
+            if (source.Dropout is { } drops) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[op.Place], source.Start, q, q, op.Channels, ws.Scratch, lanes);
             return;
         }
         if (!reached) new Span<float>(q, op.Channels * lanes).Clear();
@@ -41,11 +43,12 @@ internal static unsafe partial class OpRunner<L, F, I>
             Drop(op, ws, q, lanes, lost);
             RegionKernel<L, F, I>.ScaleSlopes(q, scale, r, op.Channels, ws.Largest, lanes);
         }
-        float* x = SumInputs(program, op, ws, lanes);
+        float* x = SumInputs(program, op, source, ws, lanes);
         OuterKernel<L, F, I>.Add(source.Statistics + source.Component.Weights[op.Place], op.Stride, op.Channels, op.Columns, r, x, lanes, ws.OtherScratch, first);
-        if (op.Needed.Contains(true))
-            MatrixKernel<L, F, I>.Multiply(source.Weights + source.Component.Weights[op.Place], op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r,
-                columns + (long)wide.Slopes[step] * lanes, lanes);
+        if (!op.Needed.Contains(true)) return;
+        float* d = columns + (long)wide.Slopes[step] * lanes;
+        MatrixKernel<L, F, I>.Multiply(source.Weights + source.Component.Weights[op.Place], op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, d, lanes);
+        DropSlopes(op, source, ws, d, lanes);
     }
 
     /// <summary>Adds up the slopes that the readers of a step have for it; false when there are none.</summary>

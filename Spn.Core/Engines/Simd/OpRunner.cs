@@ -52,15 +52,16 @@ internal static unsafe partial class OpRunner<L, F, I>
                 MaxErrors(op, ws, error, lanes);
                 for (int o = 0; o < op.Channels; o++) ProductOf(program, op, o, except: -1, ws, ws.Scratch + (long)o * lanes, lanes);
                 new Span<float>(ws.Scratch, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
+                if (source.Dropout is { } drops) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[op.Place], source.Start, y, y, op.Channels, ws.Scratch, lanes);
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
-            case OpKind.SumOfProduct when IsPairOfFives(op) && !source.Max && (error == null || program.Depth <= MostDepthUnsettled):
+            case OpKind.SumOfProduct when IsPairOfFives(op) && !source.Max && source.Dropout is null && (error == null || program.Depth <= MostDepthUnsettled):
                 PairKernel<L, F, I>.Forward(source.Weights + source.Component.Weights[op.Place],
                     UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes),
                     ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale,
                     ErrorsOf(ws, op.Sources[0], lanes), ErrorsOf(ws, op.Sources[1], lanes), error, lanes);
                 break;
-            case OpKind.SumOfProduct when op.Table is { Split: > 0 and var inner } && !source.Max:
+            case OpKind.SumOfProduct when op.Table is { Split: > 0 and var inner } && !source.Max && source.Dropout is null:
                 Factors(program, op, ws, lanes, out float* u, out float* v);
                 if (source.Winners != null) FindWinners(op, source, ws, u, inner, v, lanes);
                 MaxErrors(op, ws, error, lanes);
@@ -69,7 +70,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
             default:
-                float* x = SumInputs(program, op, ws, lanes);
+                float* x = SumInputs(program, op, source, ws, lanes);
                 if (source.Winners != null) FindWinners(op, source, ws, x, op.Columns, null, lanes);
                 if (op.Kind == OpKind.SumOfMany)
                 {
@@ -125,23 +126,27 @@ internal static unsafe partial class OpRunner<L, F, I>
                 Descend(program, op, source, ws, q, r, lanes);
             }
             if (atOnce && source.ReadOuts is null) GatherStep(program, op, source, ws, r, lanes, first);
-            if (!IsPair(op)) PassOn(program, op, source, ws, r, lanes);
+            if (!IsPair(op, source)) PassOn(program, op, source, ws, r, lanes);
         }
     }
 
     /// <summary>Scales the slopes of a sum or product; a pair of fives hands them on in the same go. Returns whether any leaves the range.</summary>
     [MethodImpl(Hot)]
-    private static bool Descend(OpProgram program, Op op, in RunSource source, Workspace ws, float* q, float* r, int lanes) => IsPair(op)
+    private static bool Descend(OpProgram program, Op op, in RunSource source, Workspace ws, float* q, float* r, int lanes) => IsPair(op, source)
         ? PairKernel<L, F, I>.Backward(source.Weights + source.Component.Weights[op.Place],
             UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), q, r,
             ws.Scales + (long)op.Slot * lanes, SlopesOf(program, ws, op.Sources[0], lanes), SlopesOf(program, ws, op.Sources[1], lanes), ws.Largest, lanes)
         : RegionKernel<L, F, I>.ScaleSlopes(q, ws.Scales + (long)op.Slot * lanes, r, op.Channels, ws.Largest, lanes);
 
-    private static bool IsPair(Op op) => op.Kind == OpKind.SumOfProduct && IsPairOfFives(op) && op.First[0] && op.First[1];
+    private static bool IsPair(Op op, in RunSource source) => op.Kind == OpKind.SumOfProduct && IsPairOfFives(op) && op.First[0] && op.First[1] && source.Dropout is null;
 
     private static void PassOn(OpProgram program, Op op, in RunSource source, Workspace ws, float* r, int lanes)
     {
-        if (op.Kind == OpKind.Product) ProductSlopes(program, op, ws, r, ws.Scratch, lanes);
+        if (op.Kind == OpKind.Product)
+        {
+            if (source.Dropout is { } drops) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[op.Place], source.Start, r, r, op.Channels, ws.Scratch, lanes);
+            ProductSlopes(program, op, ws, r, ws.Scratch, lanes);
+        }
         else SumSlopes(program, op, source, ws, r, lanes);
     }
 
@@ -179,12 +184,12 @@ internal static unsafe partial class OpRunner<L, F, I>
                 if (first) new Span<float>(source.TableSlopes + table.Offset, 16 * op.Channels).Clear();
                 RegionKernel<L, F, I>.Scatter(r, op.Channels, ws.States(op.Place), source.TableSlopes + table.Offset, lanes);
                 break;
-            case OpKind.SumOfProduct when IsPairOfFives(op):
+            case OpKind.SumOfProduct when IsPairOfFives(op) && source.Dropout is null:
                 PairKernel<L, F, I>.Gather(source.Statistics + source.Component.Weights[op.Place],
                     UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes), r, lanes);
                 break;
             default:
-                float* x = SumInputs(program, op, ws, lanes);
+                float* x = SumInputs(program, op, source, ws, lanes);
                 OuterKernel<L, F, I>.Add(source.Statistics + source.Component.Weights[op.Place], op.Columns * op.Stride, op.Stride,
                     op.Channels, op.Columns, r, x, lanes);
                 break;
@@ -199,6 +204,15 @@ internal static unsafe partial class OpRunner<L, F, I>
     private static float* SlopesOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Slopes + (long)program.SlotSlopes[slot] * lanes;
 
     /// <summary>The columns that a sum mixes, [column, lane].</summary>
+    [MethodImpl(Hot)]
+    private static float* SumInputs(OpProgram program, Op op, in RunSource source, Workspace ws, int lanes)
+    {
+        float* x = SumInputs(program, op, ws, lanes);
+        if (source.Dropout is null || op.Kind != OpKind.SumOfProduct) return x;
+        DropoutKernel<L, F, I>.Apply(source.Dropout, source.Component.ProductBelow[op.Place], source.Start, x, ws.Scratch, op.Columns, ws.OtherScratch, lanes);
+        return ws.Scratch;
+    }
+
     [MethodImpl(Hot)]
     private static float* SumInputs(OpProgram program, Op op, Workspace ws, int lanes)
     {
@@ -367,6 +381,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         if (op.Table is not null)
         {
             MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, ws.Scratch, lanes);
+            DropSlopes(op, source, ws, ws.Scratch, lanes);
             ProductSlopes(program, op, ws, ws.Scratch, ws.OtherScratch, lanes);
             return;
         }
@@ -375,6 +390,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             float* q = SlopesOf(program, ws, op.Sources[0], lanes);
             float* target = op.First[0] ? q : ws.Scratch;
             MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, target, lanes);
+            DropSlopes(op, source, ws, target, lanes);
             if (!op.First[0]) RegionKernel<L, F, I>.Add(target, q, count);
             return;
         }
@@ -398,6 +414,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             return;
         }
         MatrixKernel<L, F, I>.Multiply(w, op.Stride, op.Columns * op.Stride, op.Columns, op.Channels, r, d, lanes);
+        DropSlopes(op, source, ws, d, lanes);
         for (int t = 0; t < op.Sources.Length; t++)
         {
             if (!op.Needed[t]) continue;
@@ -413,5 +430,12 @@ internal static unsafe partial class OpRunner<L, F, I>
                 others = ws.OtherScratch;
             }
         }
+    }
+
+    /// <summary>Slopes of products that a sum reads but that are 0.</summary>
+    private static void DropSlopes(Op op, in RunSource source, Workspace ws, float* d, int lanes)
+    {
+        if (source.Dropout is { } drops && op.Kind == OpKind.SumOfProduct)
+            DropoutKernel<L, F, I>.Apply(drops, source.Component.ProductBelow[op.Place], source.Start, d, d, op.Columns, ws.OtherScratch, lanes);
     }
 }

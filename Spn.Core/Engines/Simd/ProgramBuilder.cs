@@ -27,6 +27,7 @@ internal sealed class ProgramBuilder
     private readonly Dictionary<int, int> parents;
     private readonly Dictionary<int, int> placeOfBlock;
     private readonly Dictionary<int, int> placeOfInput;
+    private readonly Dictionary<int, int> placeOfProduct;
     private readonly HashSet<int> boundary;
     private readonly Dictionary<int, int> slotOf = [];
     private readonly List<Op> ops = [];
@@ -52,6 +53,7 @@ internal sealed class ProgramBuilder
             foreach (int child in regions.Children(r)) parents[child]++;
         foreach (int r in BoundaryList) parents[r]++;
         placeOfBlock = component.Sums.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
+        placeOfProduct = Component.ProductsOf(plan, component).Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
         placeOfInput = component.Inputs.Select((r, i) => (r, i)).ToDictionary(p => p.r, p => p.i);
     }
 
@@ -149,7 +151,7 @@ internal sealed class ProgramBuilder
                 ops.Add(new Op { Kind = OpKind.Input, Slot = slot, Channels = channels, Place = placeOfInput[region], Family = regions.Input(region).Family });
                 break;
             case RegionKind.Product:
-                ops.Add(new Op { Kind = OpKind.Product, Slot = slot, Channels = channels, Sources = sources, Table = regions.Table(region) });
+                ops.Add(new Op { Kind = OpKind.Product, Slot = slot, Channels = channels, Sources = sources, Place = placeOfProduct[region], Table = regions.Table(region) });
                 break;
             default:
                 OpKind kind = children.Length > 1 ? OpKind.SumOfMany : Inlined(children[0]) ? OpKind.SumOfProduct : OpKind.SumOfOne;

@@ -54,6 +54,9 @@ internal unsafe ref struct RunSource
 
     public const ushort None = ushort.MaxValue;
 
+    /// <summary>Products that are set to 0, or null.</summary>
+    public Dropout? Dropout;
+
     /// <summary>Parameters in double precision, and where derivatives by input parameters are added.</summary>
     public ReadOnlySpan<double> Parameters;
     public Span<double> InputGradient;

@@ -41,9 +41,18 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         return any;
     }
 
+    /// <summary>Log space for a row of the call, with the products that are dropped there.</summary>
+    private LogSpacePass LogSpaceOf(int row)
+    {
+        LogSpacePass pass = LogSpace();
+        pass.Dropped = inDropout ? (dropout!, row) : null;
+        return pass;
+    }
+
     private LogSpacePass LogSpace()
     {
         logSpace ??= new LogSpacePass(plan);
+        logSpace.Dropped = null;
         if (!logSpaceReady) logSpace.SetParameters(new ReadOnlySpan<float>(parameters.Floats, plan.ParameterCount));
         logSpaceReady = true;
         return logSpace;
@@ -60,7 +69,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         for (int i = 0; i < rowCount; i++)
         {
             if (suspect[i] == 0) continue;
-            pass.Upward(evidence, rows[i]);
+            LogSpaceOf(i).Upward(evidence, rows[i]);
             pass.DownwardFromRoot(evidence, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, byParameters);
         }
         foreach (LostSlope slope in lost.OrderBy(l => (l.Component, l.Table, l.Lane, l.Region)))
@@ -74,7 +83,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private void RedoComponent(LogSpacePass pass, LostSlope slope)
     {
         Component own = components[slope.Component];
-        pass.Upward(evidence, rows[slope.Lane]);
+        LogSpaceOf(slope.Lane).Upward(evidence, rows[slope.Lane]);
         var starts = new List<(int, int, double, int)>();
         for (int b = 0; b < own.Boundary.Length; b++)
             for (int k = 0; k < plan.Regions.Channels(own.Boundary[b]); k++)
@@ -85,7 +94,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 
     private void RedoSum(LogSpacePass pass, LostSlope slope)
     {
-        pass.Upward(evidence, rows[slope.Lane]);
+        LogSpaceOf(slope.Lane).Upward(evidence, rows[slope.Lane]);
         Downward(pass, evidence, rows[slope.Lane], [.. slope.Slopes.Select((s, k) => (slope.Region, k, (double)s, slope.Exponent))]);
     }
 

@@ -9,8 +9,15 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
+    private Dropout? dropout;
+
+    /// <summary>Whether the pass at hand is one that drops products: a query in between is not.</summary>
+    private bool inDropout;
+
+    public void DropProducts(double share, long seed) => dropout = share > 0 ? new Dropout(share, seed) : null;
+
     private BoundComponent[] Programs(bool downward) =>
-        Programs(new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: canTabulate && packed.Hidden == null));
+        Programs(new ProgramOptions(PostOrder: true, ReuseSlots: !downward, Tabulate: canTabulate && packed.Hidden == null && dropout is null));
 
     private BoundComponent[] Programs(ProgramOptions options)
     {
@@ -66,6 +73,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         ValueTables = valueTables.Floats,
         Parameters = inputValues,
         MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),
+        Dropout = inDropout ? dropout : null,
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
     };
 }

@@ -148,7 +148,12 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         }
     }
 
-    public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods) => Upward(batch, samples, max: false, logLikelihoods);
+    public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
+    {
+        inDropout = dropout is not null;
+        Upward(batch, samples, max: false, logLikelihoods);
+        inDropout = false;
+    }
 
     public void ForwardMax(Evidence batch, ReadOnlySpan<int> samples, Span<double> logValues) => Upward(batch, samples, max: true, logValues);
 
@@ -169,7 +174,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         }
 
         // State tables hold sums.
-        BoundComponent[] bound = max || FusesLeaves
+        BoundComponent[] bound = max || (FusesLeaves && dropout is null)
             ? Programs(new ProgramOptions(PostOrder: true, ReuseSlots: true, Tabulate: false, FuseLeaves: FusesLeaves))
             : Programs(downward: false);
         int tile = TileLanes(bound, downward: false), tiles = (Covered + tile - 1) / tile;
@@ -209,7 +214,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         for (int i = 0; i < rowCount; i++)
         {
             if (suspect[i] == 0) continue;
-            LogSpacePass pass = LogSpace();
+            LogSpacePass pass = LogSpaceOf(i);
             pass.Upward(evidence, rows[i], max);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
         }
@@ -217,9 +222,16 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
     {
-        using FlushToZero flush = FlushToZero.Here();
         if (rowCount == 0) return;
         if (routing != Routing.Soft) throw new ArgumentOutOfRangeException(nameof(routing), routing, "This engine knows soft routing.");
+        using FlushToZero flush = FlushToZero.Here();
+        inDropout = dropout is not null;
+        Downward(seeds);
+        inDropout = false;
+    }
+
+    private void Downward(ReadOnlySpan<double> seeds)
+    {
         long floats = layout.Floats;
         gathers = true;
         if (statistics.Bytes < floats * copies * sizeof(float))

@@ -34,6 +34,12 @@ internal unsafe interface ILanes<F, I>
     static abstract I And(I a, I b);
     static abstract I ShiftLeft23(I value);
     static abstract I ShiftRight23(I value);
+
+    /// <summary>value shifted right by one bit, a zero from above.</summary>
+    static abstract I HalfOf(I value);
+
+    /// <summary>value xor (value shifted right by bits, zeros from above).</summary>
+    static abstract I XorShift(I value, int bits);
     static abstract I AsInt(F value);
     static abstract F AsFloat(I value);
     static abstract I Round(F value);
@@ -82,6 +88,8 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>, Vector256<int>
     [MethodImpl(Inline)] public static Vector256<int> And(Vector256<int> a, Vector256<int> b) => a & b;
     [MethodImpl(Inline)] public static Vector256<int> ShiftLeft23(Vector256<int> value) => value << 23;
     [MethodImpl(Inline)] public static Vector256<int> ShiftRight23(Vector256<int> value) => value >> 23;
+    [MethodImpl(Inline)] public static Vector256<int> HalfOf(Vector256<int> value) => value >>> 1;
+    [MethodImpl(Inline)] public static Vector256<int> XorShift(Vector256<int> value, int bits) => value ^ (value >>> bits);
     [MethodImpl(Inline)] public static Vector256<int> AsInt(Vector256<float> value) => value.AsInt32();
     [MethodImpl(Inline)] public static Vector256<float> AsFloat(Vector256<int> value) => value.AsSingle();
     [MethodImpl(Inline)] public static Vector256<int> Round(Vector256<float> value) => Vector256.ConvertToInt32Native(Vector256.Round(value));
@@ -149,6 +157,8 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>, Vector512<int
     [MethodImpl(Inline)] public static Vector512<int> And(Vector512<int> a, Vector512<int> b) => a & b;
     [MethodImpl(Inline)] public static Vector512<int> ShiftLeft23(Vector512<int> value) => value << 23;
     [MethodImpl(Inline)] public static Vector512<int> ShiftRight23(Vector512<int> value) => value >> 23;
+    [MethodImpl(Inline)] public static Vector512<int> HalfOf(Vector512<int> value) => value >>> 1;
+    [MethodImpl(Inline)] public static Vector512<int> XorShift(Vector512<int> value, int bits) => value ^ (value >>> bits);
     [MethodImpl(Inline)] public static Vector512<int> AsInt(Vector512<float> value) => value.AsInt32();
     [MethodImpl(Inline)] public static Vector512<float> AsFloat(Vector512<int> value) => value.AsSingle();
     [MethodImpl(Inline)] public static Vector512<int> Round(Vector512<float> value) => Vector512.ConvertToInt32Native(Vector512.Round(value));

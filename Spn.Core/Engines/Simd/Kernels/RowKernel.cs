@@ -14,9 +14,15 @@ internal static unsafe class RowKernel<L, F, I>
     [MethodImpl(Hot)]
     public static void Softmax(float* x, float* w, int count)
     {
-        int n = L.Count, j = 0;
+        int n = L.Count, j = n;
         float most = x[0], sum = 0;
-        for (; j + n <= count; j += n) most = MathF.Max(most, Largest(L.Load(x + j)));
+        if (count >= n)
+        {
+            F largest = L.Load(x);
+            for (; j + n <= count; j += n) largest = L.Max(largest, L.Load(x + j));
+            most = Largest(largest);
+        }
+        else j = 0;
         for (; j < count; j++) most = MathF.Max(most, x[j]);
         F top = L.Broadcast(most), total = default;
         for (j = 0; j + n <= count; j += n)
