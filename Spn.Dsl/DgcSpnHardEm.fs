@@ -75,7 +75,11 @@ module internal InpaintTraining =
 
                         report
                             (max spent (epochs / float job.Epochs))
-                            (DgcSpnCells.text "pass {0:F1} of {1}, log-likelihood {2:F1}" [| epochs; job.Epochs; step.Train |])
+                            (DgcSpnCells.text "pass {0:F1} of {1}, log-likelihood {2:F1}" [|
+                                epochs
+                                job.Epochs
+                                step.Train
+                            |])
             }
 
             let clock = Stopwatch.StartNew()

@@ -139,7 +139,15 @@ module DgcSpnInpainting =
 
         let trained =
             let standard = score.Apply(images.Train).Images
-            InpaintTraining.train options.Common files (fun done' -> report (share * done')) cancellation standard circuit job
+
+            InpaintTraining.train
+                options.Common
+                files
+                (fun done' -> report (share * done'))
+                cancellation
+                standard
+                circuit
+                job
 
         let results =
             parts

@@ -156,7 +156,14 @@ let private completing =
             inFolder (fun folder ->
                 let results, _ =
                     runInpaint (
-                        inpaint folder [ "--learners"; "usi"; "--occlusions"; "left"; "--stats"; "full,visible,global" ]
+                        inpaint folder [
+                            "--learners"
+                            "usi"
+                            "--occlusions"
+                            "left"
+                            "--stats"
+                            "full,visible,global"
+                        ]
                     )
 
                 Expect.hasLength results 3 "three completions"
