@@ -2,7 +2,6 @@ namespace Spn
 
 open System
 open System.Diagnostics
-open System.Globalization
 open System.IO
 open System.Threading
 open Spn.Core
@@ -42,9 +41,6 @@ module DgcSpnClassification =
 
     let private name (job: ClassifyJob) =
         $"""{job.DataSet}, {job.Preset.Name}, rate {ResultFile.Cell(job.Rate, "0.######")}, seed {job.Seed}"""
-
-    let private text (format: string) ([<ParamArray>] values: obj[]) =
-        String.Format(CultureInfo.InvariantCulture, format, values)
 
     let private accuracy (test: Evidence) (labels: int[]) (circuit: Circuit) =
         let right =
@@ -139,10 +135,7 @@ module DgcSpnClassification =
             score.Apply(images.Test).Images, score.Apply(images.Train).Images
 
         let earlier =
-            files.Curves.Read()
-            |> Map.tryFind training
-            |> Option.defaultValue []
-            |> List.tryLast
+            files.Curves.Read() |> Map.tryFind training |> Option.bind List.tryLast
 
         let mutable now =
             match Checkpoint.load path circuit, earlier with
@@ -160,10 +153,7 @@ module DgcSpnClassification =
         use limit =
             CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
 
-        let budget =
-            options.Common.Budget
-            |> Option.map _.TotalSeconds
-            |> Option.defaultValue infinity
+        let budget = options.Common.BudgetSeconds
 
         if Double.IsFinite budget then
             limit.CancelAfter(TimeSpan.FromSeconds(max 0.0 (budget - now.Seconds)))
@@ -179,7 +169,7 @@ module DgcSpnClassification =
 
                     report
                         (max share spent)
-                        (text "pass {0:F1} of {1}, average {2:F3}, test {3:F2}%" [|
+                        (DgcSpnCells.text "pass {0:F1} of {1}, average {2:F3}, test {3:F2}%" [|
                             share * float job.Epochs
                             job.Epochs
                             step.Train
@@ -252,7 +242,7 @@ module DgcSpnClassification =
             Seconds = reached.Seconds
         }
 
-        text "test accuracy {0:F2}% after {1:0.##} passes, {2}" [|
+        DgcSpnCells.text "test accuracy {0:F2}% after {1:0.##} passes, {2}" [|
             reached.Accuracy
             reached.Epoch
             Progress.duration (TimeSpan.FromSeconds reached.Seconds)
