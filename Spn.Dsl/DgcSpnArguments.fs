@@ -48,7 +48,7 @@ type InpaintArguments =
             | Learners _ -> "hard EM: plain, usi (unweighted sum inputs), or both (default: both)"
             | Occlusions _ -> "halves to complete: bottom, left, right, top (default: bottom,left)"
             | Stats _ ->
-                "pixels that mean and deviation are taken from: full (all of the image, as the paper does, which leaks), visible, or global (all training images) (default: full)"
+                "pixels that mean and deviation are taken from: full (all of the image, as the paper does, which leaks), visible, global (all training images), or several of them (default: full)"
             | Quick ->
                 "a look in some seconds: the built-in digits unless --sets is given, 3 passes, 50 test images; marked"
             | Epochs _ -> "passes over the images (default: 15, the paper's)"

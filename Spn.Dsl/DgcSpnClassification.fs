@@ -2,7 +2,6 @@ namespace Spn
 
 open System
 open System.Diagnostics
-open System.Globalization
 open System.IO
 open System.Threading
 open Spn.Core
@@ -43,9 +42,6 @@ module DgcSpnClassification =
     let private name (job: ClassifyJob) =
         $"""{job.DataSet}, {job.Preset.Name}, rate {ResultFile.Cell(job.Rate, "0.######")}, seed {job.Seed}"""
 
-    let private text (format: string) ([<ParamArray>] values: obj[]) =
-        String.Format(CultureInfo.InvariantCulture, format, values)
-
     let private accuracy (test: Evidence) (labels: int[]) (circuit: Circuit) =
         let right =
             Array.zip (circuit |> Query.mostProbableClass test) labels
@@ -54,6 +50,73 @@ module DgcSpnClassification =
         100.0 * float right.Length / float labels.Length
 
     // Trains a network, from its last evaluation on where it was kept.
+    /// Trains for the passes that are left, some at a time, and tells after each time how many are done, and the average of what
+    /// was raised. What Adam remembers goes on from time to time, but starts afresh after --resume.
+    let private fitInPeriods
+        (images: Evidence)
+        (labels: int[])
+        (options: GradientOptions)
+        (from: int, period: int)
+        (progress: IProgress<TrainingProgress>)
+        (evaluated: float -> float -> unit)
+        (cancellation: CancellationToken)
+        (circuit: Circuit)
+        : unit =
+        let state = OptimiserState()
+        let mutable next, last = from, options.Epochs.Value
+        let perEpoch = (images.Count + options.BatchSize - 1) / options.BatchSize
+
+        while next < last do
+            let epochs = min period (last - next)
+
+            let settings =
+                GradientOptions(
+                    LearningRate = options.LearningRate,
+                    BatchSize = options.BatchSize,
+                    Objective = options.Objective,
+                    Discriminative = options.Discriminative,
+                    ProductDropout = options.ProductDropout,
+                    InputDropout = options.InputDropout,
+                    Epochs = Nullable epochs,
+                    Seed = options.Seed * 1000L + int64 next
+                )
+
+            let began = next
+
+            let shifted = {
+                new IProgress<TrainingProgress> with
+                    member _.Report now =
+                        progress.Report(
+                            TrainingProgress(
+                                began * perEpoch + now.Step,
+                                last * perEpoch,
+                                now.Train,
+                                now.Valid,
+                                now.BestValid,
+                                now.SamplesPerSecond,
+                                now.Elapsed,
+                                now.Remaining
+                            )
+                        )
+            }
+
+            let report =
+                circuit.Fit(images, null, settings, labels, null, shifted, cancellation, state)
+
+            let train =
+                if report.Curve.Count > 0 then
+                    report.Curve[report.Curve.Count - 1].Train
+                else
+                    nan
+
+            evaluated (float next + float report.Steps / float perEpoch) train
+
+            next <-
+                if report.End = TrainingEnd.Finished then
+                    next + epochs
+                else
+                    last
+
     let private train
         (options: ClassifyRunOptions)
         (files: ClassifyResults)
@@ -72,10 +135,7 @@ module DgcSpnClassification =
             score.Apply(images.Test).Images, score.Apply(images.Train).Images
 
         let earlier =
-            files.Curves.Read()
-            |> Map.tryFind training
-            |> Option.defaultValue []
-            |> List.tryLast
+            files.Curves.Read() |> Map.tryFind training |> Option.bind List.tryLast
 
         let mutable now =
             match Checkpoint.load path circuit, earlier with
@@ -93,10 +153,7 @@ module DgcSpnClassification =
         use limit =
             CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
 
-        let budget =
-            options.Common.Budget
-            |> Option.map _.TotalSeconds
-            |> Option.defaultValue infinity
+        let budget = options.Common.BudgetSeconds
 
         if Double.IsFinite budget then
             limit.CancelAfter(TimeSpan.FromSeconds(max 0.0 (budget - now.Seconds)))
@@ -112,7 +169,7 @@ module DgcSpnClassification =
 
                     report
                         (max share spent)
-                        (text "pass {0:F1} of {1}, average {2:F3}, test {3:F2}%" [|
+                        (DgcSpnCells.text "pass {0:F1} of {1}, average {2:F3}, test {3:F2}%" [|
                             share * float job.Epochs
                             job.Epochs
                             step.Train
@@ -185,7 +242,7 @@ module DgcSpnClassification =
             Seconds = reached.Seconds
         }
 
-        text "test accuracy {0:F2}% after {1:0.##} passes, {2}" [|
+        DgcSpnCells.text "test accuracy {0:F2}% after {1:0.##} passes, {2}" [|
             reached.Accuracy
             reached.Epoch
             Progress.duration (TimeSpan.FromSeconds reached.Seconds)

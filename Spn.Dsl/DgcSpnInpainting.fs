@@ -2,7 +2,6 @@ namespace Spn
 
 open System
 open System.Diagnostics
-open System.Globalization
 open System.IO
 open System.Threading
 open Spn.Core
@@ -33,19 +32,21 @@ module DgcSpnInpainting =
 
                 for preset in options.Presets do
                     for learner in options.Learners do
-                        for seed in options.Common.Seeds do
-                            for category, train, test in parts do
-                                {
-                                    DataSet = set.Entry.Name
-                                    Category = category
-                                    Preset = preset
-                                    Learner = learner
-                                    Statistics = options.Statistics
-                                    Seed = seed
-                                    Epochs = options.Common.Epochs |> Option.defaultValue DgcSpnProtocol.InpaintEpochs
-                                    Images = limited options.Common.Images train
-                                    TestImages = limited options.TestImages test
-                                }
+                        for statistics in options.Statistics do
+                            for seed in options.Common.Seeds do
+                                for category, train, test in parts do
+                                    {
+                                        DataSet = set.Entry.Name
+                                        Category = category
+                                        Preset = preset
+                                        Learner = learner
+                                        Statistics = statistics
+                                        Seed = seed
+                                        Epochs =
+                                            options.Common.Epochs |> Option.defaultValue DgcSpnProtocol.InpaintEpochs
+                                        Images = limited options.Common.Images train
+                                        TestImages = limited options.TestImages test
+                                    }
         ]
 
     // Seconds for each pixel and image differ little between networks of one experiment.
@@ -60,129 +61,6 @@ module DgcSpnInpainting =
             |> Option.defaultValue ""
 
         $"{job.DataSet}{category}, {job.Learner.Title}, {job.Preset.Name}, seed {job.Seed}"
-
-    let private text (format: string) ([<ParamArray>] values: obj[]) =
-        String.Format(CultureInfo.InvariantCulture, format, values)
-
-    type private Trained = {
-        Epochs: float
-        LogLikelihood: float
-        Seconds: float
-    }
-
-    // One pass of hard EM at a time, so that the network can be written after each. Its weights are its accumulators: what
-    // one pass has counted the next goes on from.
-    let private train
-        (options: InpaintRunOptions)
-        (files: InpaintResults)
-        report
-        cancellation
-        (images: Evidence)
-        (circuit: Circuit)
-        (job: InpaintJob)
-        =
-        let path, training = files.ModelPath job, files.Training job
-        let keep = job.Category.IsNone
-        let known = if keep then Checkpoint.load path circuit else None
-
-        let mutable curve =
-            files.Curves.Read() |> Map.tryFind training |> Option.defaultValue []
-
-        let earlier = curve |> List.tryLast
-
-        let mutable now =
-            match known, earlier with
-            | Some facts, Some point when facts["epochs"] = ResultFile.Cell(point.Epoch, "0.###") -> {
-                Epochs = point.Epoch
-                LogLikelihood = point.Train
-                Seconds = point.Seconds
-              }
-            | _ ->
-                circuit.Initialise(images, job.Seed) |> ignore
-
-                {
-                    Epochs = 0.0
-                    LogLikelihood = nan
-                    Seconds = 0.0
-                }
-
-        let budget =
-            options.Common.Budget
-            |> Option.map _.TotalSeconds
-            |> Option.defaultValue infinity
-
-        let mutable timeIsUp = false
-
-        // A network whose time was up within a pass is not trained further.
-        let goesOn () =
-            not timeIsUp
-            && now.Epochs < float job.Epochs
-            && now.Epochs = floor now.Epochs
-            && now.Seconds < budget
-
-        while goesOn () do
-            use limit =
-                CancellationTokenSource.CreateLinkedTokenSource(cancellation: CancellationToken)
-
-            if Double.IsFinite budget then
-                limit.CancelAfter(TimeSpan.FromSeconds(budget - now.Seconds))
-
-            let done' = now.Epochs
-
-            let progress = {
-                new IProgress<TrainingProgress> with
-                    member _.Report step =
-                        let epochs = done' + float step.Step / float step.Steps
-                        let spent = (now.Seconds + step.Elapsed.TotalSeconds) / budget
-
-                        report
-                            (max spent (epochs / float job.Epochs))
-                            (text "pass {0:F1} of {1}, log-likelihood {2:F1}" [| epochs; job.Epochs; step.Train |])
-            }
-
-            let clock = Stopwatch.StartNew()
-
-            let pass =
-                circuit.Fit(
-                    images,
-                    DgcSpnProtocol.emOptions job (int done'),
-                    progress = progress,
-                    cancellation = limit.Token
-                )
-
-            timeIsUp <- pass.End = TrainingEnd.Cancelled
-
-            // What a finished pass has learned is kept, part of one only when the time is up.
-            if timeIsUp then
-                cancellation.ThrowIfCancellationRequested()
-
-            let steps =
-                (images.Count + DgcSpnProtocol.InpaintBatch - 1) / DgcSpnProtocol.InpaintBatch
-
-            now <- {
-                Epochs = done' + float pass.Steps / float steps
-                LogLikelihood =
-                    if pass.Curve.Count > 0 then
-                        pass.Curve[pass.Curve.Count - 1].Train
-                    else
-                        now.LogLikelihood
-                Seconds = now.Seconds + clock.Elapsed.TotalSeconds
-            }
-
-            if keep then
-                circuit
-                |> Checkpoint.save path [ "data", job.DataSet; "epochs", ResultFile.Cell(now.Epochs, "0.###") ]
-
-            files.Curves.Append training {
-                Epoch = now.Epochs
-                Seconds = now.Seconds
-                Train = now.LogLikelihood
-                Accuracy = nan
-            }
-
-            cancellation.ThrowIfCancellationRequested()
-
-        now
 
     // Some images as they are, with a part hidden, and completed.
     let private picture (images: ImageJob) (occluded: Evidence) (filled: Evidence) path =
@@ -204,7 +82,7 @@ module DgcSpnInpainting =
         score
         (circuit: Circuit)
         (job: InpaintJob)
-        trained
+        (trained: InpaintTraining.Trained)
         occlusion
         =
         let occluded = images.Test |> Evidence.occlude images.Height images.Width occlusion
@@ -261,7 +139,15 @@ module DgcSpnInpainting =
 
         let trained =
             let standard = score.Apply(images.Train).Images
-            train options files (fun done' -> report (share * done')) cancellation standard circuit job
+
+            InpaintTraining.train
+                options.Common
+                files
+                (fun done' -> report (share * done'))
+                cancellation
+                standard
+                circuit
+                job
 
         let results =
             parts
@@ -279,10 +165,10 @@ module DgcSpnInpainting =
 
         let errors =
             results
-            |> List.map (fun r -> text "{0} {1:F0}" [| DgcSpnOptions.occlusionName r.Occlusion; r.Error |])
+            |> List.map (fun r -> DgcSpnCells.text "{0} {1:F0}" [| DgcSpnOptions.occlusionName r.Occlusion; r.Error |])
             |> String.concat ", "
 
-        text "squared error: {0}; log-likelihood {1:F1}, {2}" [|
+        DgcSpnCells.text "squared error: {0}; log-likelihood {1:F1}, {2}" [|
             errors
             trained.LogLikelihood
             Progress.duration (TimeSpan.FromSeconds trained.Seconds)

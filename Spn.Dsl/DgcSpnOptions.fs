@@ -25,7 +25,11 @@ type ExperimentOptions = {
     Resume: bool
     /// <summary>A Markdown page to write to.</summary>
     Markdown: string option
-}
+} with
+
+    /// <summary>Most seconds of one training; infinite where none were given.</summary>
+    member options.BudgetSeconds =
+        options.Budget |> Option.map _.TotalSeconds |> Option.defaultValue infinity
 
 /// <summary>A data set of the inpainting experiment.</summary>
 type InpaintSet = {
@@ -52,8 +56,8 @@ type InpaintRunOptions = {
     Learners: InpaintLearner list
     /// <summary>The parts to complete, in order.</summary>
     Occlusions: Occlusion list
-    /// <summary>Which pixels the standard scores are taken from.</summary>
-    Statistics: ImageStatistics
+    /// <summary>Which pixels the standard scores are taken from, in order.</summary>
+    Statistics: ImageStatistics list
     /// <summary>Most images to complete.</summary>
     TestImages: int option
     /// <summary>The rest.</summary>
@@ -213,7 +217,7 @@ module DgcSpnOptions =
             Occlusions =
                 given.GetResult(InpaintArguments.Occlusions, "bottom,left")
                 |> choices "occlusions" occlusions
-            Statistics = given.GetResult(InpaintArguments.Stats, "full") |> choice "stats" statistics
+            Statistics = given.GetResult(InpaintArguments.Stats, "full") |> choices "stats" statistics
             TestImages =
                 given.TryGetResult InpaintArguments.TestImages
                 |> Option.map (Script.atLeastOne "--test-images")
@@ -299,8 +303,8 @@ module DgcSpnOptions =
                 $"--learners {list [ for learner in options.Learners -> learner.Name ]}"
             if options.Occlusions <> [ Occlusion.Bottom; Occlusion.Left ] then
                 $"--occlusions {list [ for occlusion in options.Occlusions -> occlusionName occlusion ]}"
-            if options.Statistics <> ImageStatistics.FullImage then
-                $"--stats {nameOf statistics options.Statistics}"
+            if options.Statistics <> [ ImageStatistics.FullImage ] then
+                $"--stats {list [ for pixels in options.Statistics -> nameOf statistics pixels ]}"
             yield! common options.Common
             match options.TestImages with
             | Some images -> $"--test-images {images}"

@@ -221,6 +221,8 @@ module DgcSpnProtocol =
             BatchSize = (if notebook then 32 else 64),
             Epochs = job.Epochs,
             Objective = Objective.Mean,
+            Discriminative = 1.0,
+            ProductDropout = dropout,
+            InputDropout = dropout,
             Seed = job.Seed
         )
-        |> discriminative (1.0, dropout, dropout)

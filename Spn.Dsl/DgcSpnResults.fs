@@ -56,6 +56,10 @@ type CurvePoint = {
 type CurveFile(file: string) =
     let rows = ResultFile(file, "training,epoch,seconds,train,accuracy")
 
+    // A training that began again, or again from an earlier pass, replaces what it had.
+    let continued (curve: CurvePoint list) (point: CurvePoint) =
+        List.append (curve |> List.filter (fun other -> other.Epoch < point.Epoch)) [ point ]
+
     /// <summary>The file.</summary>
     member _.Rows = rows
 
@@ -71,7 +75,7 @@ type CurveFile(file: string) =
                 Accuracy = ResultFile.Number cells[4]
             })
         |> List.groupBy fst
-        |> List.map (fun (name, points) -> name, List.map snd points)
+        |> List.map (fun (name, points) -> name, points |> List.fold (fun curve (_, point) -> continued curve point) [])
         |> Map.ofList
 
     /// <summary>Writes a point to the disk.</summary>

@@ -1,11 +1,15 @@
 namespace Spn
 
+open System
 open System.Globalization
 open Spn.Core
 open Spn.Core.Data
 
 /// What the tables of both experiments have in common.
 module internal DgcSpnCells =
+
+    let text (format: string) (values: obj[]) =
+        String.Format(CultureInfo.InvariantCulture, format, values)
 
     let number (format: string) (value: float) = ResultFile.Cell(value, format)
 

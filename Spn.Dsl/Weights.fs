@@ -7,8 +7,9 @@ open Spn.Core
 type Weights =
     /// <summary>The softmax of free logits.</summary>
     /// <param name="deadEntries">See <see cref="P:Spn.Core.FreeWeights.DeadEntries"/>; false unless told.</param>
-    static member Free(?deadEntries: bool) : WeightSpec =
-        WeightSpec.Free(defaultArg deadEntries false)
+    /// <param name="start">See <see cref="P:Spn.Core.FreeWeights.Start"/>; uniform logits unless told.</param>
+    static member Free(?deadEntries: bool, ?start: FreeStart) : WeightSpec =
+        WeightSpec.Free(defaultArg deadEntries false, defaultArg start FreeStart.UniformLogits)
 
     /// <summary>Weights in proportion to counts, which expectation maximisation adds up; see <see cref="T:Spn.Core.AccumulatorWeights"/>.</summary>
     /// <param name="smoothing">Count that every sum shares out equally among its inputs; 0.01 unless told.</param>

@@ -97,7 +97,7 @@ let private arguments =
         testCase "a command line is written back as it was, the folder aside" (fun () ->
             inFolder (fun folder ->
                 let text =
-                    "--sets digits-grey --presets paper,twoSums --learners usi --occlusions right,top --stats visible --epochs 3 --seeds 1,2 --images 50 --budget 1.5 --test-images 9"
+                    "--sets digits-grey --presets paper,twoSums --learners usi --occlusions right,top --stats visible,global --epochs 3 --seeds 1,2 --images 50 --budget 1.5 --test-images 9"
 
                 let options =
                     text.Split ' '

@@ -152,6 +152,25 @@ let private completing =
 
                 Expect.floatClose Accuracy.low error result.Error "the same error"))
 
+        testCase "one network serves every kind of statistics of single images" (fun () ->
+            inFolder (fun folder ->
+                let results, _ =
+                    runInpaint (
+                        inpaint folder [
+                            "--learners"
+                            "usi"
+                            "--occlusions"
+                            "left"
+                            "--stats"
+                            "full,visible,global"
+                        ]
+                    )
+
+                Expect.hasLength results 3 "three completions"
+                let passes = lines (Path.Combine(folder, "dgcspn-inpainting-curves.csv"))
+                Expect.hasLength passes 5 "two trainings of two passes: by image, and global"
+                Expect.isLessThan results[0].Error results[1].Error "what leaks from the hidden half helps"))
+
         testCase "an interrupted training goes on from its last pass, as if nothing had been" (fun () ->
             inFolder (fun whole ->
                 inFolder (fun cut ->

@@ -233,8 +233,8 @@ let private classifierTests =
                     options =
                         GradientOptions(
                             BatchSize = 64,
-                            Epochs = 6,
-                            LearningRate = 1e-2,
+                            Epochs = 12,
+                            LearningRate = 3e-2,
                             Objective = Objective.Mean,
                             Discriminative = 1.0,
                             ProductDropout = 0.2,
@@ -245,7 +245,7 @@ let private classifierTests =
                     validLabels = Unchecked.nonNull data.TestLabels
                 )
 
-            let accuracy = report.Curve[5].Accuracy.Value
+            let accuracy = report.Curve[11].Accuracy.Value
             Expect.isTrue (accuracy > 0.9) $"accuracy {accuracy}"
             Expect.equal report.BestStep report.Steps "the last parameters are kept"
             let classes = circuit.MostProbableClass test

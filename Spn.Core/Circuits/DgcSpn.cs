@@ -87,7 +87,8 @@ public static class DgcSpn
             .Repeat(Enumerable.Range(0, products), (c, level) => c
                 .SpatialProduct(dilation: 1 << level).SpatialSum(overlapping[Math.Min(level, overlapping.Length - 1)]))
             .SpatialProduct(dilation: 1 << products, padding: Padding.Final)
-            .RootSum(classes, classWeights: WeightSpec.Free());
+            .RootSum(classes, classWeights: WeightSpec.Free())
+            .WithWeights(WeightSpec.Free(start: FreeStart.TruncatedNormal));
     }
 
     /// <summary>How many products of dilation 1, 2, 4, ... let one more see the whole image from every cell: its dilation must reach from the first place to the last.</summary>

@@ -6,8 +6,10 @@ public abstract record WeightSpec
     /// <summary>How the weights are called in summaries.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Free weights: the softmax of logits that are the parameters, drawn from U[0, 1).</summary>
-    public static FreeWeights Free(bool deadEntries = false) => new() { DeadEntries = deadEntries };
+    /// <summary>Free weights: the softmax of logits that are the parameters.</summary>
+    /// <param name="deadEntries">See <see cref="FreeWeights.DeadEntries"/>.</param>
+    /// <param name="start">See <see cref="FreeWeights.Start"/>.</param>
+    public static FreeWeights Free(bool deadEntries = false, FreeStart start = FreeStart.UniformLogits) => new() { DeadEntries = deadEntries, Start = start };
 
     /// <summary>Weights made by a small network from one learned embedding a sector.</summary>
     /// <param name="embedding">Length of an embedding.</param>
@@ -32,6 +34,19 @@ public abstract record WeightSpec
     public static TiedWeights Tied(WeightSpec source) => new(source);
 }
 
+/// <summary>How free weights start.</summary>
+public enum FreeStart
+{
+    /// <summary>Logits from U[0, 1), as in HyperSPN's released code.</summary>
+    UniformLogits,
+
+    /// <summary>
+    /// Weights in proportion to draws from the normal distribution of mean 1 and deviation 0.5, cut at two deviations, as in the library of
+    /// van de Wolfshaar and Pronobis 2020: more unequal.
+    /// </summary>
+    TruncatedNormal,
+}
+
 /// <summary>The softmax of free logits over the inputs of each sum.</summary>
 public sealed record FreeWeights : WeightSpec
 {
@@ -41,8 +56,11 @@ public sealed record FreeWeights : WeightSpec
     /// </summary>
     public bool DeadEntries { get; init; }
 
+    /// <summary>How the weights start.</summary>
+    public FreeStart Start { get; init; }
+
     /// <inheritdoc/>
-    public override string Name => "free";
+    public override string Name => Start == FreeStart.UniformLogits ? "free" : "free, from a truncated normal";
 }
 
 /// <summary>Weights in proportion to accumulators: counts of how often each edge was used, which expectation maximisation adds up.</summary>

@@ -51,15 +51,16 @@ internal sealed class PlaceParameters
 
     private SoftmaxProgram Free(FreeWeights source, BlockSite[] sites, string suffix)
     {
+        ParameterStart start = source.Start == FreeStart.UniformLogits ? ZeroToOne : new ParameterStart.LogTruncatedNormal(1, 0.5, 1e-3);
         int[] blocks = [.. sites.Select(s => s.Block)];
         if (source.DeadEntries && sites[0].Sector >= 0)
         {
             RequirePlaces(source);
             (int rows, int columns) = Largest(sites);
-            int first = Place($"{suffix}.logits", ZeroToOne, built.Replicas, built.SectorPlaces, rows, columns);
+            int first = Place($"{suffix}.logits", start, built.Replicas, built.SectorPlaces, rows, columns);
             return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * built.SectorPlaces + s.Sector) * rows * columns)], columns);
         }
-        return new SoftmaxProgram(blocks, PlaceBlocks($"{suffix}.logits", ZeroToOne, sites), 0);
+        return new SoftmaxProgram(blocks, PlaceBlocks($"{suffix}.logits", start, sites), 0);
     }
 
     private AccumulatorProgram Accumulators(AccumulatorWeights source, BlockSite[] sites, string suffix)

@@ -6,6 +6,9 @@ public abstract record ParameterStart
     /// <summary>Independent draws from U[low, high).</summary>
     public sealed record Uniform(double Low, double High) : ParameterStart;
 
+    /// <summary>Logarithms of draws from a normal distribution cut at two deviations and at <paramref name="Least"/>.</summary>
+    public sealed record LogTruncatedNormal(double Mean, double Deviation, double Least) : ParameterStart;
+
     /// <summary>Set by the weight program that owns the entries.</summary>
     public sealed record ByWeights : ParameterStart;
 

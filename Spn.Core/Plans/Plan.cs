@@ -150,12 +150,19 @@ public sealed class Plan
     {
         var parameters = new float[ParameterCount];
         for (int t = 0; t < Tensors.Count; t++)
+        {
+            var random = new RandomStream(seed, "parameters", t);
+            Span<float> own = parameters.AsSpan(Tensors[t].Offset, Tensors[t].Count);
             if (Tensors[t].Start is ParameterStart.Uniform uniform)
-            {
-                var random = new RandomStream(seed, "parameters", t);
-                foreach (ref float p in parameters.AsSpan(Tensors[t].Offset, Tensors[t].Count))
-                    p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
-            }
+                foreach (ref float p in own) p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
+            else if (Tensors[t].Start is ParameterStart.LogTruncatedNormal normal)
+                foreach (ref float p in own)
+                {
+                    double z = random.NextNormal();
+                    while (Math.Abs(z) > 2) z = random.NextNormal();
+                    p = (float)Math.Log(Math.Max(normal.Mean + normal.Deviation * z, normal.Least));
+                }
+        }
         foreach (AccumulatorProgram program in Programs.OfType<AccumulatorProgram>()) program.Initialise(Blocks, seed, parameters);
         InitialiseInputs(seed, train, parameters);
         return parameters;

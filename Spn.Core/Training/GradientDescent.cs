@@ -18,11 +18,12 @@ public static class GradientDescent
     /// <param name="validLabels">The class of each validation sample, likewise.</param>
     /// <param name="progress">Told about five times a second how things stand.</param>
     /// <param name="cancellation">Stops the training; the circuit keeps the best parameters so far.</param>
+    /// <param name="state">What the optimiser remembers, to go on where an earlier call ended; null starts afresh.</param>
     /// <exception cref="EvidenceException">The samples do not fit the circuit.</exception>
     /// <exception cref="ArgumentException">A setting is out of range, there are no samples, or labels are missing or out of range.</exception>
     public static TrainingReport Fit(
         this Circuit circuit, Evidence train, Evidence? valid = null, GradientOptions? options = null, int[]? labels = null, int[]? validLabels = null,
-        IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+        IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default, OptimiserState? state = null)
     {
         options ??= new GradientOptions();
         options.Check();
@@ -32,7 +33,7 @@ public static class GradientDescent
         if (circuit.Plan.Programs.Any(p => p is AccumulatorProgram))
             throw new ArgumentException("Weights of this circuit are accumulators, which gradient steps could make negative; use free weights, or train by expectation maximisation.", nameof(circuit));
         using ISession session = circuit.NewSession();
-        var learner = new Run(circuit, session, options, train, labels);
+        var learner = new Run(circuit, session, options, train, labels, state);
         return new TrainingLoop(circuit, session, options.Schedule, train, valid, validLabels).Go(learner, progress, cancellation);
     }
 
@@ -63,7 +64,6 @@ public static class GradientDescent
         private readonly int[]? labels;
         private readonly MergedBatch? merged;
         private readonly float[] gradient;
-        private readonly float[] before;
         private readonly Stepper stepper;
         private double[] logLikelihoods = [];
         private readonly float[] byClass;
@@ -71,7 +71,7 @@ public static class GradientDescent
         private readonly int[] batchRows;
         private double[] seeds = [];
 
-        public Run(Circuit circuit, ISession session, GradientOptions options, Evidence train, int[]? labels)
+        public Run(Circuit circuit, ISession session, GradientOptions options, Evidence train, int[]? labels, OptimiserState? state)
         {
             this.circuit = circuit;
             this.session = session;
@@ -81,8 +81,7 @@ public static class GradientDescent
             merged = options.MergeEqualSamples && circuit.Classes == 1 ? MergedBatch.For(train) : null;
             Parameters = circuit.Parameters.ToArray();
             gradient = new float[Parameters.Length];
-            before = new float[Parameters.Length];
-            stepper = new Stepper(options, circuit.Plan, circuit.Engine.Threads);
+            stepper = new Stepper(options, circuit.Plan, circuit.Engine.Threads, state);
             byClass = new float[circuit.Classes];
             constantPrior = circuit.Prior();
             batchRows = [.. Enumerable.Range(0, Math.Min(options.BatchSize, train.Count))];
@@ -114,12 +113,7 @@ public static class GradientDescent
             session.Gradient(gradient);
             session.DropProducts(0, 0);
             if (circuit.Plan.ClassLogits is { } logits) byClass.AsSpan().CopyTo(gradient.AsSpan(logits.Offset));
-            if (!TrainingLoop.AllFinite(gradient)) return false;
-            Parameters.CopyTo(before, 0);
-            stepper.Step(Parameters, gradient, options.Objective == Objective.Sum ? 1 : 1.0 / count);
-            if (TrainingLoop.AllFinite(Parameters)) return true;
-            before.CopyTo(Parameters, 0);
-            return false;
+            return stepper.Step(Parameters, gradient, options.Objective == Objective.Sum ? 1 : 1.0 / count);
         }
 
         public double Score(ReadOnlySpan<double> own, int label)

@@ -12,39 +12,53 @@ internal sealed class Stepper
     private readonly GradientOptions options;
     private readonly WorkerPool pool;
     private readonly ParameterRun[] pieces;
-    private readonly float[] mean;
-    private readonly float[] square;
-    private int step;
+    private readonly int together;
+    private readonly OptimiserState state;
+    private readonly float[] before;
+    private readonly bool[] finite;
 
     /// <param name="options">The rule and its settings.</param>
     /// <param name="plan">Whose parameters they are; those that are frozen stay as they are.</param>
     /// <param name="threads">Number of threads.</param>
-    public Stepper(GradientOptions options, Plan plan, int threads)
+    /// <param name="state">What is remembered from step to step, or null to start afresh.</param>
+    public Stepper(GradientOptions options, Plan plan, int threads, OptimiserState? state = null)
     {
-        int parameters = plan.ParameterCount;
         pieces = [.. plan.Learned.SelectMany(InPieces)];
+        // Frozen parameters between learned ones make many small pieces; some of them are one item of work.
+        together = 1 + pieces.Length / MostItems;
+        finite = new bool[(pieces.Length + together - 1) / together];
         pool = WorkerPool.Of(threads);
+        before = new float[plan.ParameterCount];
         this.options = options;
-        mean = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
-        square = options.Optimiser == Optimiser.Adam ? new float[parameters] : [];
+        this.state = state ?? new OptimiserState();
+        if (options.Optimiser == Optimiser.Adam) this.state.Fit(plan.ParameterCount);
     }
 
     /// <summary>One step up the gradient.</summary>
     /// <param name="parameters">Changed in place.</param>
     /// <param name="gradient">Gradient of the sum of log-likelihoods.</param>
     /// <param name="scale">Factor of the gradient: 1 for a sum, 1 / samples for a mean.</param>
-    public void Step(float[] parameters, float[] gradient, double scale)
+    /// <returns>False, with the parameters as they were, when the gradient or a parameter would not be finite.</returns>
+    public bool Step(float[] parameters, float[] gradient, double scale)
     {
-        step++;
+        state.Steps++;
         using FlushToZero flush = FlushToZero.Here();
-        // Frozen parameters between learned ones make many small pieces; some of them are one item of work.
-        int together = 1 + pieces.Length / MostItems;
-        pool.Run((pieces.Length + together - 1) / together, (item, _) =>
+        pool.Run(finite.Length, (item, _) =>
         {
+            bool all = true;
             for (int i = item * together; i < Math.Min((item + 1) * together, pieces.Length); i++)
-                if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, pieces[i].Offset, pieces[i].End);
-                else Sgd(parameters, gradient, (float)scale, pieces[i].Offset, pieces[i].End);
+            {
+                (int from, int to) = (pieces[i].Offset, pieces[i].End);
+                Array.Copy(parameters, from, before, from, to - from);
+                if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, from, to);
+                else Sgd(parameters, gradient, (float)scale, from, to);
+                all &= TrainingLoop.AllFinite(gradient.AsSpan(from, to - from)) && TrainingLoop.AllFinite(parameters.AsSpan(from, to - from));
+            }
+            finite[item] = all;
         });
+        if (Array.TrueForAll(finite, ok => ok)) return true;
+        foreach (ParameterRun piece in pieces) Array.Copy(before, piece.Offset, parameters, piece.Offset, piece.Count);
+        return false;
     }
 
     private static IEnumerable<ParameterRun> InPieces(ParameterRun run)
@@ -61,7 +75,8 @@ internal sealed class Stepper
     private void Adam(float[] parameters, float[] gradient, float scale, int from, int to)
     {
         float beta1 = (float)options.Beta1, beta2 = (float)options.Beta2, decay = (float)options.WeightDecay;
-        double correction1 = 1 - Math.Pow(options.Beta1, step), correction2 = 1 - Math.Pow(options.Beta2, step);
+        double correction1 = 1 - Math.Pow(options.Beta1, state.Steps), correction2 = 1 - Math.Pow(options.Beta2, state.Steps);
+        (float[] mean, float[] square) = (state.Mean, state.Square);
         float rate = (float)(options.LearningRate / correction1), root = (float)(1 / Math.Sqrt(correction2)), epsilon = (float)options.Epsilon;
         int i = from;
         for (; i + Vector<float>.Count <= to; i += Vector<float>.Count)

@@ -77,12 +77,12 @@ internal sealed class TrainingLoop
         return memory.AsSpan(0, length);
     }
 
-    public static bool AllFinite(float[] values)
+    public static bool AllFinite(ReadOnlySpan<float> values)
     {
         // NaN and infinity survive a product with 0, so the sum of such products is 0 exactly when all are finite.
         Vector<float> sum = default;
         int i = 0;
-        for (; i + Vector<float>.Count <= values.Length; i += Vector<float>.Count) sum += new Vector<float>(values, i) * Vector<float>.Zero;
+        for (; i + Vector<float>.Count <= values.Length; i += Vector<float>.Count) sum += new Vector<float>(values[i..]) * Vector<float>.Zero;
         float rest = Vector.Sum(sum);
         for (; i < values.Length; i++) rest += values[i] * 0;
         return rest == 0;
