@@ -163,10 +163,19 @@ module DgcSpnProtocol =
         | ClassifyPreset.Notebook -> 15
 
     /// <summary>The generative network of a job.</summary>
+    /// <remarks>
+    /// The paper does not say how accumulators start. Weighted winners need an equal start: from unequal weights the rich get richer at
+    /// once. Unweighted winners do better from draws, which tell the sums of a cell apart.
+    /// </remarks>
     let inpaintSpec (job: InpaintJob) (height: int) (width: int) : CircuitSpec =
-        match job.Preset with
-        | InpaintPreset.Paper -> DgcSpn.Generative(height, width)
-        | InpaintPreset.TwoSums -> DgcSpn.TwoSums(height, width)
+        let network =
+            match job.Preset with
+            | InpaintPreset.Paper -> DgcSpn.Generative(height, width)
+            | InpaintPreset.TwoSums -> DgcSpn.TwoSums(height, width)
+
+        match job.Learner with
+        | InpaintLearner.Plain -> network.WithWeights(AccumulatorWeights(EqualStart = true, StartCount = 1e-4))
+        | InpaintLearner.Unweighted -> network
 
     /// <summary>Settings of one pass of hard EM; passes differ in the order of the images.</summary>
     /// <param name="job">The job.</param>
