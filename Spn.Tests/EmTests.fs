@@ -132,6 +132,53 @@ let private engineTests =
 
             let plan = Lowerer.Lower spec
             agree "far away" plan (Generators.evidence plan 12 0.0 3) 3 |> ignore)
+        testCase "more rows than a round, regions of five channels, one and two classes" (fun () ->
+            for classes in [ 1; 2 ] do
+                let spec =
+                    CircuitSpec
+                        .Over(BinaryTrees(5, 1, 2L))
+                        .NormalInput(5)
+                        .SumPerRegion(5)
+                        .HadamardProduct()
+                        .RootSum(classes = classes)
+                        .WithWeights(WeightSpec.Accumulators())
+
+                let plan = Lowerer.Lower spec
+
+                Expect.equal
+                    (agree $"fives, {classes} classes" plan (Generators.evidence plan 150 0.0 classes) classes)
+                    4
+                    "with unweighted winners")
+        testCase "products that training drops are there for counts, and no rows count nothing" (fun () ->
+            for trees in [ 1; 3 ] do
+                let spec =
+                    CircuitSpec
+                        .Over(BinaryTrees(4, trees, 2L))
+                        .NormalInput(3)
+                        .SumPerRegion(3)
+                        .HadamardProduct()
+                        .RootSum()
+                        .WithWeights(WeightSpec.Accumulators())
+
+                let plan = Lowerer.Lower spec
+                let evidence = Generators.evidence plan 9 0.0 1
+                let parameters = plan.Initialise 1L
+
+                for engine, bind in [ "reference", EngineTests.reference; "simd", EngineTests.simd 2 ] do
+                    let dropping share (rows: int[]) =
+                        use session: ISession = bind plan
+                        let own = Array.copy parameters
+                        session.SetParameters(ReadOnlySpan own)
+                        session.DropProducts(share, 3L)
+                        let values: float[] = Array.zeroCreate rows.Length
+                        let winner = Winner(true, 0.0, 1L)
+                        session.Count(evidence, ReadOnlySpan rows, winner, ReadOnlySpan Array.empty, Span values)
+                        session.AddCounts(Span own)
+                        values, own
+
+                    let rows = Array.init 9 id
+                    Expect.equal (dropping 0.6 rows) (dropping 0.0 rows) $"{engine}, {trees} trees"
+                    Expect.sequenceEqual (snd (dropping 0.0 [||])) parameters $"{engine}, {trees} trees, no rows")
     ]
 
 /// A mixture of two products over two binary variables: weights 0.9 and 0.1, with the second product's leaves nearer the data.
