@@ -404,6 +404,38 @@ let private surfaceTests =
 
             Expect.equal report.End TrainingEnd.Cancelled "end"
             Expect.isTrue (Seq.sum (circuit.Parameters.ToArray()) > 20f) "counts")
+        testCase "a data set trains class roots with its labels, hard or soft, as its parts do" (fun () ->
+            let digits = Data.Digits.LoadBinary()
+
+            let spec =
+                CircuitSpec
+                    .Over(BinaryTrees(64, 2, 1L))
+                    .IndicatorInput()
+                    .SumPerRegion(2)
+                    .HadamardProduct()
+                    .RootSum(classes = 10)
+                    .WithWeights(WeightSpec.Accumulators())
+
+            let parameters (train: Circuit -> TrainingReport) =
+                use circuit = Circuit.Compile(spec)
+                let report = train circuit
+                Expect.isTrue report.Curve[0].Accuracy.HasValue "labels of the validation samples are used"
+                circuit.Parameters.ToArray()
+
+            let mutable told = 0
+            let hard, soft = HardEmOptions(Epochs = 1), SoftEmOptions(Epochs = 1)
+
+            Expect.sequenceEqual
+                (parameters (Train.dataSetEmWith (fun _ -> told <- told + 1) CancellationToken.None digits hard))
+                (parameters (fun c -> c.Fit(digits.Train, hard, digits.Valid, digits.TrainLabels, digits.ValidLabels)))
+                "hard"
+
+            Expect.isTrue (told > 0) "progress"
+
+            Expect.sequenceEqual
+                (parameters (Train.dataSetEm digits soft))
+                (parameters (fun c -> c.Fit(digits.Train, soft, digits.Valid, digits.TrainLabels, digits.ValidLabels)))
+                "soft")
         testCase "validation samples choose the parameters" (fun () ->
             use circuit = Circuit.Compile(mixture ())
             let report = Train.hardEm (HardEmOptions(Epochs = 3)) someRows circuit

@@ -106,8 +106,7 @@ let tests =
                     CircuitSpec.Over(BinaryTrees(5, 1, 2L)).NormalInput(3).SumPerRegion(3).HadamardProduct().RootSum()
                 )
 
-            let evidence, parameters =
-                Generators.evidence plan 400 0.0 4, plan.Initialise 4L
+            let evidence, parameters = Generators.evidence plan 400 0.0 4, plan.Initialise 4L
 
             let gradient (bind: Plan -> ISession) (calls: (int * bool) list) =
                 use session = bind plan

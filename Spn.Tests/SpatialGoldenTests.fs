@@ -20,7 +20,10 @@ let private arrange (spec: CircuitSpec) (plan: Plan) (data: JsonElement) (sectio
     let size = (data.GetProperty "size").GetInt32()
     let k = (data.GetProperty "leaf_components").GetInt32()
     let classes = (data.GetProperty "classes").GetInt32()
-    let part (key: string) = (data.GetProperty section).GetProperty key
+
+    let part (key: string) =
+        (data.GetProperty section).GetProperty key
+
     let values: float[] = Array.zeroCreate plan.ParameterCount
 
     // Leaves: means, then log deviations.
@@ -88,9 +91,9 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
     let size = (data.GetProperty "size").GetInt32()
     let spec = stack (GridVariables.Image(size, size))
     let plan = Lowerer.Lower spec
+
     let parameters =
-        arrange spec plan data "params" (fun _ scale -> log scale)
-        |> Array.map float32
+        arrange spec plan data "params" (fun _ scale -> log scale) |> Array.map float32
 
     // The derivative by a log deviation is the deviation times that by the deviation.
     let gradient = arrange spec plan data "gradients_of_sum_log_likelihood" (*)
