@@ -198,15 +198,21 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     /// <summary>Makes a batch ready for an upward pass.</summary>
     private void Take(Evidence batch, ReadOnlySpan<int> samples)
     {
+        Hold(batch, samples);
+        if (rowCount == 0) return;
+        root.Fit(rowCount, Covered);
+        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
+        Array.Clear(suspect);
+    }
+
+    /// <summary>Packs the rows of a call; units of earlier ones are of no use any more.</summary>
+    private void Hold(Evidence batch, ReadOnlySpan<int> samples)
+    {
         evidence = batch;
         rows = samples.ToArray();
         rowCount = rows.Length;
         wideUnits = false;
-        if (rowCount == 0) return;
-        packed.Pack(batch, samples);
-        root.Fit(rowCount, Covered);
-        if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
-        Array.Clear(suspect);
+        if (rowCount > 0) packed.Pack(batch, samples);
     }
 
     /// <summary>Rows that lost range going up, in log space.</summary>
