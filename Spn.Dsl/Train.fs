@@ -78,8 +78,50 @@ module Train =
     let softEm (options: SoftEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport =
         softEmWith ignore CancellationToken.None options train circuit
 
+    /// <summary>Gradient ascent on a data set that tells how it stands and can be cancelled.</summary>
+    /// <remarks>
+    /// Class roots learn p(x | class) of each class, and p(class) where the root has weights for its classes;
+    /// <c>GradientOptions(Discriminative = 1.0)</c> trains them to classify.
+    /// </remarks>
+    /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
+    /// <param name="cancellation">Ends the training; the circuit keeps the best parameters so far.</param>
+    /// <param name="data">Training and validation samples; their labels are used where the circuit has several classes.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="circuit">The circuit.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, or labels are missing.</exception>
+    let dataSetWith
+        (report: TrainingProgress -> unit)
+        (cancellation: CancellationToken)
+        (data: DataSet)
+        (options: GradientOptions)
+        (circuit: Circuit)
+        : TrainingReport =
+        circuit.Fit(data, options, progressOf report, cancellation)
+
     /// <summary>Gradient ascent on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
-    /// <remarks>Class roots learn p(x | class) of each class; p(class) is the prior that a query is given.</remarks>
-    /// <inheritdoc cref="M:Spn.TrainModule.gradientWith"/>
+    /// <inheritdoc cref="M:Spn.TrainModule.dataSetWith"/>
     let dataSet (data: DataSet) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
-        circuit.Fit(data, options)
+        dataSetWith ignore CancellationToken.None data options circuit
+
+    /// <summary>Expectation maximisation on a data set that tells how it stands and can be cancelled.</summary>
+    /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
+    /// <param name="cancellation">Ends the training; the circuit keeps what it has learned so far.</param>
+    /// <param name="data">Training and validation samples; their labels are used where the circuit has several classes.</param>
+    /// <param name="options"><c>HardEmOptions</c> or <c>SoftEmOptions</c>.</param>
+    /// <param name="circuit">The circuit, whose weights are accumulators.</param>
+    /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, labels are missing, or the weights are no accumulators.</exception>
+    let dataSetEmWith
+        (report: TrainingProgress -> unit)
+        (cancellation: CancellationToken)
+        (data: DataSet)
+        (options: EmOptions)
+        (circuit: Circuit)
+        : TrainingReport =
+        circuit.Fit(data, options, progressOf report, cancellation)
+
+    /// <summary>Expectation maximisation, hard or soft as the options say, on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.dataSetEmWith"/>
+    let dataSetEm (data: DataSet) (options: EmOptions) (circuit: Circuit) : TrainingReport =
+        dataSetEmWith ignore CancellationToken.None data options circuit

@@ -1,4 +1,4 @@
-/// Expectation maximisation: the choices of the engines, the update rules, what training leaves behind.
+/// Expectation maximisation: the update rules, what training leaves behind.
 module Spn.Tests.EmTests
 
 open System
@@ -11,128 +11,6 @@ open Spn.Core.Engines.Simd
 open Spn.Core.Lowering
 open Spn.Core.Plans
 open Spn.Core.Training
-
-let private withAccumulators (spec: CircuitSpec) =
-    let own (layer: LayerSpec) : LayerSpec =
-        match layer with
-        | :? SumSpec as sum -> SumSpec(sum.Channels, sum.Shared)
-        | :? RootSpec as root -> RootSpec(root.Classes, root.Mixture)
-        | other -> other
-
-    CircuitSpec(spec.Structure, ValueList<LayerSpec>(Seq.map own spec.Layers), WeightSpec.Accumulators())
-
-/// Log-likelihoods, accumulators after the counts, and what the new weights say.
-let private count
-    (bind: Plan -> ISession)
-    (plan: Plan)
-    (parameters: float32[])
-    (evidence: Evidence)
-    winner
-    (counts: float[])
-    =
-    use session = bind plan
-    let own = Array.copy parameters
-    session.SetParameters(ReadOnlySpan own)
-    let before: float[] = Array.zeroCreate (evidence.Count * plan.Classes)
-    let rows = Array.init evidence.Count id
-    session.Count(evidence, ReadOnlySpan rows, winner, ReadOnlySpan counts, Span before)
-    session.AddCounts(Span own)
-    let after: float[] = Array.zeroCreate before.Length
-    session.Forward(evidence, ReadOnlySpan rows, Span after)
-    use fresh = bind plan
-    fresh.SetParameters(ReadOnlySpan own)
-    let anew: float[] = Array.zeroCreate before.Length
-    fresh.Forward(evidence, ReadOnlySpan rows, Span anew)
-    before, own, after, anew
-
-let private agree (name: string) (plan: Plan) (evidence: Evidence) seed =
-    let parameters = plan.Initialise(int64 seed)
-    let random = Random(seed: int)
-
-    let counts =
-        Array.init (evidence.Count * plan.Classes) (fun _ -> float (random.Next 3))
-
-    // Where nothing but rounding tells values apart engines may choose differently: hidden, discrete and single-channel regions, shared weights.
-    let distinct =
-        not evidence.HasHidden
-        && Seq.forall
-            (fun (family: InputFamily | null) ->
-                (match family with
-                 | null -> true
-                 | own -> not own.States.HasValue))
-            plan.InputOf
-        && Seq.forall (fun r -> r = plan.Regions.Root || plan.Regions.Channels r > 1) (seq { 0 .. plan.Regions.Root })
-        && not (name.Contains "hared True" || name.Contains "Shared")
-
-    let winners = [
-        Winner(true, 0.0, 7L)
-        Winner(true, 0.5, 8L)
-        if distinct then
-            Winner(false, 0.0, 9L)
-            Winner(false, 0.3, 10L)
-    ]
-
-    let mutable compared = 0
-
-    for winner in winners do
-        compared <- compared + 1
-
-        let expected, accumulators, _, _ =
-            count EngineTests.reference plan parameters evidence winner counts
-
-        for engine, bind in [ "wide", EngineTests.simd 2; "narrow", EngineTests.narrow 1 ] do
-            let actual, own, after, anew = count bind plan parameters evidence winner counts
-            EngineTests.logLikelihoodsClose actual expected $"{name}, {engine}, {winner}"
-            EngineTests.logLikelihoodsClose after anew $"{name}, {engine}, {winner}, new weights"
-
-            Array.iteri2
-                (fun i (a: float32) (e: float32) ->
-                    if abs (a - e) > 1e-4f * max 1f e then
-                        failtest $"{name}, {engine}, {winner}: accumulator {i} is {a}, expected {e}")
-                own
-                accumulators
-
-    compared
-
-let private engineTests =
-    testList "engines" [
-        testCase "edges on the ways of every engine are those of the definition" (fun () ->
-            let mutable unweighted = 0
-
-            for seed in 1..40 do
-                let name, spec = Generators.spec seed
-                let plan = Lowerer.Lower(withAccumulators spec)
-                unweighted <- unweighted + agree name plan (Generators.evidence plan 37 0.0 seed) seed - 2
-
-                agree $"{name}, hidden" plan (Generators.evidence plan 9 0.3 seed) seed
-                |> ignore
-
-            Expect.isTrue (unweighted >= 4) $"{unweighted} with unweighted winners")
-        testCase "and on spatial stacks" (fun () ->
-            let mutable unweighted = 0
-
-            for seed, spec in SpatialStacks.accepted (seq { 1..400 }) |> Seq.truncate 40 do
-                let plan = Lowerer.Lower(withAccumulators spec)
-
-                unweighted <-
-                    unweighted
-                    + agree (string spec) plan (Generators.evidence plan 21 0.0 seed) seed
-                    - 2
-
-            Expect.isTrue (unweighted >= 4) $"{unweighted} with unweighted winners")
-        testCase "a way whose values leave the float range is gone in log space" (fun () ->
-            let spec =
-                CircuitSpec
-                    .Over(BinaryTrees(4, 2, 1L))
-                    .NormalInput(2, fixedVariances = [ 1e-4; 1e-4 ])
-                    .SumPerRegion(2)
-                    .HadamardProduct()
-                    .RootSum()
-                    .WithWeights(WeightSpec.Accumulators())
-
-            let plan = Lowerer.Lower spec
-            agree "far away" plan (Generators.evidence plan 12 0.0 3) 3 |> ignore)
-    ]
 
 /// A mixture of two products over two binary variables: weights 0.9 and 0.1, with the second product's leaves nearer the data.
 let private twoLevels () =
@@ -357,6 +235,38 @@ let private surfaceTests =
 
             Expect.equal report.End TrainingEnd.Cancelled "end"
             Expect.isTrue (Seq.sum (circuit.Parameters.ToArray()) > 20f) "counts")
+        testCase "a data set trains class roots with its labels, hard or soft, as its parts do" (fun () ->
+            let digits = Data.Digits.LoadBinary()
+
+            let spec =
+                CircuitSpec
+                    .Over(BinaryTrees(64, 2, 1L))
+                    .IndicatorInput()
+                    .SumPerRegion(2)
+                    .HadamardProduct()
+                    .RootSum(classes = 10)
+                    .WithWeights(WeightSpec.Accumulators())
+
+            let parameters (train: Circuit -> TrainingReport) =
+                use circuit = Circuit.Compile(spec)
+                let report = train circuit
+                Expect.isTrue report.Curve[0].Accuracy.HasValue "labels of the validation samples are used"
+                circuit.Parameters.ToArray()
+
+            let mutable told = 0
+            let hard, soft = HardEmOptions(Epochs = 1), SoftEmOptions(Epochs = 1)
+
+            Expect.sequenceEqual
+                (parameters (Train.dataSetEmWith (fun _ -> told <- told + 1) CancellationToken.None digits hard))
+                (parameters (fun c -> c.Fit(digits.Train, hard, digits.Valid, digits.TrainLabels, digits.ValidLabels)))
+                "hard"
+
+            Expect.isTrue (told > 0) "progress"
+
+            Expect.sequenceEqual
+                (parameters (Train.dataSetEm digits soft))
+                (parameters (fun c -> c.Fit(digits.Train, soft, digits.Valid, digits.TrainLabels, digits.ValidLabels)))
+                "soft")
         testCase "validation samples choose the parameters" (fun () ->
             use circuit = Circuit.Compile(mixture ())
             let report = Train.hardEm (HardEmOptions(Epochs = 3)) someRows circuit
@@ -367,4 +277,4 @@ let private surfaceTests =
             Expect.floatClose Accuracy.low score again.BestValid.Value "kept")
     ]
 
-let tests = testList "em" [ engineTests; ruleTests; surfaceTests ]
+let tests = testList "em" [ ruleTests; surfaceTests ]

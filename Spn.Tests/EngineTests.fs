@@ -100,6 +100,34 @@ let tests =
         testCase "simd equals reference with hidden variables" (fun () ->
             for seed in 1..100 do
                 compareAt seed 37 0.3)
+        testCase "a downward pass is for the rows of the last upward pass, whatever ran before" (fun () ->
+            let plan =
+                Lowerer.Lower(
+                    CircuitSpec.Over(BinaryTrees(5, 1, 2L)).NormalInput(3).SumPerRegion(3).HadamardProduct().RootSum()
+                )
+
+            let evidence, parameters = Generators.evidence plan 400 0.0 4, plan.Initialise 4L
+
+            let gradient (bind: Plan -> ISession) (calls: (int * bool) list) =
+                use session = bind plan
+                session.SetParameters(ReadOnlySpan parameters)
+
+                for rows, downward in calls do
+                    let values: float[] = Array.zeroCreate rows
+                    session.Forward(evidence, ReadOnlySpan(Array.init rows id), Span values)
+
+                    if downward then
+                        session.Backward(Routing.Soft, ReadOnlySpan Array.empty)
+
+                let own: float32[] = Array.zeroCreate plan.ParameterCount
+                session.Gradient(Span own)
+                Array.map float own
+
+            let calls = [ 5, true; 7, false; 400, true; 3, false; 0, false; 9, true ]
+            let expected = gradient reference calls
+
+            for name, bind in [ "simd", simd 2; "level by level", levels 2 ] do
+                gradientsClose (gradient bind calls) expected name)
         testCase "simd equals reference when everything is hidden, and the sum over all states is one" (fun () ->
             for seed in 1..40 do
                 compareAt seed 3 1.1

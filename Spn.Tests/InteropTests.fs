@@ -161,7 +161,7 @@ let tests =
             Expect.hasLength (List.distinct all) all.Length "all differ")
 
         testCase "the code of the README stands in the tested files" (fun () ->
-            for file in [ "ReadmeExamples"; "ReadmeQueries"; "ReadmeImages" ] do
+            for file in [ "ReadmeExamples"; "ReadmeQueries"; "ReadmeImages"; "ReadmeClasses" ] do
                 let fsharp = readRoot $"Spn.Tests/{file}.fs"
 
                 Expect.contains
@@ -169,7 +169,7 @@ let tests =
                     (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module")))
                     file
 
-            for file in [ "FirstModel"; "Questions"; "CompletedDigits" ] do
+            for file in [ "FirstModel"; "Questions"; "CompletedDigits"; "ClassifiedDigits" ] do
                 Expect.contains (blocks "csharp") (readRoot $"Spn.Host/Examples/{file}.cs") file)
 
         testCase "the questions of the README get the same answers in F# and C#" (fun () ->
@@ -192,6 +192,13 @@ let tests =
             let fsharp = printed (fun () -> ReadmeImages.complete 1 |> ignore)
             Expect.stringContains fsharp "mean squared error" "it speaks"
             Expect.equal fsharp (string csharp) "the same model, seed and data give the same error")
+
+        testCase "the classified digits of the README are the same in F# and C#" (fun () ->
+            use csharp = new StringWriter()
+            ClassifiedDigits.Run(csharp, 2)
+            let fsharp = printed (fun () -> ReadmeClasses.compare 2)
+            Expect.stringContains fsharp "of the validation samples" "it speaks"
+            Expect.equal fsharp (string csharp) "the same model, seed and data give the same shares")
 
         testCase "check lists findings that compile throws" (fun () ->
             let wrong =

@@ -1,53 +1,37 @@
 /// Spatial stacks against numbers of another library.
 module Spn.Tests.SpatialGoldenTests
 
-open System
-open System.IO
 open System.Text.Json
 open Spn
 open Spn.Core
-open Spn.Core.Engines.Reference
 open Spn.Core.Lowering
 open Spn.Core.Plans
 
-/// Rows and columns turned round: the other library pads the last product right and below, ours left and above.
-let private golden name =
-    let file = Path.Combine(Generators.repository, "..", "shared", "golden", name)
+let private numbers (element: JsonElement) =
+    GoldenTests.numbers element |> Array.ofList
 
-    if not (File.Exists file) then
-        skiptest $"the golden file {name} is not beside the repository"
+/// A cell of a square grid turned by half a turn: the other library pads the last product right and below, ours left and above.
+let private turned extent index =
+    (extent - 1 - index / extent) * extent + (extent - 1 - index % extent)
 
-    JsonDocument.Parse(File.ReadAllText file).RootElement
-
-let rec private flat (element: JsonElement) : float list =
-    if element.ValueKind = JsonValueKind.Array then
-        [
-            for item in element.EnumerateArray() do
-                yield! flat item
-        ]
-    else
-        [ element.GetDouble() ]
-
-let private reproduce name (stack: GridVariables -> CircuitSpec) =
-    let data = golden name
+/// The other library's arrays in the order of our parameters: means and deviations of the leaves, logits of sums and root.
+/// `deviation` makes of a deviation, and of the array's entry for it, what stands in its place.
+let private arrange (spec: CircuitSpec) (plan: Plan) (data: JsonElement) (section: string) deviation =
     let size = (data.GetProperty "size").GetInt32()
     let k = (data.GetProperty "leaf_components").GetInt32()
     let classes = (data.GetProperty "classes").GetInt32()
 
-    let parameter (key: string) =
-        (data.GetProperty "params").GetProperty key
+    let part (key: string) =
+        (data.GetProperty section).GetProperty key
 
-    let spec = stack (GridVariables.Image(size, size))
-    use circuit = Circuit.Compile(spec, ReferenceEngine())
-    let plan = circuit.Plan
-    let values: float32[] = Array.zeroCreate plan.ParameterCount
-
-    let turned extent index =
-        (extent - 1 - index / extent) * extent + (extent - 1 - index % extent)
+    let values: float[] = Array.zeroCreate plan.ParameterCount
 
     // Leaves: means, then log deviations.
     let means, scales =
-        flat (parameter "base_layer.loc") |> Array.ofList, flat (parameter "base_layer.scale") |> Array.ofList
+        numbers (part "base_layer.loc"), numbers (part "base_layer.scale")
+
+    let deviations =
+        numbers ((data.GetProperty "params").GetProperty "base_layer.scale")
 
     for r in 0 .. plan.Regions.Count - 1 do
         if plan.Regions.Kind r = RegionKind.Input then
@@ -55,15 +39,15 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
 
             for c in 0 .. k - 1 do
                 let from = c * size * size + turned size input.Variable
-                values[input.Offset + c] <- float32 means[from]
-                values[input.Offset + k + c] <- float32 (log scales[from])
+                values[input.Offset + c] <- means[from]
+                values[input.Offset + k + c] <- deviation deviations[from] scales[from]
 
     let regions, cells, firstLogit =
         plan.Regions, Lowerer.Cells spec, SpatialStacks.firstLogit plan
 
     // Sums: [out, in, height, width] of logits for each cell's [out, in].
     let keys = [
-        for property in (data.GetProperty "params").EnumerateObject() do
+        for property in (data.GetProperty section).EnumerateObject() do
             if property.Name.StartsWith "layers." then
                 property.Name
     ]
@@ -75,18 +59,18 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
     ]
 
     for key, layer in List.zip keys sums do
-        let weights = parameter key
+        let weights = part key
         let extent = weights[0].[0].GetArrayLength()
         let outputs, inputs = weights.GetArrayLength(), weights[0].GetArrayLength()
-        let all = flat weights |> Array.ofList
+        let all = numbers weights
 
         for cell in 0 .. extent * extent - 1 do
             for e in 0 .. outputs * inputs - 1 do
-                values[firstLogit (cells[layer].[cell]) + e] <- float32 all[e * extent * extent + turned extent cell]
+                values[firstLogit (cells[layer].[cell]) + e] <- all[e * extent * extent + turned extent cell]
 
     // The root: [class, channel of the last product, height, width].
-    let root = parameter "root_layer.weight"
-    let all = flat root |> Array.ofList
+    let root = part "root_layer.weight"
+    let all = numbers root
     let width = root[0].GetArrayLength()
     let tops = Seq.toList cells[spec.Layers.Count - 2]
     let extent = int (sqrt (float tops.Length))
@@ -98,41 +82,58 @@ let private reproduce name (stack: GridVariables -> CircuitSpec) =
 
             for i in 0 .. channels - 1 do
                 values[firstLogit regions.Root + c * width + column * channels + i] <-
-                    float32 all[c * width + i * tops.Length + turned extent cell]
+                    all[c * width + i * tops.Length + turned extent cell]
 
-    circuit.SetParameters values
+    values
 
-    let rows =
-        flat (data.GetProperty "x") |> Array.ofList |> Array.chunkBySize (size * size)
+let private reproduce name (stack: GridVariables -> CircuitSpec) =
+    let data = GoldenTests.read name
+    let size = (data.GetProperty "size").GetInt32()
+    let spec = stack (GridVariables.Image(size, size))
+    let plan = Lowerer.Lower spec
 
-    let turnedRows =
-        rows
+    let parameters =
+        arrange spec plan data "params" (fun _ scale -> log scale) |> Array.map float32
+
+    // The derivative by a log deviation is the deviation times that by the deviation.
+    let gradient = arrange spec plan data "gradients_of_sum_log_likelihood" (*)
+
+    let evidence =
+        numbers (data.GetProperty "x")
+        |> Array.chunkBySize (size * size)
         |> Array.map (fun row -> Array.init row.Length (fun v -> float32 row[turned size v]))
+        |> Evidence.From
 
-    let evidence = Evidence.From turnedRows
-    let expected = flat (data.GetProperty "log_likelihood") |> Array.ofList
-    let actual = circuit.LogLikelihood evidence
+    for engine, bind in
+        [
+            "reference", EngineTests.reference
+            "wide", EngineTests.simd 2
+            "narrow", EngineTests.narrow 1
+            "level by level", EngineTests.levels 2
+        ] do
+        let actual, actualGradient, _ =
+            EngineTests.run bind plan parameters evidence Array.empty
 
-    Array.iter2
-        (fun (a: float) e -> Expect.isTrue (abs (a - e) <= 1e-5 * max 1.0 (abs e)) $"{name}: {a}, expected {e}")
-        actual
-        expected
+        let relative =
+            let largest = gradient |> Array.map abs |> Array.max
+            Array.map (fun g -> g / largest)
 
-    for marginal in (data.GetProperty "marginals").EnumerateArray() do
-        let missing = [|
-            for v in (marginal.GetProperty "missing_flat_index").EnumerateArray() -> turned size (v.GetInt32())
-        |]
+        GoldenTests.near 1e-5 actual (numbers (data.GetProperty "log_likelihood")) $"{name}, {engine}"
+        GoldenTests.near 1e-5 (relative actualGradient) (relative gradient) $"{name}, {engine}, gradient"
 
-        let expected = flat (marginal.GetProperty "log_marginal") |> Array.ofList
-        let actual = circuit.LogLikelihood(evidence.Hide missing)
+        for marginal in (data.GetProperty "marginals").EnumerateArray() do
+            let missing = [|
+                for v in (marginal.GetProperty "missing_flat_index").EnumerateArray() -> turned size (v.GetInt32())
+            |]
 
-        Array.iter2
-            (fun (a: float) e ->
-                Expect.isTrue
-                    (abs (a - e) <= 1e-5 * max 1.0 (abs e))
-                    $"{name}, missing {missing.Length}: {a}, expected {e}")
-            actual
-            expected
+            let actual, _, _ =
+                EngineTests.run bind plan parameters (evidence.Hide missing) Array.empty
+
+            GoldenTests.near
+                1e-5
+                actual
+                (numbers (marginal.GetProperty "log_marginal"))
+                $"{name}, {engine}, missing {missing.Length}"
 
 let tests =
     testList "spatial golden" [

@@ -42,6 +42,7 @@ let allTests =
         InputEngineTests.tests
         InitTests.tests
         FrozenInputTests.tests
+        EmEngineTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests

@@ -1,3 +1,4 @@
+using Spn.Core.Data;
 using Spn.Core.Engines;
 using Spn.Core.Plans;
 
@@ -28,6 +29,30 @@ public static class ExpectationMaximisation
         this Circuit circuit, Evidence train, SoftEmOptions options, Evidence? valid = null, int[]? labels = null, int[]? validLabels = null,
         IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default) =>
         Fit(circuit, train, options, valid, labels, validLabels, progress, cancellation, session => new Soft(circuit, session, options, train, labels));
+
+    /// <summary>The same, hard or soft as the options say, with the training and validation samples of a data set; with its labels where the circuit has several classes.</summary>
+    /// <param name="circuit">The circuit, whose weights are accumulators.</param>
+    /// <param name="data">The data set; without validation samples the last parameters are kept.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="progress">Told about five times a second how things stand.</param>
+    /// <param name="cancellation">Stops the training; the circuit keeps what it has learned so far.</param>
+    /// <exception cref="EvidenceException">The samples do not fit the circuit.</exception>
+    /// <exception cref="ArgumentException">A setting is out of range, there are no samples, the circuit has several classes and the data set no labels, or the weights are no accumulators.</exception>
+    public static TrainingReport Fit(
+        this Circuit circuit, DataSet data, EmOptions options, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(circuit);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(options);
+        Evidence? valid = data.Valid.Count == 0 ? null : data.Valid;
+        (int[]? labels, int[]? validLabels) = circuit.Classes > 1 ? (data.TrainLabels, data.ValidLabels) : (null, null);
+        return options switch
+        {
+            HardEmOptions hard => circuit.Fit(data.Train, hard, valid, labels, validLabels, progress, cancellation),
+            SoftEmOptions soft => circuit.Fit(data.Train, soft, valid, labels, validLabels, progress, cancellation),
+            _ => throw new ArgumentException($"There is no expectation maximisation for settings of type {options.GetType().Name}; give HardEmOptions or SoftEmOptions.", nameof(options)),
+        };
+    }
 
     private static TrainingReport Fit(
         Circuit circuit, Evidence train, EmOptions options, Evidence? valid, int[]? labels, int[]? validLabels,

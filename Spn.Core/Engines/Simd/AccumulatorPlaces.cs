@@ -17,6 +17,8 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
     private readonly int[] touched;
     private int now;
 
+    /// <param name="plan">The plan.</param>
+    /// <param name="layout">Where the engine keeps weights.</param>
     public AccumulatorPlaces(Plan plan, WeightLayout layout)
     {
         blocks = new (int, int, int, int, int, int)[plan.Blocks.Count];

@@ -10,6 +10,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
+    /// <summary>Rows of a round, for each thread.</summary>
     private const int CountLanes = 64;
 
     private readonly List<EdgeList> edgeLists = [];
@@ -33,6 +34,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         }
     }
 
+    /// <summary>The ways of some rows through the only component, down the units that the upward pass has left.</summary>
     private void CountInPlace(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
     {
         Take(batch, samples);
@@ -85,9 +87,10 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         Finish(winner, ways, lists);
     }
 
+    /// <summary>The ways of some rows through one of many components each, whose units are made again.</summary>
     private void CountAgain(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
     {
-        Forward(batch, samples, logLikelihoods);
+        Upward(batch, samples, max: false, logLikelihoods);
         BoundComponent[] bound = Programs(RouteProgram);
         CountedWay[] ways = [.. ChooseAtRoot(winner, counts, logLikelihoods)];
         if (routeEvidence.Length == 0) routeEvidence = [.. workspaces.Select(_ => new PackedEvidence(plan))];
@@ -138,7 +141,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             if (way.Column >= 0 && !lost.Contains((way.Row, way.Class)))
             {
                 own.Add(rootBlock, way.Class * columns + way.Column);
-                own.Close(way);
+                own.Close(way.Count);
                 continue;
             }
             LogSpacePass pass = LogSpace();

@@ -112,11 +112,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         bool hiddenOnly, Func<int, InputReadOut> placeOf, RedoRow redo)
     {
         using FlushToZero flush = FlushToZero.Here();
-        evidence = batch;
-        rows = samples.ToArray();
-        rowCount = rows.Length;
+        Hold(batch, samples);
         if (rowCount == 0) return;
-        packed.Pack(batch, samples);
         BoundComponent[] bound = Programs(QueryProgram with { FuseLeaves = FusesLeaves && hiddenOnly });
         InputReadOut[][] places = [.. components.Select(c => c.Inputs.Select(placeOf).ToArray())];
         float[] top = root.Mixed(weights.Floats, prior);

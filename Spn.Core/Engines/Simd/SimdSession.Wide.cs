@@ -6,6 +6,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
+    private static readonly ProgramOptions LevelProgram = new(PostOrder: false, ReuseSlots: false, Tabulate: false, KeepSlopes: true);
+
     /// <summary>Weights of an average level from which sharing out its steps pays.</summary>
     private const int LeastWideWeights = 1 << 14;
 
@@ -23,9 +25,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     /// <summary>Whether statistics of plain blocks have been written since the parameters were set.</summary>
     private bool plainWritten;
 
-    private WideProgram Wide => wideProgram ??= new WideProgram(Programs(new ProgramOptions(PostOrder: false, ReuseSlots: false, Tabulate: false, KeepSlopes: true))[0].Program);
+    private WideProgram Wide => wideProgram ??= new WideProgram(WideBound.Program);
 
-    private BoundComponent WideBound => Programs(new ProgramOptions(PostOrder: false, ReuseSlots: false, Tabulate: false, KeepSlopes: true))[0];
+    private BoundComponent WideBound => Programs(LevelProgram)[0];
 
     /// <summary>Whether a plan with one component and blocks that no two sums share is large enough.</summary>
     private bool IsWide(bool? asked)
@@ -35,6 +37,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         return asked ?? plan.Blocks.Total / (1 + components[0].Regions.Max(plan.Regions.Layer)) >= LeastWideWeights;
     }
 
+    /// <summary>Lanes of a tile: few enough for the memory, and equal shares of the rows.</summary>
     private int WideLanes()
     {
         long perLane = Workspace.LaneBytes(Wide.Program, downward: true) + sizeof(float) * (Wide.SlopeRows + Wide.Program.Slots);
@@ -42,6 +45,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         return (Covered / L.Count + tiles - 1) / tiles * L.Count;
     }
 
+    /// <summary>Units of a tile of rows, level by level, in the shared workspace.</summary>
     private void WideForward(int start, int lanes)
     {
         WideProgram wide = Wide;
@@ -56,6 +60,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             });
     }
 
+    /// <summary>Slopes and statistics of all rows, tile by tile; units that the upward pass has left are not made again.</summary>
     private void WideBackward(List<LostSlope> lost)
     {
         WideProgram wide = Wide;

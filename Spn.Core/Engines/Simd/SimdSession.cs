@@ -198,14 +198,21 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     /// <summary>Makes a batch ready for an upward pass.</summary>
     private void Take(Evidence batch, ReadOnlySpan<int> samples)
     {
-        evidence = batch;
-        rows = samples.ToArray();
-        rowCount = rows.Length;
+        Hold(batch, samples);
         if (rowCount == 0) return;
-        packed.Pack(batch, samples);
         root.Fit(rowCount, Covered);
         if (suspect.Length < packed.Stride) suspect = new byte[packed.Stride];
         Array.Clear(suspect);
+    }
+
+    /// <summary>Packs the rows of a call; units of earlier ones are of no use any more.</summary>
+    private void Hold(Evidence batch, ReadOnlySpan<int> samples)
+    {
+        evidence = batch;
+        rows = samples.ToArray();
+        rowCount = rows.Length;
+        wideUnits = false;
+        if (rowCount > 0) packed.Pack(batch, samples);
     }
 
     /// <summary>Rows that lost range going up, in log space.</summary>
@@ -218,122 +225,6 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
             pass.Upward(evidence, rows[i], max);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
         }
-    }
-
-    public void Backward(Routing routing, ReadOnlySpan<double> seeds)
-    {
-        if (rowCount == 0) return;
-        if (routing != Routing.Soft) throw new ArgumentOutOfRangeException(nameof(routing), routing, "This engine knows soft routing.");
-        using FlushToZero flush = FlushToZero.Here();
-        inDropout = dropout is not null;
-        Downward(seeds);
-        inDropout = false;
-    }
-
-    private void Downward(ReadOnlySpan<double> seeds)
-    {
-        long floats = layout.Floats;
-        gathers = true;
-        if (statistics.Bytes < floats * copies * sizeof(float))
-        {
-            statistics.Dispose();
-            statistics = new NativeBuffer(floats * copies * sizeof(float));
-        }
-        if (wide && !plainWritten) ClearPlain(rootOnly: true);
-        root.Backward(weights.Floats, statistics.Floats, rowCount, seeds, suspect, pool);
-        if (wide)
-        {
-            List<LostSlope> lostSums = [];
-            WideBackward(lostSums);
-            RedoInLogSpace(seeds, lostSums);
-            return;
-        }
-
-        BoundComponent[] bound = Programs(downward: true);
-        MakeTables(bound, byComponent: false);
-        FitTableSlopes(bound);
-        if (!tableSlopesUsed) ClearUnwritten();
-        int tile = TileLanes(bound, downward: true), tiles = (Covered + tile - 1) / tile;
-        var lost = new List<LostSlope>();
-        pool.Run(components.Length * Slices, (item, worker) =>
-        {
-            int c = item / Slices, slice = item % Slices, first = tiles * slice / Slices, end = tiles * (slice + 1) / Slices;
-            if (first == end && tableSlopesUsed) new Span<float>(TableSlopes(bound[c], slice, worker) + bound[c].TableOffset, bound[c].TableFloats).Clear();
-            for (int t = first; t < end; t++)
-                DownwardTile(bound[c], c, slice, t * tile, Math.Min(tile, Covered - t * tile), t == first, worker, lost);
-            if (tableSlopesUsed)
-                foreach (TablePack pack in PacksOf[c]) TablesDownward(pack, TableSlopes(bound[c], slice, worker), packScratch[worker].Floats, lost);
-        });
-        if (tableSlopesUsed)
-        {
-            TablePack[] rest = [.. PacksOf[-1]];
-            pool.Run(rest.Length, (p, worker) =>
-            {
-                FoldTableSlopes(rest[p]);
-                TablesDownward(rest[p], tableSlopes.Floats, packScratch[worker].Floats, lost);
-            });
-            tableStatisticsWritten = true;
-        }
-        RedoInLogSpace(seeds, lost);
-    }
-
-    public void Gradient(Span<float> gradient)
-    {
-        using FlushToZero flush = FlushToZero.Here();
-        if (!gathers)
-        {
-            gradient.Clear();
-            return;
-        }
-        ClearUnwritten();
-        FoldStatistics();
-        int network = makers.NetworkParameters;
-        if (networkGradients.Bytes < (long)network * weightItems.Length * sizeof(float))
-        {
-            networkGradients.Dispose();
-            networkGradients = new NativeBuffer((long)network * weightItems.Length * sizeof(float));
-        }
-        networkGradients.Clear();
-        fixed (float* target = gradient)
-        {
-            float* to = target;
-            InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
-            pool.Run(weightItems.Length, (item, worker) =>
-            {
-                for (int c = weightItems[item].First; c < weightItems[item].End; c++)
-                {
-                    ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
-                    if (makers.Serves(groups[0].Program))
-                        makers.PullBack(groups, parameters.Floats, weights.Floats + groups[0].Offset, statistics.Floats + groups[0].Offset, to,
-                            networkGradients.Floats + (long)item * network, weightScratch[worker].Floats);
-                }
-            });
-        }
-        AddNetworkGradients(gradient);
-        AddOtherGradients(gradient);
-        for (int i = 0; i < inputParameters; i++)
-        {
-            double sum = 0;
-            for (int slice = 0; slice < Slices; slice++) sum += inputGradient[slice * inputParameters + i];
-            gradient[i] = (float)sum;
-        }
-        AddLogSpaceGradient(gradient);
-    }
-
-    public void WeightFlows(Span<float> flows)
-    {
-        flows.Clear();
-        if (!gathers) return;
-        ClearUnwritten();
-        FoldStatistics();
-        for (int b = 0; b < plan.Blocks.Count; b++)
-        {
-            (int blockRows, int columns, int offset) = plan.Blocks[b];
-            int at = layout.BlockOffset[b];
-            for (int i = 0; i < blockRows * columns; i++, at += layout.Stride(b)) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
-        }
-        if (!logSpaceUsed) return;
-        for (int i = 0; i < flows.Length; i++) flows[i] += (float)(byWeights![i] * LogSpace().Weights[i]);
     }
 
     public void Dispose()
@@ -374,37 +265,5 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         }
 
         int ProgramOf(int chunk) => layout.Groups[chunks[chunk].First].Program;
-    }
-
-    private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, bool first, int worker, List<LostSlope> lost)
-    {
-        Workspace ws = workspaces[worker];
-        OpProgram program = bound.Program;
-        ws.Fit(program, lanes, downward: true);
-        RunSource source = Source(bound, start, (sharedBlocks ? component * Slices : 0) + slice, slice, worker);
-        OpRunner<L, F, I>.Forward(program, source, ws, lanes);
-        new Span<float>(ws.Counts, lanes).Fill(1);
-        SeedBoundary(bound, ws, start, lanes);
-        OpRunner<L, F, I>.Backward(program, source, ws, lanes, first, (op, lane) => LoseSum(bound, component, op, ws, lane, lanes, start, lost));
-        if (program.GathersAtOnce) return;
-        if (DropLost(lanes, ws, lost, lane => new LostSlope(component, -1, start + lane, [])))
-        {
-            SeedBoundary(bound, ws, start, lanes);
-            OpRunner<L, F, I>.Backward(program, source, ws, lanes, first, (_, _) => { });
-        }
-        OpRunner<L, F, I>.Gather(program, source, ws, lanes, first);
-    }
-
-    private void SeedBoundary(BoundComponent bound, Workspace ws, int start, int lanes)
-    {
-        OpProgram program = bound.Program;
-        for (int b = 0; b < program.Boundary.Length; b++)
-            for (int k = 0; k < program.SlotChannels[program.Boundary[b]]; k++)
-            {
-                var to = new Span<float>(ws.Slopes + (long)(program.SlotSlopes[program.Boundary[b]] + k) * lanes, lanes);
-                new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
-                for (int lane = 0; lane < lanes; lane++)
-                    if (ws.Counts[lane] == 0) to[lane] = 0;
-            }
     }
 }

@@ -70,7 +70,7 @@ internal sealed unsafe class WayDown<L, F, I>
             edges.Add(bound.Blocks[op.Place], at.Channel * op.Columns + column);
             PassOn(op, column);
         }
-        edges.Close(way);
+        edges.Close(way.Count);
     }
 
     private void Push(int slot, int channel)

@@ -35,6 +35,7 @@ internal sealed class WideProgram
         foreach (int slot in program.Boundary) IsTop[slot] = true;
     }
 
+    /// <summary>The steps.</summary>
     public OpProgram Program { get; }
 
     /// <summary>Steps of each level, inputs first.</summary>
