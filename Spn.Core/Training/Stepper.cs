@@ -15,7 +15,7 @@ internal sealed class Stepper
     private readonly int together;
     private readonly OptimiserState state;
     private readonly float[] before;
-    private readonly bool[] finite;
+    private readonly bool[] done;
 
     /// <param name="options">The rule and its settings.</param>
     /// <param name="plan">Whose parameters they are; those that are frozen stay as they are.</param>
@@ -26,9 +26,9 @@ internal sealed class Stepper
         pieces = [.. plan.Learned.SelectMany(InPieces)];
         // Frozen parameters between learned ones make many small pieces; some of them are one item of work.
         together = 1 + pieces.Length / MostItems;
-        finite = new bool[(pieces.Length + together - 1) / together];
+        done = new bool[(pieces.Length + together - 1) / together];
         pool = WorkerPool.Of(threads);
-        before = new float[plan.ParameterCount];
+        before = options.Optimiser == Optimiser.Sgd ? new float[plan.ParameterCount] : [];
         this.options = options;
         this.state = state ?? new OptimiserState();
         if (options.Optimiser == Optimiser.Adam) this.state.Fit(plan.ParameterCount);
@@ -41,24 +41,39 @@ internal sealed class Stepper
     /// <returns>False, with the parameters as they were, when the gradient or a parameter would not be finite.</returns>
     public bool Step(float[] parameters, float[] gradient, double scale)
     {
-        state.Steps++;
         using FlushToZero flush = FlushToZero.Here();
-        pool.Run(finite.Length, (item, _) =>
+        if (!Everywhere(piece => TrainingLoop.AllFinite(gradient.AsSpan(piece.Offset, piece.Count)))) return false;
+        state.Steps++;
+        if (options.Optimiser == Optimiser.Adam)
+        {
+            // Adam's steps are bounded by the learning rate: from a finite gradient they are finite.
+            Everywhere(piece =>
+            {
+                Adam(parameters, gradient, (float)scale, piece.Offset, piece.End);
+                return true;
+            });
+            return true;
+        }
+        parameters.CopyTo(before, 0);
+        bool finite = Everywhere(piece =>
+        {
+            Sgd(parameters, gradient, (float)scale, piece.Offset, piece.End);
+            return TrainingLoop.AllFinite(parameters.AsSpan(piece.Offset, piece.Count));
+        });
+        if (!finite) before.CopyTo(parameters, 0);
+        return finite;
+    }
+
+    /// <summary>Does something to all pieces at the same time; true when it says so of each.</summary>
+    private bool Everywhere(Func<ParameterRun, bool> work)
+    {
+        pool.Run(done.Length, (item, _) =>
         {
             bool all = true;
-            for (int i = item * together; i < Math.Min((item + 1) * together, pieces.Length); i++)
-            {
-                (int from, int to) = (pieces[i].Offset, pieces[i].End);
-                Array.Copy(parameters, from, before, from, to - from);
-                if (options.Optimiser == Optimiser.Adam) Adam(parameters, gradient, (float)scale, from, to);
-                else Sgd(parameters, gradient, (float)scale, from, to);
-                all &= TrainingLoop.AllFinite(gradient.AsSpan(from, to - from)) && TrainingLoop.AllFinite(parameters.AsSpan(from, to - from));
-            }
-            finite[item] = all;
+            for (int i = item * together; i < Math.Min((item + 1) * together, pieces.Length); i++) all &= work(pieces[i]);
+            done[item] = all;
         });
-        if (Array.TrueForAll(finite, ok => ok)) return true;
-        foreach (ParameterRun piece in pieces) Array.Copy(before, piece.Offset, parameters, piece.Offset, piece.Count);
-        return false;
+        return Array.TrueForAll(done, ok => ok);
     }
 
     private static IEnumerable<ParameterRun> InPieces(ParameterRun run)

@@ -85,7 +85,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         fixed (float* target = gradient)
         {
             float* to = target;
-            InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
+            if (!writesAll) InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
             pool.Run(weightItems.Length, (item, worker) =>
             {
                 for (int c = weightItems[item].First; c < weightItems[item].End; c++)
@@ -105,6 +105,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             for (int slice = 0; slice < Slices; slice++) sum += inputGradient[slice * inputParameters + i];
             gradient[i] = (float)sum;
         }
+        if (plan.ClassLogits is { } logits) gradient.Slice(logits.Offset, logits.Count).Clear();
         AddLogSpaceGradient(gradient);
     }
 
@@ -145,14 +146,20 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 
     private void SeedBoundary(BoundComponent bound, Workspace ws, int start, int lanes)
     {
+        for (int b = 0; b < bound.Program.Boundary.Length; b++) SeedBoundary(bound, ws, b, start, lanes);
+    }
+
+    private void SeedBoundary(BoundComponent bound, Workspace ws, int b, int start, int lanes)
+    {
         OpProgram program = bound.Program;
-        for (int b = 0; b < program.Boundary.Length; b++)
-            for (int k = 0; k < program.SlotChannels[program.Boundary[b]]; k++)
-            {
-                var to = new Span<float>(ws.Slopes + (long)(program.SlotSlopes[program.Boundary[b]] + k) * lanes, lanes);
-                new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
-                for (int lane = 0; lane < lanes; lane++)
-                    if (ws.Counts[lane] == 0) to[lane] = 0;
-            }
+        int slot = program.Boundary[b];
+        bool all = new ReadOnlySpan<float>(ws.Counts, lanes).IndexOf(0f) < 0;
+        for (int k = 0; k < program.SlotChannels[slot]; k++)
+        {
+            var to = new Span<float>(ws.Slopes + (long)(program.SlotSlopes[slot] + k) * lanes, lanes);
+            new Span<float>(root.Slopes + (long)(bound.Source.Columns[b] + k) * root.Stride + start, lanes).CopyTo(to);
+            for (int lane = 0; lane < lanes && !all; lane++)
+                if (ws.Counts[lane] == 0) to[lane] = 0;
+        }
     }
 }

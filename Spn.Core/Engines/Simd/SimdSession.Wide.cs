@@ -78,7 +78,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 wideColumns = new NativeBuffer(floats * sizeof(float));
             }
             new Span<float>(wideSpace.Counts, lanes).Fill(1);
-            SeedBoundary(bound, wideSpace, start, lanes);
+            pool.Run(bound.Program.Boundary.Length, (b, _) => SeedBoundary(bound, wideSpace, b, start, lanes));
             bool first = !plainWritten;
             for (int l = wide.Levels.Length - 1; l >= 0; l--)
             {

@@ -31,6 +31,9 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private readonly bool sharedBlocks;
     private readonly bool canTabulate;
     private readonly bool wide;
+
+    /// <summary>Whether every entry of a gradient is written by its block or input, so that none need be cleared before.</summary>
+    private readonly bool writesAll;
     private readonly int[] programOfBlock;
     private readonly int[] firstOfShape;
     private readonly StateTable[] stateTables;
@@ -84,6 +87,8 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         foreach (TablePack pack in packs) pack.Groups = [.. PackBlocks(pack).Select(g => layout.BlockOffset[g[0]])];
         makers = new WeightMakers<L, F, I>(plan);
         int rootBlock = plan.Regions.Block(plan.Regions.Root);
+        writesAll = plan.Programs.All(p => p is SoftmaxProgram or AccumulatorProgram)
+            && plan.Blocks.Total + plan.Tensors.Where(t => t.Start is ParameterStart.ByInputs).Sum(t => t.Count) + (plan.ClassLogits?.Count ?? 0) == plan.ParameterCount;
         root = new RootMixture(plan, layout.BlockOffset[rootBlock], layout.Stride(rootBlock));
         packed = new PackedEvidence(plan);
         workspaces = [.. Enumerable.Range(0, threads).Select(_ => new Workspace())];

@@ -23,9 +23,9 @@ internal static unsafe class OuterKernel<L, F, I>
     public static void Add(float* s, int stride, int rows, int columns, float* r, float* p, int lanes, float* turned, bool first)
     {
         const int side = 16;
-        if (stride == 1 && first) new Span<float>(s, rows * columns).Clear();
         if (stride != 1 || columns % side != 0 || lanes % side != 0)
         {
+            if (stride == 1 && first) new Span<float>(s, rows * columns).Clear();
             Add(s, columns * stride, stride, rows, columns, r, p, lanes);
             return;
         }
@@ -41,12 +41,12 @@ internal static unsafe class OuterKernel<L, F, I>
                 TransposeKernel.Turn(from, at, to, j);
             }
         int i = 0;
-        for (; i + 6 <= rows; i += 6) Columns6(s + i * columns, columns, r + (long)i * lanes, turned, lanes);
-        for (; i < rows; i++) Columns1(s + i * columns, columns, r + (long)i * lanes, turned, lanes);
+        for (; i + 6 <= rows; i += 6) Columns6(s + i * columns, columns, r + (long)i * lanes, turned, lanes, first);
+        for (; i < rows; i++) Columns1(s + i * columns, columns, r + (long)i * lanes, turned, lanes, first);
     }
 
     [MethodImpl(Hot)]
-    private static void Columns6(float* s, int columns, float* r0, float* turned, int lanes)
+    private static void Columns6(float* s, int columns, float* r0, float* turned, int lanes, bool first)
     {
         float* r1 = r0 + lanes, r2 = r1 + lanes, r3 = r2 + lanes, r4 = r3 + lanes, r5 = r4 + lanes;
         int n = L.Count, j = 0;
@@ -77,12 +77,12 @@ internal static unsafe class OuterKernel<L, F, I>
                 b5 = L.Fma(c, b, b5);
             }
             float* q = s + j;
-            Store(q, a0, b0);
-            Store(q += columns, a1, b1);
-            Store(q += columns, a2, b2);
-            Store(q += columns, a3, b3);
-            Store(q += columns, a4, b4);
-            Store(q + columns, a5, b5);
+            Store(q, a0, b0, first);
+            Store(q += columns, a1, b1, first);
+            Store(q += columns, a2, b2, first);
+            Store(q += columns, a3, b3, first);
+            Store(q += columns, a4, b4, first);
+            Store(q + columns, a5, b5, first);
         }
         for (; j < columns; j += n)
         {
@@ -99,29 +99,29 @@ internal static unsafe class OuterKernel<L, F, I>
                 a5 = L.Fma(L.Broadcast(r5[lane]), a, a5);
             }
             float* q = s + j;
-            L.Store(q, L.Add(L.Load(q), a0));
+            L.Store(q, first ? a0 : L.Add(L.Load(q), a0));
             q += columns;
-            L.Store(q, L.Add(L.Load(q), a1));
+            L.Store(q, first ? a1 : L.Add(L.Load(q), a1));
             q += columns;
-            L.Store(q, L.Add(L.Load(q), a2));
+            L.Store(q, first ? a2 : L.Add(L.Load(q), a2));
             q += columns;
-            L.Store(q, L.Add(L.Load(q), a3));
+            L.Store(q, first ? a3 : L.Add(L.Load(q), a3));
             q += columns;
-            L.Store(q, L.Add(L.Load(q), a4));
+            L.Store(q, first ? a4 : L.Add(L.Load(q), a4));
             q += columns;
-            L.Store(q, L.Add(L.Load(q), a5));
+            L.Store(q, first ? a5 : L.Add(L.Load(q), a5));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(float* at, F a, F b)
+    private static void Store(float* at, F a, F b, bool first)
     {
-        L.Store(at, L.Add(L.Load(at), a));
-        L.Store(at + L.Count, L.Add(L.Load(at + L.Count), b));
+        L.Store(at, first ? a : L.Add(L.Load(at), a));
+        L.Store(at + L.Count, first ? b : L.Add(L.Load(at + L.Count), b));
     }
 
     [MethodImpl(Hot)]
-    private static void Columns1(float* s, int columns, float* r, float* turned, int lanes)
+    private static void Columns1(float* s, int columns, float* r, float* turned, int lanes, bool first)
     {
         int n = L.Count, j = 0;
         for (; j + 4 * n <= columns; j += 4 * n)
@@ -136,12 +136,12 @@ internal static unsafe class OuterKernel<L, F, I>
                 c = L.Fma(own, L.Load(p + 2 * n), c);
                 d = L.Fma(own, L.Load(p + 3 * n), d);
             }
-            Store(s + j, a, b);
-            Store(s + j + 2 * n, c, d);
+            Store(s + j, a, b, first);
+            Store(s + j + 2 * n, c, d, first);
         }
         for (; j < columns; j += n)
         {
-            F sum = L.Load(s + j);
+            F sum = first ? default : L.Load(s + j);
             float* p = turned + j;
             for (int lane = 0; lane < lanes; lane++, p += columns) sum = L.Fma(L.Broadcast(r[lane]), L.Load(p), sum);
             L.Store(s + j, sum);
