@@ -233,6 +233,11 @@ internal sealed class BenchReport
             Shares count the multiply-adds of the dense model, three passes for training, against the peak: state tables compute fewer,
             so a share is a speed, not a utilisation.
 
+            `dgcspn/...` are the DGC-SPN paper's stacks (4 components, all 256 combinations of a patch, 16 sums; the discriminative one with 32 components)
+            on random images: `loglik` an upward pass, `hard_em` and `hard_em_usi` whole steps of hard expectation maximisation at batch 128 with weighted and
+            unweighted winners, `adam` a whole training step at batch 64. Shares count the multiply-adds of the dense model, one pass for hard expectation
+            maximisation and three for Adam. `peak_train` is the peak resident memory of a process that trains.
+
             `query/...` are calls of the same model's queries as a user makes them: `loglik` on observed rows, all others on rows of which 30 % of the
             cells are hidden at random. `marginal_passes` compares with `loglik`, which state tables serve; the other `_passes` compare with `marginal`,
             a log-likelihood pass over the same rows.
