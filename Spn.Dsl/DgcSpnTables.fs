@@ -71,7 +71,8 @@ module InpaintTables =
             r.Job.Preset,
             r.Job.Learner,
             r.Job.Statistics,
-            r.Job.Images,
+            // Categories have different numbers of images.
+            (if r.Job.Category.IsSome then 0 else r.Job.Images),
             r.Job.Epochs)
         |> List.map snd
 
