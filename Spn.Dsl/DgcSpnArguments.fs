@@ -99,10 +99,10 @@ type ClassifyArguments =
                 "names separated by commas: mnist, fashion-mnist, digits-grey (built in); all: the first two (default: mnist where its files are, else digits-grey)"
             | Presets _ ->
                 "paper (Adam at rate 0.001), paperRate (at 0.0001), notebook (the small network of the released library) (default: paper)"
-            | Quick -> "a look in some seconds: the built-in digits unless --sets is given, 3 passes; marked"
+            | Quick -> "a look in some seconds: the built-in digits unless --sets is given, 12 passes; marked"
             | Epochs _ ->
                 "passes over the images (default: 20, or 15 for notebook; the paper has 400; marked where they are fewer)"
-            | Rate _ -> "step size of Adam (default: the preset's)"
+            | Rate _ -> "step size of Adam (default: the preset's; 0.03 for the built-in digits)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1; the paper has 5)"
             | Images _ -> "at most so many images to train on, evenly spaced (default: all; marked)"
             | Budget _ -> "minutes after which a training stops, finished or not (default: none; marked)"

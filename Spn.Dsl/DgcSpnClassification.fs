@@ -17,6 +17,13 @@ module DgcSpnClassification =
     let private usualEpochs preset =
         min 20 (DgcSpnProtocol.classifyEpochs preset)
 
+    // The built-in digits have 20 batches a pass, too few for small steps.
+    let private usualRate (set: DataEntry) preset =
+        if set.Group = DataGroup.BuiltIn then
+            0.03
+        else
+            DgcSpnProtocol.classifyRate preset
+
     // At most so many evaluations, each a look at all test images.
     let private mostEvaluations = 50
 
@@ -28,7 +35,7 @@ module DgcSpnClassification =
                     {
                         DataSet = set.Name
                         Preset = preset
-                        Rate = options.Rate |> Option.defaultValue (DgcSpnProtocol.classifyRate preset)
+                        Rate = options.Rate |> Option.defaultValue (usualRate set preset)
                         Seed = seed
                         Epochs = options.Common.Epochs |> Option.defaultValue (usualEpochs preset)
                         Images = options.Common.Images |> Option.defaultValue set.Train |> min set.Train

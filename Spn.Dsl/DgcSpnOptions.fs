@@ -178,7 +178,7 @@ module DgcSpnOptions =
         Epochs =
             epochs
             |> Option.map (Script.atLeastOne "--epochs")
-            |> Option.orElse (if quick then Some 3 else None)
+            |> Option.orElse quick
         Images = images |> Option.map (Script.atLeastOne "--images")
         Budget = budget |> Option.map budgetOf
         Threads =
@@ -225,7 +225,7 @@ module DgcSpnOptions =
             Common =
                 commonOf
                     data
-                    quick
+                    (if quick then Some 3 else None)
                     (given.TryGetResult InpaintArguments.Seeds)
                     (given.TryGetResult InpaintArguments.Epochs, given.TryGetResult InpaintArguments.Images)
                     (given.TryGetResult InpaintArguments.Budget)
@@ -269,7 +269,7 @@ module DgcSpnOptions =
             Common =
                 commonOf
                     data
-                    quick
+                    (if quick then Some 12 else None)
                     (given.TryGetResult ClassifyArguments.Seeds)
                     (given.TryGetResult ClassifyArguments.Epochs, given.TryGetResult ClassifyArguments.Images)
                     (given.TryGetResult ClassifyArguments.Budget)

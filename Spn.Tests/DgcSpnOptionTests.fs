@@ -132,7 +132,7 @@ let private arguments =
             let classify = DgcSpnOptions.parseClassify [| "--quick" |]
             Expect.equal [ for set in inpaint.Sets -> set.Name ] [ "digits-grey" ] "completing"
             Expect.equal [ for set in classify.Sets -> set.Name ] [ "digits-grey" ] "classifying"
-            Expect.equal (inpaint.Common.Epochs, classify.Common.Epochs) (Some 3, Some 3) "few passes")
+            Expect.equal (inpaint.Common.Epochs, classify.Common.Epochs) (Some 3, Some 12) "few passes")
 
         testCase "wrong names and numbers are refused with the right ones" (fun () ->
             for arguments, hint in
