@@ -175,10 +175,7 @@ module DgcSpnOptions =
 
     let private commonOf data quick seeds (epochs, images) budget threads (out, markdown) resume : ExperimentOptions = {
         Seeds = seeds |> Option.defaultValue "1" |> Script.seeds
-        Epochs =
-            epochs
-            |> Option.map (Script.atLeastOne "--epochs")
-            |> Option.orElse quick
+        Epochs = epochs |> Option.map (Script.atLeastOne "--epochs") |> Option.orElse quick
         Images = images |> Option.map (Script.atLeastOne "--images")
         Budget = budget |> Option.map budgetOf
         Threads =

@@ -54,14 +54,17 @@ let private protocol =
                 let em = DgcSpnProtocol.emOptions jobs[1] 3
                 Expect.equal (em.BatchSize, em.Epochs, em.UnweightedSumInputs) (128, 1, true) "a pass at a time"
                 Expect.notEqual (DgcSpnProtocol.emOptions jobs[1] 4).Seed em.Seed "in another order"
-                Expect.isTrue (DgcSpnProtocol.inpaintSpec jobs[1] 64 64 = DgcSpn.Generative(64, 64)) "the generative stack"
+
+                Expect.isTrue
+                    (DgcSpnProtocol.inpaintSpec jobs[1] 64 64 = DgcSpn.Generative(64, 64))
+                    "the generative stack"
 
                 let equal =
-                    DgcSpn
-                        .Generative(64, 64)
-                        .WithWeights(AccumulatorWeights(EqualStart = true, StartCount = 1e-4))
+                    DgcSpn.Generative(64, 64).WithWeights(AccumulatorWeights(EqualStart = true, StartCount = 1e-4))
 
-                Expect.isTrue (DgcSpnProtocol.inpaintSpec jobs[0] 64 64 = equal) "weighted winners start from equal counts"))
+                Expect.isTrue
+                    (DgcSpnProtocol.inpaintSpec jobs[0] 64 64 = equal)
+                    "weighted winners start from equal counts"))
 
         testCase "every category of Caltech gets a network of its own when asked" (fun () ->
             let data = DataFolder.Find()
