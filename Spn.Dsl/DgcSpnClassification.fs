@@ -13,7 +13,7 @@ open Spn.Core.Training
 [<RequireQualifiedAccess>]
 module DgcSpnClassification =
 
-    // As many passes as are worth the time on a few cores; the paper's 400 take days there.
+    // As many passes as are worth the time on a few cores; the paper's 400 take hours there.
     let private usualEpochs preset =
         min 20 (DgcSpnProtocol.classifyEpochs preset)
 

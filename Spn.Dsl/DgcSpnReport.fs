@@ -71,8 +71,7 @@ module InpaintReport =
         "Generative DGC-SPNs with four normal components a pixel (variance 1, means at the quantiles of the training images) learn by online "
         + "hard EM: 15 passes, batches of 128, accumulators that keep counting. With unweighted sum inputs (USI) a sum's winner is the child "
         + "with the largest value, else with the largest weighted value. The paper does not say how accumulators start: with USI they start at "
-        + "draws from a Dirichlet distribution of concentration 0.1 (sum 1 a sum node), else equal (sum 0.0001); the other way round both do worse "
-        + "on Olivetti (USI 807 and 807 at one seed, without 878 and 983 over five, bottom and left). Every image is standardised by its own mean and deviation. The hidden "
+        + "draws from a Dirichlet distribution of concentration 0.1 (sum 1 a sum node), else equal (sum 0.0001). Every image is standardised by its own mean and deviation. The hidden "
         + "half of a test image is filled in by the posterior mean of each pixel. As in the paper, mean and deviation of a test image are those "
         + "of the whole image, hidden half included, unless the last column says otherwise: the hidden half leaks into them."
 

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace Spn.Core.Engines;
 
 /// <summary>Which channels of products are set to 0: a fixed function of seed, region, channel and row, the same in every engine.</summary>
@@ -40,9 +38,11 @@ internal sealed record Dropout(double Share, long Seed)
     /// <summary>Whether a channel of a region is 0.</summary>
     public bool Drops(int region, int channel, int channels, int row)
     {
-        if (Noise(region, channel, row) >= Threshold) return false;
+        float own = Noise(region, channel, row);
+        if (own >= Threshold) return false;
+        if (!NeedsGuard(channels)) return true;
         float most = 0;
         for (int c = 0; c < channels; c++) most = MathF.Max(most, Noise(region, c, row));
-        return !NeedsGuard(channels) || Noise(region, channel, row) < most;
+        return own < most;
     }
 }

@@ -57,7 +57,7 @@ public sealed record SoftEmOptions : EmOptions
     /// <summary>Step size, above 0 and at most 1; 1 with the whole set as batch is the textbook's algorithm.</summary>
     public double StepSize { get; init; } = 0.05;
 
-    /// <summary>Batches whose counts are added before the weights change.</summary>
+    /// <summary>Batches whose counts are added before the weights change; counts that wait when validation samples are looked at, or at the end, are dropped.</summary>
     public int AccumulateBatches { get; init; } = 1;
 
     /// <summary>Weights stay at least about this.</summary>

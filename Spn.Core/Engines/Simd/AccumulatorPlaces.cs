@@ -9,9 +9,6 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
     where F : struct
     where I : struct
 {
-    /// <summary>Pieces in which counts are added at the same time.</summary>
-    public const int Parts = 16;
-
     private readonly (int Place, int Offset, int Stride, int Rows, int Columns, int FirstRow)[] blocks;
     private readonly float[] smoothing;
     private readonly int[] touched;
@@ -43,12 +40,13 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
     public void Begin() => now++;
 
     /// <summary>Adds the counts of the blocks of one part, and makes the weights of the sums that changed.</summary>
-    /// <param name="part">The part.</param>
+    /// <param name="part">The part, from 0.</param>
+    /// <param name="parts">Number of parts, each of which looks through all edges; they may run at the same time.</param>
     /// <param name="lists">The edges that count.</param>
     /// <param name="parameters">Accumulators, changed.</param>
     /// <param name="copy">The same, the session's own.</param>
     /// <param name="weights">Weights in the engine's layout, changed.</param>
-    public void Add(int part, List<EdgeList> lists, float* parameters, float* copy, float* weights)
+    public void Add(int part, int parts, List<EdgeList> lists, float* parameters, float* copy, float* weights)
     {
         var changed = new List<(int Block, int Row)>();
         foreach (EdgeList list in lists)
@@ -59,7 +57,7 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
                 for (; at < end; at++)
                 {
                     int block = (int)(edges[at] >> 32);
-                    if (block % Parts != part || blocks[block].Place < 0) continue;
+                    if (block % parts != part || blocks[block].Place < 0) continue;
                     int element = (int)edges[at], row = element / blocks[block].Columns;
                     parameters[blocks[block].Place + element] += count;
                     if (touched[blocks[block].FirstRow + row] == now) continue;

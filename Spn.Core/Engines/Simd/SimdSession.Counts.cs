@@ -164,7 +164,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         {
             float* to = target;
             AccumulatorPlaces<L, F, I> places = accumulators;
-            pool.Run(AccumulatorPlaces<L, F, I>.Parts, (part, _) => places.Add(part, edgeLists, to, parameters.Floats, weights.Floats));
+            pool.Run(pool.Threads, (part, _) => places.Add(part, pool.Threads, edgeLists, to, parameters.Floats, weights.Floats));
         }
         edgeLists.Clear();
         tablesReady = false;
