@@ -57,6 +57,40 @@ public abstract class InputFamily
     /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
     public abstract void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient);
 
+    /// <summary>Length of the sufficient statistics of a variable (all components together); 0 when the family has none of fixed length.</summary>
+    public virtual int StatisticCount => 0;
+
+    /// <summary>Adds flow times the sufficient statistics of a value; the first number of every component is the flow itself.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="value">A value in the domain.</param>
+    /// <param name="flow">The factor, at least 0.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="statistics">Receives them, <see cref="StatisticCount"/> long.</param>
+    public virtual void AddStatistics(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> statistics) =>
+        throw new NotSupportedException($"{GetType().Name} has no sufficient statistics.");
+
+    /// <summary>Adds flow times the statistics that are expected of a value in a set.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="within">The set.</param>
+    /// <param name="flow">The factor, at least 0.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="statistics">Receives them, <see cref="StatisticCount"/> long.</param>
+    public virtual void AddStatistics(int component, ValueSet within, double flow, ReadOnlySpan<double> parameters, Span<double> statistics) =>
+        throw new NotSupportedException($"{GetType().Name} has no sufficient statistics.");
+
+    /// <summary>Writes the statistics that one value is expected to add under the parameters, to every component with flow 1.</summary>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="statistics">Receives them, <see cref="StatisticCount"/> long.</param>
+    public virtual void MeanStatistics(ReadOnlySpan<double> parameters, Span<double> statistics) =>
+        throw new NotSupportedException($"{GetType().Name} has no sufficient statistics.");
+
+    /// <summary>Moves the parameters to those of largest likelihood for gathered statistics: the M-step of expectation maximisation.</summary>
+    /// <remarks>Frozen parameters and components without flow stay as they are.</remarks>
+    /// <param name="statistics">What <see cref="AddStatistics(int, float, double, ReadOnlySpan{double}, Span{double})"/> gathered, <see cref="StatisticCount"/> long.</param>
+    /// <param name="parameters">The parameters of the variable; changed in place.</param>
+    public virtual void Maximise(ReadOnlySpan<double> statistics, Span<double> parameters) =>
+        throw new NotSupportedException($"{GetType().Name} has no sufficient statistics.");
+
     /// <summary>Logarithm of the probability that the value lies in a set.</summary>
     /// <param name="component">The component, from 0.</param>
     /// <param name="within">The set.</param>
