@@ -19,6 +19,7 @@ let allTests =
         QueryCommandTests.tests
         TableCompletionTests.tests
         EngineTests.tests
+        StepTests.tests
         QueryEngineTests.tests
         QueryTests.tests
         QuerySampleTests.tests
