@@ -69,6 +69,7 @@ public static class GradientDescent
         private readonly float[] byClass;
         private double[] prior;
         private readonly int[] batchRows;
+        private readonly int last;
         private double[] seeds = [];
 
         public Run(Circuit circuit, ISession session, GradientOptions options, Evidence train, int[]? labels, OptimiserState? state)
@@ -84,6 +85,7 @@ public static class GradientDescent
             stepper = new Stepper(options, circuit.Plan, state);
             byClass = new float[circuit.Plan.ClassLogits?.Count ?? 0];
             prior = circuit.Plan.LearnedPrior(parameters) ?? circuit.Prior();
+            last = new BatchSource(options.Schedule, train.Count).Steps - 1;
             batchRows = [.. Enumerable.Range(0, Math.Min(options.BatchSize, train.Count))];
         }
 
@@ -117,7 +119,7 @@ public static class GradientDescent
             else factors = ClassFactors(batch, out sum);
             session.Backward(Routing.Soft, factors);
             session.DropProducts(0, 0);
-            if (!stepper.Step(session, options.Objective == Objective.Sum ? 1 : 1.0 / count, byClass)) return false;
+            if (!stepper.Step(session, options.Objective == Objective.Sum ? 1 : 1.0 / count, (double)step / Math.Max(last, 1), byClass)) return false;
             if (circuit.Plan.ClassLogits is { } logits)
             {
                 session.GetParameters(logits.Offset, parameters.AsSpan(logits.Offset, logits.Count));

@@ -11,6 +11,7 @@ internal sealed class Stepper : IUpdateRule
     private readonly OptimiserState state;
     private readonly float[] before;
     private float scale;
+    private double rate;
     private volatile bool left;
 
     /// <param name="options">The rule and its settings.</param>
@@ -27,11 +28,13 @@ internal sealed class Stepper : IUpdateRule
     /// <summary>One step up the gradient of the sum of log-likelihoods whose statistics a session has gathered.</summary>
     /// <param name="session">Whose parameters change.</param>
     /// <param name="scale">Factor of the gradient: 1 for a sum, 1 / samples for a mean.</param>
+    /// <param name="done">Share of the training that lies behind, from 0 to 1: where the step size stands.</param>
     /// <param name="byClassLogits">See <see cref="ISession.Step"/>.</param>
     /// <returns>False, with the parameters as they were, when the gradient or a parameter would not be finite.</returns>
-    public bool Step(ISession session, double scale, ReadOnlySpan<float> byClassLogits)
+    public bool Step(ISession session, double scale, double done, ReadOnlySpan<float> byClassLogits)
     {
         this.scale = (float)scale;
+        rate = options.LearningRate + done * ((options.FinalLearningRate ?? options.LearningRate) - options.LearningRate);
         left = false;
         state.Steps++;
         if (options.Optimiser == Optimiser.Sgd) session.GetParameters(0, before);
@@ -56,8 +59,8 @@ internal sealed class Stepper : IUpdateRule
 
     private void Sgd(ReadOnlySpan<float> gradient, Span<float> parameters)
     {
-        float rate = (float)options.LearningRate, decay = (float)options.WeightDecay;
-        for (int i = 0; i < parameters.Length; i++) parameters[i] += rate * (scale * gradient[i] - decay * parameters[i]);
+        float step = (float)rate, decay = (float)options.WeightDecay;
+        for (int i = 0; i < parameters.Length; i++) parameters[i] += step * (scale * gradient[i] - decay * parameters[i]);
     }
 
     private void Adam(int first, ReadOnlySpan<float> gradient, Span<float> parameters)
@@ -65,7 +68,7 @@ internal sealed class Stepper : IUpdateRule
         float beta1 = (float)options.Beta1, beta2 = (float)options.Beta2, decay = (float)options.WeightDecay;
         double correction1 = 1 - Math.Pow(options.Beta1, state.Steps), correction2 = 1 - Math.Pow(options.Beta2, state.Steps);
         Span<float> mean = state.Mean.AsSpan(first, parameters.Length), square = state.Square.AsSpan(first, parameters.Length);
-        float rate = (float)(options.LearningRate / correction1), root = (float)(1 / Math.Sqrt(correction2)), epsilon = (float)options.Epsilon;
+        float step = (float)(rate / correction1), root = (float)(1 / Math.Sqrt(correction2)), epsilon = (float)options.Epsilon;
         int i = 0, n = Vector<float>.Count;
         var small = new Vector<float>(epsilon);
         for (; i + n <= parameters.Length; i += n)
@@ -74,14 +77,14 @@ internal sealed class Stepper : IUpdateRule
             Vector<float> m = beta1 * new Vector<float>(mean[i..]) + (1 - beta1) * g, s = beta2 * new Vector<float>(square[i..]) + (1 - beta2) * g * g;
             m.CopyTo(mean[i..]);
             s.CopyTo(square[i..]);
-            (p + rate * m / (Vector.SquareRoot(s) * root + small)).CopyTo(parameters[i..]);
+            (p + step * m / (Vector.SquareRoot(s) * root + small)).CopyTo(parameters[i..]);
         }
         for (; i < parameters.Length; i++)
         {
             float g = scale * gradient[i] - decay * parameters[i];
             mean[i] = beta1 * mean[i] + (1 - beta1) * g;
             square[i] = beta2 * square[i] + (1 - beta2) * g * g;
-            parameters[i] += rate * mean[i] / (MathF.Sqrt(square[i]) * root + epsilon);
+            parameters[i] += step * mean[i] / (MathF.Sqrt(square[i]) * root + epsilon);
         }
     }
 }

@@ -55,7 +55,7 @@ internal sealed class DgcSpnBench : IDisposable
         stepper ??= new Stepper(new GradientOptions(), circuit.Plan);
         session.Forward(images, Batch(batch), logLikelihoods);
         session.Backward(Routing.Soft, Seeds(batch));
-        stepper.Step(session, 1.0 / batch, []);
+        stepper.Step(session, 1.0 / batch, 0, []);
     }
 
     public void Dispose()

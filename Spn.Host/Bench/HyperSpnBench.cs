@@ -67,7 +67,7 @@ internal sealed class HyperSpnBench : IDisposable
         if (merge && merged is not null) rows = merged.Merge(rows, out counts);
         session.Forward(train, rows, logLikelihoods);
         session.Backward(Routing.Soft, counts);
-        stepper.Step(session, 1, []);
+        stepper.Step(session, 1, 0, []);
     }
 
     /// <summary>Log-likelihoods of all training rows, weights made afresh.</summary>
