@@ -20,6 +20,7 @@ let allTests =
         TableCompletionTests.tests
         EngineTests.tests
         StepTests.tests
+        SvhnTests.tests
         QueryEngineTests.tests
         QueryTests.tests
         QuerySampleTests.tests
