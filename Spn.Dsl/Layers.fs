@@ -201,6 +201,14 @@ type Sum =
     static member PerRegion(channels: int, ?weights: WeightSpec) : LayerSpec =
         SumSpec(channels, Weights = Option.toObj weights)
 
+    /// <summary>Mixtures with weights of their own at every partition; where a region has several, channel k mixes channel k of each. The root does the same with its classes.</summary>
+    /// <remarks>The einsum and mixing layers of Peharz et al. 2020. <c>Sum.PerRegion</c> describes the same distributions with other parameters.</remarks>
+    /// <param name="channels">Mixtures a partition and a region.</param>
+    /// <param name="weights">Where the weights at partitions come from; the circuit's unless told.</param>
+    /// <param name="mixing">Where the weights that mix partitions come from; free, fixed and accumulator weights of the circuit unless told, and free where it has others.</param>
+    static member PerPartition(channels: int, ?weights: WeightSpec, ?mixing: WeightSpec) : LayerSpec =
+        SumSpec(channels, PerPartition = true, Weights = Option.toObj weights, MixingWeights = Option.toObj mixing)
+
     /// <summary>Mixtures whose weights the regions of a level share.</summary>
     /// <param name="channels">Mixtures a region.</param>
     /// <param name="weights">Where the weights come from; the circuit's unless told.</param>

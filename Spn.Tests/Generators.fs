@@ -140,7 +140,7 @@ let spec seed : string * CircuitSpec =
 
     let weightName, weight = pick random weights
     let shared = random.Next 3 = 0
-    let sum = SumSpec(channels, shared)
+    let sum = SumSpec(channels, shared, PerPartition = (not shared && seed % 4 = 1))
 
     let root =
         RootSpec(
@@ -182,7 +182,7 @@ let spec seed : string * CircuitSpec =
         root
     ]
 
-    $"{structure.Name}, {inputName}, {productName}, {weightName}, shared {shared}, {root.Name}, seed {seed}",
+    $"{structure.Name}, {inputName}, {productName}, {weightName}, {sum.Name}, {root.Name}, seed {seed}",
     CircuitSpec(structure, values layers, weight)
 
 /// Values in the domain of a circuit's variables, some of them hidden.

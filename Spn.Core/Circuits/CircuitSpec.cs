@@ -113,6 +113,13 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <param name="weights">Where its weights come from; null takes the circuit's.</param>
     public CircuitSpec SumPerRegion(int channels, WeightSpec? weights = null) => With(new SumSpec(channels) { Weights = weights });
 
+    /// <summary>Adds a <see cref="SumSpec"/> with mixtures of its own at every partition, and mixtures of partitions channel by channel; see <see cref="SumSpec.PerPartition"/>.</summary>
+    /// <param name="channels">Mixtures a partition and a region.</param>
+    /// <param name="weights">Where the weights at partitions come from; null takes the circuit's.</param>
+    /// <param name="mixing">See <see cref="SumSpec.MixingWeights"/>.</param>
+    public CircuitSpec SumPerPartition(int channels, WeightSpec? weights = null, WeightSpec? mixing = null) =>
+        With(new SumSpec(channels) { PerPartition = true, Weights = weights, MixingWeights = mixing });
+
     /// <summary>Adds a <see cref="SumSpec"/> whose weights are shared by the regions of a level.</summary>
     /// <param name="channels">Mixtures a region.</param>
     /// <param name="weights">Where its weights come from; null takes the circuit's.</param>

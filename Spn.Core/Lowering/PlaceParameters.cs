@@ -15,10 +15,11 @@ internal sealed class PlaceParameters
         this.built = built;
         if (ParameterTensor.OfInputs(built.Regions) is { } inputs) Tensors.Add(inputs);
         next = built.InputParameters;
-        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Top: s.Sector < 0 && s.Source is not FixedWeights, Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
+        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Role: RoleOf(s), Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
         foreach (var group in bySource)
         {
-            string suffix = group.Key.Top ? "mixture" : bySource.Count(g => !g.Key.Top) == 1 ? "sectors" : $"sectors{Programs.Count}";
+            string suffix = group.Key.Role is Role.Root ? "mixture"
+                : $"{(group.Key.Role is Role.Mixing ? "mixing" : "sectors")}{(bySource.Count(g => g.Key.Role == group.Key.Role) == 1 ? "" : Programs.Count)}";
             BlockSite[] sites = [.. group];
             Programs.Add(group.Key.Source switch
             {
@@ -35,6 +36,11 @@ internal sealed class PlaceParameters
     public List<WeightProgram> Programs { get; } = [];
 
     public List<ParameterTensor> Tensors { get; } = [];
+
+    private enum Role { Sectors, Mixing, Root }
+
+    /// <summary>Blocks of one program have weights at equal distances; given weights are one list for all blocks.</summary>
+    private static Role RoleOf(BlockSite site) => site.Source is FixedWeights ? Role.Sectors : site.Sector < 0 ? Role.Root : site.Mixing ? Role.Mixing : Role.Sectors;
 
     private static WeightSpec Untied(WeightSpec source) => source is TiedWeights tied ? Untied(tied.Source) : source;
 
@@ -78,7 +84,7 @@ internal sealed class PlaceParameters
     /// <summary>One parameter a weight, block after block; returns the first of each block.</summary>
     private int[] PlaceBlocks(string name, ParameterStart start, BlockSite[] sites)
     {
-        int[] sizes = [.. sites.Select(s => built.Blocks[s.Block].Rows * built.Blocks[s.Block].Columns)];
+        int[] sizes = [.. sites.Select(s => built.Blocks.Weights(s.Block))];
         int at = Place(name, start, sizes.Sum());
         var places = new int[sites.Length];
         for (int i = 0; i < sites.Length; at += sizes[i++]) places[i] = at;
@@ -108,7 +114,7 @@ internal sealed class PlaceParameters
 
     private FixedProgram Fixed(FixedWeights source, BlockSite[] sites)
     {
-        int needed = sites.Sum(s => built.Blocks[s.Block].Rows * built.Blocks[s.Block].Columns);
+        int needed = sites.Sum(s => built.Blocks.Weights(s.Block));
         if (source.Values.Count != 0 && source.Values.Count != needed)
             throw new CircuitException(source.Name, "weights missing", $"{source.Values.Count} weights were given, the sums have {needed}.", "Give one for every edge.");
         if (source.Values.Any(w => !(w >= 0) || double.IsInfinity(w)))
@@ -116,7 +122,7 @@ internal sealed class PlaceParameters
         int at = 0;
         foreach (BlockSite site in source.Values.Count == 0 ? [] : sites)
         {
-            (int rows, int columns, _) = built.Blocks[site.Block];
+            int rows = built.Blocks[site.Block].Rows, columns = built.Blocks.Weights(site.Block) / rows;
             for (int i = 0; i < rows; i++, at += columns)
             {
                 double sum = Enumerable.Range(at, columns).Sum(e => source.Values[e]);

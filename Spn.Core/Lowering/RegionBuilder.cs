@@ -8,7 +8,8 @@ namespace Spn.Core.Lowering;
 /// <param name="Replica">Replica of the first region that uses it.</param>
 /// <param name="Sector">Sector place in that replica, or -1 for the top mixture.</param>
 /// <param name="Owner">The layer that names the source for itself, or -1 when the source is the circuit's.</param>
-internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector, int Owner);
+/// <param name="Mixing">Whether it mixes partitions channel by channel.</param>
+internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector, int Owner, bool Mixing = false);
 
 /// <summary>First pass: from the layers of a description to a table of regions.</summary>
 /// <param name="spec">The description.</param>
@@ -86,22 +87,27 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     }
 
     /// <summary>A weight block with what makes it.</summary>
-    protected int AddBlock(int rows, int columns, WeightSpec source, int replica, int sector, int owner)
+    protected int AddBlock(int rows, int columns, WeightSpec source, int replica, int sector, int owner, bool channelwise = false)
     {
-        int block = Blocks.Add(rows, columns);
-        Sites.Add(new BlockSite(block, source, replica, sector, owner));
+        int block = Blocks.Add(rows, columns, channelwise);
+        Sites.Add(new BlockSite(block, source, replica, sector, owner, Blocks.Spacing(block) > 1));
         return block;
     }
 
     /// <summary>The root over all tops.</summary>
-    protected void AddRoot(RootSpec root, int[] tops, int layers, int layer)
+    /// <param name="root">The layer.</param>
+    /// <param name="tops">What it mixes.</param>
+    /// <param name="layers">Number of layers.</param>
+    /// <param name="layer">Its place among them.</param>
+    /// <param name="channelwise">Whether class c mixes channel c of every top.</param>
+    protected void AddRoot(RootSpec root, int[] tops, int layers, int layer, bool channelwise = false)
     {
         if (root.ClassWeights is not (null or FreeWeights { DeadEntries: false }))
             throw new CircuitException(Describe(root), "class weights unfit", $"The class weights are {root.ClassWeights.Name}{(root.ClassWeights is FreeWeights ? " with dead entries" : "")}.",
                 "Give free weights to learn them, or none and set Circuit.ClassPrior to a constant.");
         LearnsClassPrior = root.ClassWeights is not null;
         WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights or AccumulatorWeights or FreeWeights { DeadEntries: false } ? spec.Weights : WeightSpec.Free());
-        int block = AddBlock(root.Classes, tops.Sum(Regions.Channels), source, 0, -1, root.MixtureWeights is null ? -1 : layers);
+        int block = AddBlock(root.Classes, tops.Sum(Regions.Channels), source, 0, -1, root.MixtureWeights is null ? -1 : layers, channelwise);
         Regions.AddSum(root.Classes, block, tops, Regions.Scope(tops[0]), layer);
     }
 
