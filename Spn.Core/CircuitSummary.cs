@@ -18,6 +18,8 @@ internal static class CircuitSummary
         text.AppendLine($"  weights    {circuit.Spec.Weights.Name}");
         text.AppendLine($"  engine     {circuit.Engine.Name}");
         text.AppendLine("  layers, bottom up");
+        if (circuit.Spec.Structure is MixtureOf mixture)
+            foreach (var same in mixture.Parts.GroupBy(p => p)) text.AppendLine($"    {(same.Count() == 1 ? "part:" : $"{same.Count()} parts:")} {same.Key}");
         IReadOnlyList<LayerSpec> layers = circuit.Spec.Layers;
         for (int layer = 0; layer < layers.Count; layer++)
         {

@@ -2,47 +2,6 @@ namespace Spn
 
 open Spn.Core
 
-/// <summary>Which regions a circuit has.</summary>
-[<AbstractClass; Sealed>]
-type Regions =
-    /// <summary>Balanced binary trees over the variables, in another random order in every replica.</summary>
-    /// <remarks>Source: Shih, Sadigh and Ermon 2021, section 3.</remarks>
-    /// <param name="variables">Number of variables, at least 1.</param>
-    /// <param name="replicas">Number of trees, at least 1.</param>
-    /// <param name="seed">Seed of the orders; 1 unless told.</param>
-    static member RandomBinaryTrees(variables: int, replicas: int, ?seed: int64) : StructureSpec =
-        BinaryTrees(variables, replicas, defaultArg seed 1L)
-
-    /// <summary>Regions given one by one, children before parents; those that are no child are the tops.</summary>
-    /// <param name="variables">Number of variables, at least 1.</param>
-    /// <param name="regions">Made by <c>Leaf</c> and <c>Join</c>; a region's index is its place in the list, from 0.</param>
-    static member HandBuilt(variables: int, regions: seq<HandBuiltRegions -> HandBuiltRegions>) : StructureSpec =
-        (HandBuiltRegions(variables), regions) ||> Seq.fold (fun graph add -> add graph) :> StructureSpec
-
-    /// <summary>A region without children.</summary>
-    /// <param name="scope">The variables it speaks of.</param>
-    static member Leaf(scope: seq<int>) : HandBuiltRegions -> HandBuiltRegions = _.Leaf(Array.ofSeq scope)
-
-    /// <summary>A region that partitions split.</summary>
-    /// <param name="partitions">Each a list of indices of earlier regions.</param>
-    static member Join(partitions: seq<#seq<int>>) : HandBuiltRegions -> HandBuiltRegions =
-        _.Join([| for partition in partitions -> Array.ofSeq partition |])
-
-/// <summary>Variables on a grid, for stacks of spatial layers.</summary>
-[<AbstractClass; Sealed>]
-type Variables =
-    /// <summary>An image; its variables are numbered row by row, the colours of a cell innermost.</summary>
-    static member Image(height: int, width: int, ?colours: int) : GridVariables =
-        GridVariables.Image(height, width, defaultArg colours 1)
-
-    /// <summary>A signal of so many steps.</summary>
-    static member Line(length: int, ?colours: int) : GridVariables =
-        GridVariables.Line(length, defaultArg colours 1)
-
-    /// <summary>A volume.</summary>
-    static member Volume(depth: int, height: int, width: int, ?colours: int) : GridVariables =
-        GridVariables.Volume(depth, height, width, defaultArg colours 1)
-
 /// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
 [<AbstractClass; Sealed>]
 type Input =

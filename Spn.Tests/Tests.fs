@@ -37,6 +37,7 @@ let allTests =
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
+        StructureTests.tests
         TrainingTests.tests
         InputTests.tests
         InputEngineTests.tests

@@ -22,6 +22,14 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <summary>Starts a description over a structure, with free weights and no layers yet.</summary>
     public static CircuitSpec Over(StructureSpec structure) => new(structure, [], WeightSpec.Free());
 
+    /// <summary>Circuits side by side under a root that mixes them; see <see cref="Spn.Core.MixtureOf"/>.</summary>
+    /// <param name="parts">The circuits, over the same variables and with as many class roots.</param>
+    public static CircuitSpec MixtureOf(params IEnumerable<CircuitSpec> parts)
+    {
+        var list = new ValueList<CircuitSpec>(parts);
+        return Over(new MixtureOf(list)).With(new RootSpec(list.Select(p => p.Layers.OfType<RootSpec>().LastOrDefault()?.Classes ?? 1).FirstOrDefault(1)));
+    }
+
     /// <summary>The description with one layer more on top.</summary>
     public CircuitSpec With(LayerSpec layer) => this with { Layers = Layers.Add(layer) };
 

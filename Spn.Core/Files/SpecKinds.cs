@@ -44,6 +44,12 @@ public sealed class SpecKinds
         kinds.AddStructure<BinaryTrees>("binaryTrees");
         kinds.AddStructure<HandBuiltRegions>("handBuiltRegions");
         kinds.AddStructure<GridVariables>("grid");
+        kinds.AddStructure<RatRegions>("ratRegions");
+        kinds.AddStructure<PoonDomingos>("poonDomingos");
+        kinds.AddStructure<QuadRegions>("quadRegions");
+        kinds.AddStructure<LinearTrees>("linearTrees");
+        kinds.AddStructure<HiddenTree>("hiddenTree");
+        kinds.AddStructure<MixtureOf>("mixture");
         kinds.channelPlans.Add("depthwise", typeof(DepthwiseChannels));
         kinds.channelPlans.Add("allCombinations", typeof(AllChannelCombinations));
         kinds.channelPlans.Add("limited", typeof(LimitedChannels));

@@ -10,15 +10,14 @@ internal sealed class GraphRegions : RegionBuilder
     private readonly RegionGraph graph;
     private readonly Dictionary<(int Layer, int Replica, int Place, int Partition, int Columns), int> blockOf = [];
 
-    public GraphRegions(CircuitSpec spec, LoweringRules rules) : base(spec, rules)
+    public GraphRegions(CircuitSpec spec, LoweringContext context) : base(spec, context)
     {
         recipe = Recipe.Read(spec);
         graph = spec.Structure.Build();
         ChooseFamilies(recipe.Input);
         // A leaf becomes an input and a sum, any other region a product and a sum.
         Regions = new RegionTable(2 * graph.Regions.Count + 1);
-        SectorPlaces = graph.SectorPlaces;
-        Replicas = graph.Tops.Count;
+        Layout = new(graph.Tops.Count, graph.SectorPlaces);
         Build();
     }
 

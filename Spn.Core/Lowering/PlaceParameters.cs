@@ -15,11 +15,12 @@ internal sealed class PlaceParameters
         this.built = built;
         if (ParameterTensor.OfInputs(built.Regions) is { } inputs) Tensors.Add(inputs);
         next = built.InputParameters;
-        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Role: RoleOf(s), Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
+        var bySource = built.Sites.GroupBy(s => (s.Part, Source: Untied(s.Source), Role: RoleOf(s), Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
         foreach (var group in bySource)
         {
-            string suffix = group.Key.Role is Role.Root ? "mixture"
-                : $"{(group.Key.Role is Role.Mixing ? "mixing" : "sectors")}{(bySource.Count(g => g.Key.Role == group.Key.Role) == 1 ? "" : Programs.Count)}";
+            (string part, Role role) = (group.Key.Part, group.Key.Role);
+            string suffix = role is Role.Root ? $"{part}mixture"
+                : $"{part}{(role is Role.Mixing ? "mixing" : "sectors")}{(bySource.Count(g => g.Key.Part == part && g.Key.Role == role) == 1 ? "" : Programs.Count)}";
             BlockSite[] sites = [.. group];
             Programs.Add(group.Key.Source switch
             {
@@ -61,10 +62,10 @@ internal sealed class PlaceParameters
         int[] blocks = [.. sites.Select(s => s.Block)];
         if (source.DeadEntries && sites[0].Sector >= 0)
         {
-            RequirePlaces(source);
+            SectorLayout layout = RequirePlaces(source, sites);
             (int rows, int columns) = Largest(sites);
-            int first = Place($"{suffix}.logits", start, built.Replicas, built.SectorPlaces, rows, columns);
-            return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * built.SectorPlaces + s.Sector) * rows * columns)], columns);
+            int first = Place($"{suffix}.logits", start, layout.Replicas, layout.Places, rows, columns);
+            return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * layout.Places + s.Sector) * rows * columns)], columns);
         }
         return new SoftmaxProgram(blocks, PlaceBlocks($"{suffix}.logits", start, sites), 0);
     }
@@ -95,13 +96,13 @@ internal sealed class PlaceParameters
     {
         if (source.Embedding < 1 || source.Hidden.Any(w => w < 1))
             throw new CircuitException(source.Name, "empty layer", $"Embedding {source.Embedding}, hidden widths {source.Hidden}.", "Give widths of at least 1.");
-        if (source.DeadEntries) RequirePlaces(source);
+        SectorLayout layout = source.DeadEntries ? RequirePlaces(source, sites) : default;
         (int rows, int columns) = Largest(sites);
         int[] widths = [source.Embedding, .. source.Hidden, rows * columns];
         int first = source.DeadEntries
-            ? Place($"{suffix}.embeddings", ZeroToOne, built.Replicas, built.SectorPlaces, source.Embedding)
+            ? Place($"{suffix}.embeddings", ZeroToOne, layout.Replicas, layout.Places, source.Embedding)
             : Place($"{suffix}.embeddings", ZeroToOne, sites.Length, source.Embedding);
-        int[] embeddings = [.. sites.Select((s, i) => first + (source.DeadEntries ? s.Replica * built.SectorPlaces + s.Sector : i) * source.Embedding)];
+        int[] embeddings = [.. sites.Select((s, i) => first + (source.DeadEntries ? s.Replica * layout.Places + s.Sector : i) * source.Embedding)];
         var layers = new (int, int)[widths.Length - 1];
         for (int l = 0; l < layers.Length; l++)
         {
@@ -133,9 +134,6 @@ internal sealed class PlaceParameters
         return new FixedProgram([.. sites.Select(s => s.Block)], source.Values);
     }
 
-    private void RequirePlaces(WeightSpec source)
-    {
-        if (built.SectorPlaces == 0)
-            throw new CircuitException(source.Name, "no sector places", "The layout with dead entries is defined for binary trees only.", "Use deadEntries = false.");
-    }
+    private static SectorLayout RequirePlaces(WeightSpec source, BlockSite[] sites) => sites[0].Layout is { Places: > 0 } layout ? layout
+        : throw new CircuitException(source.Name, "no sector places", "The layout with dead entries is defined for binary trees only.", "Use deadEntries = false.");
 }

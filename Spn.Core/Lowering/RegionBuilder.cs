@@ -9,22 +9,32 @@ namespace Spn.Core.Lowering;
 /// <param name="Sector">Sector place in that replica, or -1 for the top mixture.</param>
 /// <param name="Owner">The layer that names the source for itself, or -1 when the source is the circuit's.</param>
 /// <param name="Mixing">Whether it mixes partitions channel by channel.</param>
-internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector, int Owner, bool Mixing = false);
+/// <param name="Layout">How the sectors of the structure are laid out.</param>
+/// <param name="Part">First part of the names of its parameters: which part of a mixture of circuits it stands in, or empty.</param>
+internal sealed record BlockSite(int Block, WeightSpec Source, int Replica, int Sector, int Owner, bool Mixing, SectorLayout Layout, string Part = "");
+
+/// <summary>Places for the sectors of a structure, used or not.</summary>
+/// <param name="Replicas">Number of replicas.</param>
+/// <param name="Places">Places of a replica; 0 when the structure defines none.</param>
+internal readonly record struct SectorLayout(int Replicas, int Places);
 
 /// <summary>First pass: from the layers of a description to a table of regions.</summary>
 /// <param name="spec">The description.</param>
-/// <param name="rules">Rules for layer kinds.</param>
-internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
+/// <param name="context">Rules for layer kinds, and what was made by them.</param>
+internal abstract class RegionBuilder(CircuitSpec spec, LoweringContext context)
 {
     /// <summary>Products of more factors are nested, so that units are scaled on the way.</summary>
     private const int MostFactors = 8;
 
-    private readonly List<(ProductSpec Product, int[] Channels, ChannelTable Table)> tables = [];
     private InputFamily[] families = []; // [variable]
 
     /// <summary>Builds the regions of a description.</summary>
-    public static RegionBuilder For(CircuitSpec spec, LoweringRules rules) =>
-        spec.Structure is GridVariables grid ? new StackRegions(spec, grid, rules) : new GraphRegions(spec, rules);
+    public static RegionBuilder For(CircuitSpec spec, LoweringContext context) => spec.Structure switch
+    {
+        GridVariables grid => new StackRegions(spec, grid, context),
+        MixtureOf mixture => new MixtureRegions(spec, mixture, context),
+        _ => new GraphRegions(spec, context),
+    };
 
     public RegionTable Regions { get; protected init; } = new();
 
@@ -32,16 +42,16 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
 
     public List<BlockSite> Sites { get; } = [];
 
-    public int InputParameters { get; private set; }
-
-    public int SectorPlaces { get; protected init; }
-
-    public int Replicas { get; protected init; } = 1;
+    public int InputParameters { get; protected set; }
 
     /// <summary>Whether p(class) is learned.</summary>
     public bool LearnsClassPrior { get; private set; }
 
     protected CircuitSpec Spec => spec;
+
+    protected LoweringContext Context => context;
+
+    protected SectorLayout Layout { get; init; } = new(1, 0);
 
     /// <summary>How a layer is named in findings.</summary>
     protected abstract string Describe(LayerSpec layer);
@@ -49,17 +59,10 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     /// <summary>Chooses the densities of every variable; equal descriptions share one family.</summary>
     protected void ChooseFamilies(InputSpec input)
     {
-        var made = new Dictionary<InputSpec, InputFamily>();
         int variables = spec.Structure.VariableCount;
         if (input is PerVariableInput mixed && mixed.Inputs.Count != variables)
             throw new CircuitException(Describe(mixed), "inputs missing", $"{mixed.Inputs.Count} inputs for {variables} variables.", "Give one a variable.");
-        families = [.. Enumerable.Range(0, variables).Select(v => Lower(input is PerVariableInput each ? each.Inputs[v] : input))];
-
-        InputFamily Lower(InputSpec own)
-        {
-            if (!made.TryGetValue(own, out InputFamily? family)) made[own] = family = rules.Lower(own);
-            return family;
-        }
+        families = [.. Enumerable.Range(0, variables).Select(v => context.Family(input is PerVariableInput each ? each.Inputs[v] : input))];
     }
 
     /// <summary>A region of one or more variables, joined channel by channel.</summary>
@@ -90,7 +93,7 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     protected int AddBlock(int rows, int columns, WeightSpec source, int replica, int sector, int owner, bool channelwise = false)
     {
         int block = Blocks.Add(rows, columns, channelwise);
-        Sites.Add(new BlockSite(block, source, replica, sector, owner, Blocks.Spacing(block) > 1));
+        Sites.Add(new BlockSite(block, source, replica, sector, owner, Blocks.Spacing(block) > 1, Layout));
         return block;
     }
 
@@ -115,10 +118,6 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringRules rules)
     {
         var channels = new int[children.Length];
         for (int i = 0; i < channels.Length; i++) channels[i] = Regions.Channels(children[i]);
-        foreach ((ProductSpec known, int[] of, ChannelTable table) in tables)
-            if (known.Equals(product) && of.AsSpan().SequenceEqual(channels)) return table;
-        ChannelTable made = rules.Lower(product, channels);
-        tables.Add((product, channels, made));
-        return made;
+        return context.Table(product, channels);
     }
 }
