@@ -171,10 +171,9 @@ let spec seed : string * CircuitSpec =
 
     let productName, product =
         products channels
-        |> List.filter (
-            fun (name, _) -> (name <> "table" || isBinary)
-            && (name <> "kronecker" || (not isMixed && float channels ** float most <= 300.0))
-        )
+        |> List.filter (fun (name, _) ->
+            (name <> "table" || isBinary)
+            && (name <> "kronecker" || (not isMixed && float channels ** float most <= 1500.0)))
         |> pick random
 
     let weightName, weight = pick random weights
