@@ -39,6 +39,7 @@ let allTests =
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
+        StructureTests.tests
         TrainingTests.tests
         InputTests.tests
         InputEngineTests.tests

@@ -21,7 +21,9 @@ public static class ExpectationMaximisation
     public static TrainingReport Fit(
         this Circuit circuit, Evidence train, HardEmOptions options, Evidence? valid = null, int[]? labels = null, int[]? validLabels = null,
         IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default) =>
-        Fit(circuit, train, options, valid, labels, validLabels, progress, cancellation, session => new Hard(circuit, session, options, train, labels));
+        options is { UnweightedSumInputs: true } && Enumerable.Range(0, circuit.Plan.Blocks.Count).Any(b => circuit.Plan.Blocks.Spacing(b) > 1)
+            ? throw new ArgumentException("Sums that mix partitions channel by channel look at their weights to tell the channels apart; set UnweightedSumInputs = false, or use Sum.PerRegion instead of Sum.PerPartition.", nameof(options))
+            : Fit(circuit, train, options, valid, labels, validLabels, progress, cancellation, session => new Hard(circuit, session, options, train, labels));
 
     /// <summary>Trains a circuit in place by soft expectation maximisation.</summary>
     /// <inheritdoc cref="Fit(Circuit, Evidence, HardEmOptions, Evidence?, int[], int[], IProgress{TrainingProgress}?, CancellationToken)"/>
@@ -123,21 +125,23 @@ public static class ExpectationMaximisation
             foreach (AccumulatorProgram program in Plan.Programs.OfType<AccumulatorProgram>())
                 Parallel.For(0, program.Blocks.Count, b =>
                 {
-                    (int rows, int columns, int offset) = Plan.Blocks[program.Blocks[b]];
-                    for (int i = 0; i < rows; i++)
-                        Move(Parameters.AsSpan(program.Places[b] + i * columns, columns), flows.AsSpan(offset + i * columns, columns));
+                    for (int i = 0; i < Plan.Blocks[program.Blocks[b]].Rows; i++)
+                    {
+                        WeightRow row = Plan.Blocks.Row(program.Blocks[b], i);
+                        Move(Parameters.AsSpan(program.Places[b] + i * row.Count, row.Count), flows.AsSpan(row.First), row.Step);
+                    }
                 });
         }
 
         /// <summary>Accumulators are kept without smoothing, which would otherwise pile up step by step.</summary>
-        private void Move(Span<float> accumulators, ReadOnlySpan<float> own)
+        private void Move(Span<float> accumulators, ReadOnlySpan<float> own, int step)
         {
             double total = 0, all = 0;
-            foreach (float flow in own) total += flow;
+            for (int j = 0; j < accumulators.Length; j++) total += own[j * step];
             foreach (float a in accumulators) all += a;
             if (!(total > 0)) return;
             double kept = all > 0 ? (1 - options.StepSize) / all : 0, more = (1 - kept * all) / total;
-            for (int j = 0; j < own.Length; j++) accumulators[j] = (float)Math.Max(kept * accumulators[j] + more * own[j], options.Floor);
+            for (int j = 0; j < accumulators.Length; j++) accumulators[j] = (float)Math.Max(kept * accumulators[j] + more * own[j * step], options.Floor);
         }
     }
 }

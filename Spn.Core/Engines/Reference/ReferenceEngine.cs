@@ -103,7 +103,8 @@ internal sealed class ReferenceSession(Plan plan) : ISession
             for (int b = 0; b < program.Blocks.Count; b++)
             {
                 (int blockRows, int columns, int offset) = plan.Blocks[program.Blocks[b]];
-                for (int i = 0; i < blockRows * columns; i++) parameters[program.Places[b] + i] += (float)edges[offset + i];
+                for (int i = 0; i < blockRows * columns; i++)
+                    if (edges[offset + i] != 0) parameters[program.Places[b] + plan.Blocks.NumberOf(program.Blocks[b], i)] += (float)edges[offset + i];
             }
         SetParameters(parameters);
     }
