@@ -43,6 +43,7 @@ let allTests =
         InitTests.tests
         FrozenInputTests.tests
         EmEngineTests.tests
+        EmInputTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests

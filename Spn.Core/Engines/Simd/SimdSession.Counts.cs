@@ -149,6 +149,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             last = way.Row;
             byWeights ??= new double[plan.Blocks.Total];
             byParameters ??= new double[plan.ParameterCount];
+            statisticsInLogSpace ??= new double[plan.StatisticCount];
             pass.Count(winner, way.Class, way.Draws, way.Count, byWeights);
             logSpaceUsed = true;
         }
