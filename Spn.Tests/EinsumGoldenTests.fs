@@ -10,7 +10,7 @@ open Spn.Core.Engines.Reference
 open Spn.Core.Engines.Simd
 open Spn.Core.Plans
 
-let private load name =
+let load name =
     let file = Path.Combine(Generators.repository, "..", "shared", "golden", name)
 
     if not (File.Exists file) then
@@ -18,10 +18,10 @@ let private load name =
 
     (JsonDocument.Parse(File.ReadAllText file)).RootElement
 
-let private items (element: JsonElement) = List.ofSeq (element.EnumerateArray())
-let private number (element: JsonElement) = element.GetDouble()
+let items (element: JsonElement) = List.ofSeq (element.EnumerateArray())
+let number (element: JsonElement) = element.GetDouble()
 
-let rec private flat (element: JsonElement) =
+let rec flat (element: JsonElement) =
     if element.ValueKind = JsonValueKind.Array then
         items element |> List.collect flat
     else
@@ -57,7 +57,7 @@ let private graph (data: JsonElement) =
     regions, layers, leaves
 
 /// Sum weights in the order of the regions, the root's last: [out, left + K right], and the mixing weights taken into the root's.
-let private weights (layers: JsonElement list) (parameters: JsonElement) =
+let weights (layers: JsonElement list) (parameters: JsonElement) =
     let shape layer = items parameters |> List.item layer
     let einsums = [ for i in 1 .. layers.Length - 2 -> i ]
 
@@ -101,7 +101,7 @@ let private inputParameters kind (statistics: float list[]) : float32 list =
         for s in statistics -> float32 (0.5 * log (s[1] - s[0] * s[0]))
       ]
 
-let private circuit (engine: IEngine) (data: JsonElement) (parameters: JsonElement) =
+let circuit (engine: IEngine) (data: JsonElement) (parameters: JsonElement) =
     let regions, layers, leaves = graph data
     let k = (data.GetProperty "k").GetInt32()
     let classes = (data.GetProperty "classes").GetInt32()

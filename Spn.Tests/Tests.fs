@@ -44,6 +44,7 @@ let allTests =
         FrozenInputTests.tests
         EmEngineTests.tests
         EmInputTests.tests
+        EmTrainingTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests
