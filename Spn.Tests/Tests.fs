@@ -45,6 +45,7 @@ let allTests =
         EmEngineTests.tests
         EmInputTests.tests
         EmTrainingTests.tests
+        BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests

@@ -66,6 +66,7 @@ public interface ISession : IDisposable
     void InputStatistics(Span<double> statistics);
 
     /// <summary>One upward pass and, for every row and class that counts, one way down that chooses one child at every sum; each edge on it counts. On its own, without <see cref="Forward"/>.</summary>
+    /// <remarks>Under <see cref="InputGathering.Statistics"/> the inputs where a way ends count the row's values too, with all of its count.</remarks>
     /// <param name="evidence">The batch; it must fit the plan.</param>
     /// <param name="rows">The samples to take, in order.</param>
     /// <param name="winner">Which child a sum chooses.</param>

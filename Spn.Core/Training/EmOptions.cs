@@ -49,8 +49,8 @@ public abstract record EmOptions
 
 /// <summary>Settings of online hard expectation maximisation: every sum on a sample's way down gives all its count to one child.</summary>
 /// <remarks>
-/// Counts are added to the accumulators and stay for the whole run; <see cref="AccumulatorWeights"/> says how they become weights.
-/// The defaults are the paper's. Source: van de Wolfshaar and Pronobis 2020, section 5; Poon and Domingos 2011.
+/// Counts are added to the accumulators and stay for the whole run; <see cref="AccumulatorWeights"/> says how they become weights. With
+/// <see cref="EmOptions.UpdateInputs"/> the statistics of the values that end in an input component are added up likewise. The defaults are the paper's. Source: van de Wolfshaar and Pronobis 2020, section 5; Poon and Domingos 2011.
 /// </remarks>
 public sealed record HardEmOptions : EmOptions
 {
@@ -60,12 +60,16 @@ public sealed record HardEmOptions : EmOptions
     /// <summary>Share of the choices that are drawn in proportion to these values instead, 0 to 1.</summary>
     public double DrawShare { get; init; }
 
+    /// <summary>How many values the start of an input component counts for, above 0.</summary>
+    public double InputCount { get; init; } = 1;
+
     internal override ILearner Learner(Circuit circuit, ISession session, Evidence train, int[]? labels) => new HardEm(circuit, session, this, train, labels);
 
     internal override void Check()
     {
         base.Check();
         CheckShare(DrawShare, nameof(DrawShare));
+        if (!(InputCount > 0) || double.IsInfinity(InputCount)) throw new ArgumentOutOfRangeException(nameof(InputCount), InputCount, "InputCount must be a finite number above 0.");
     }
 }
 
@@ -131,6 +135,38 @@ public sealed record SoftEmOptions : EmOptions
         CheckCount(Smoothing, nameof(Smoothing));
         CheckShare(Floor, nameof(Floor));
         ArgumentOutOfRangeException.ThrowIfLessThan(AccumulateBatches, 1);
+    }
+}
+
+/// <summary>Settings of the extended Baum-Welch algorithm, which raises log p(class | x) of circuits with several classes.</summary>
+/// <remarks>
+/// A sum's child with weight w, that got the flow n of the samples' own classes and the flow m of all classes by their posterior, gets the
+/// weight (n - m + D w) / (sum (n - m) + D). n - m is w times the derivative of the conditional log-likelihood; D holds the step back, and with
+/// one large enough no step lowers it. p(class) is learned likewise where it is; inputs stay as they are.
+/// Source: Rashwan, Poupart and Zhitang 2018, Discriminative training of sum-product networks by extended Baum-Welch.
+/// </remarks>
+public sealed record BaumWelchOptions : EmOptions
+{
+    /// <summary>
+    /// D of a sum, at least 1, in units of the larger of its flow m and the least D that keeps its weights from being negative; the larger, the
+    /// smaller and safer the steps.
+    /// </summary>
+    public double Damping { get; init; } = 2;
+
+    /// <summary>True takes one step an epoch, by the flows of all samples.</summary>
+    public bool FullBatch { get; init; }
+
+    /// <summary>Weights stay at least about this.</summary>
+    public double Floor { get; init; } = 1e-10;
+
+    internal override ILearner Learner(Circuit circuit, ISession session, Evidence train, int[]? labels) => new BaumWelch(circuit, session, this, train, labels!);
+
+    internal override void Check()
+    {
+        base.Check();
+        if (!(Damping >= 1) || double.IsInfinity(Damping)) throw new ArgumentOutOfRangeException(nameof(Damping), Damping, "Damping must be a finite number of at least 1.");
+        CheckShare(Floor, nameof(Floor));
+        if (UpdateInputs) throw new ArgumentException("Extended Baum-Welch changes weights only; train inputs by SoftEmOptions or by gradient steps.", nameof(UpdateInputs));
     }
 }
 

@@ -7,9 +7,9 @@ namespace Spn.Core.Training;
 public static class ExpectationMaximisation
 {
     /// <summary>Trains a circuit in place.</summary>
-    /// <param name="circuit">The circuit; it ends with the best parameters by the validation samples, or the last without them. Hard expectation maximisation needs weights that are accumulators, soft ones that are free or accumulators.</param>
+    /// <param name="circuit">The circuit; it ends with the best parameters by the validation samples, or the last without them. Hard expectation maximisation needs weights that are accumulators, the others ones that are free or accumulators.</param>
     /// <param name="train">Training samples, at least one; hidden entries are summed out.</param>
-    /// <param name="options">Which form it takes, and its settings: <see cref="SoftEmOptions"/>, <see cref="HardEmOptions"/>.</param>
+    /// <param name="options">Which form it takes, and its settings: <see cref="SoftEmOptions"/>, <see cref="HardEmOptions"/>, <see cref="BaumWelchOptions"/>.</param>
     /// <param name="valid">Validation samples, or null.</param>
     /// <param name="labels">The class of each training sample, needed for circuits with several classes.</param>
     /// <param name="validLabels">The class of each validation sample, likewise.</param>

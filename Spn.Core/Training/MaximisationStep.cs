@@ -94,6 +94,20 @@ internal sealed class MaximisationStep
             if (i < first || i >= first + count) parameters[offset + i] = (float)own[i];
     });
 
+    /// <summary>The statistics that one value of every component is expected to add.</summary>
+    /// <param name="parameters">The flat parameter vector.</param>
+    /// <param name="statistics">Receives them, <see cref="Plan.StatisticCount"/> long; of inputs that share parameters the first has them.</param>
+    public void MeanStatistics(ReadOnlySpan<float> parameters, Span<double> statistics)
+    {
+        foreach (int[] shared in inputs)
+        {
+            (InputFamily family, _, int offset) = plan.Regions.Input(shared[0]);
+            var own = new double[family.ParameterCount];
+            for (int i = 0; i < own.Length; i++) own[i] = parameters[offset + i];
+            family.MeanStatistics(own, statistics.Slice(plan.FirstStatistic[shared[0]], family.StatisticCount));
+        }
+    }
+
     /// <summary>Sets the logits of a learned p(class).</summary>
     /// <param name="parameters">The flat parameter vector; changed in place.</param>
     /// <param name="counts">Samples of each class.</param>

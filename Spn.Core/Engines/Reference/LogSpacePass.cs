@@ -24,6 +24,8 @@ internal sealed class LogSpacePass
 
     public ReadOnlySpan<double> Weights => weights;
 
+    public ReadOnlySpan<double> InputParameters => parameters;
+
     /// <summary>Products that are set to 0 on the way up, with the row of the call that is at hand; null sets none.</summary>
     public (Dropout Which, int Row)? Dropped { get; set; }
 
@@ -305,10 +307,11 @@ internal sealed class LogSpacePass
     /// <param name="draws">Number r decides at region r.</param>
     /// <param name="count">Added to every edge on the way.</param>
     /// <param name="edges">Counts, laid out as the plan's blocks.</param>
-    public void Count(Winner winner, int top, RandomStream draws, double count, double[] edges)
+    /// <returns>The unit of each region on the way, or -1; none where the evidence is impossible.</returns>
+    public int[] Count(Winner winner, int top, RandomStream draws, double count, double[] edges)
     {
-        if (double.IsNegativeInfinity(Values(plan.Regions.Root)[top])) return;
-        Way(top, (region, unit) =>
+        if (double.IsNegativeInfinity(Values(plan.Regions.Root)[top])) return [];
+        return Way(top, (region, unit) =>
         {
             double[] terms = Terms(region, unit, winner.Weighted);
             double most = terms.Max(), uniform = draws.DoubleAt((ulong)region);

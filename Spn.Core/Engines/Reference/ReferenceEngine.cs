@@ -91,7 +91,11 @@ internal sealed class ReferenceSession(Plan plan) : ISession
             pass.Upward(batch, samples[i]);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
             for (int c = 0; c < plan.Classes; c++)
-                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0) pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0)
+                {
+                    int[] way = pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+                    if (pass.Gathering == InputGathering.Statistics) InputCounts.Add(plan, pass.InputParameters, batch, samples[i], way, count, statistics);
+                }
         }
     }
 
