@@ -43,6 +43,8 @@ type FitSettings = {
     Columns: TableColumns
     /// <summary>Which model.</summary>
     Model: FitModel
+    /// <summary>How it is trained.</summary>
+    Learner: FitLearner
     /// <summary>Width of the hyper-network's last hidden layer.</summary>
     H: int
     /// <summary>Channels of a region.</summary>
@@ -59,6 +61,8 @@ type FitSettings = {
     LearningRate: Nullable<float>
     /// <summary>L2 weight decay.</summary>
     Decay: float
+    /// <summary>Pseudo-count of expectation maximisation.</summary>
+    Smoothing: float
     /// <summary>Evaluations without progress before it stops, or null.</summary>
     Patience: Nullable<int>
     /// <summary>Seed of structure, parameters and batches.</summary>
@@ -192,7 +196,24 @@ type SpnCommand =
         columns
 
     static member private OfFit(given: ParseResults<FitArguments>) =
-        let model = given.GetResult(FitArguments.Model, FitModel.Hyper)
+        let learner = given.GetResult(FitArguments.Learner, FitLearner.Adam)
+        let byEm = not learner.IsAdam
+        let model = given.GetResult(FitArguments.Model, (if byEm then FitModel.Spn else FitModel.Hyper))
+        let steps, decay = given.TryGetResult FitArguments.Steps, given.TryGetResult FitArguments.Decay
+        let smoothing = given.TryGetResult FitArguments.Smoothing
+
+        // An option that the learner does not heed is a slip worth a message.
+        if byEm && not model.IsSpn then
+            invalidArg "option" "Expectation maximisation has no step for this model; use --model spn, or --learner adam."
+
+        if byEm && steps.IsSome then
+            invalidArg "option" "--steps is for --learner adam; give --epochs."
+
+        if byEm && decay.IsSome then
+            invalidArg "option" "--decay is for --learner adam; give --smoothing."
+
+        if not byEm && smoothing.IsSome then
+            invalidArg "option" "--smoothing is for --learner em and fullem; give --decay."
 
         {
             Source =
@@ -204,14 +225,16 @@ type SpnCommand =
                 )
             Columns = SpnCommand.OfColumns given
             Model = model
+            Learner = learner
             H = given.GetResult(FitArguments.H, 20) |> SpnCommand.AtLeast 1 "--h"
             Channels = given.GetResult(FitArguments.Channels, 5) |> SpnCommand.AtLeast 1 "--channels"
             Replicas = given.TryGetResult FitArguments.Replicas |> SpnCommand.Perhaps "--replicas"
-            Steps = given.GetResult(FitArguments.Steps, 4000) |> SpnCommand.AtLeast 1 "--steps"
+            Steps = defaultArg steps 4000 |> SpnCommand.AtLeast 1 "--steps"
             Epochs = given.TryGetResult FitArguments.Epochs |> SpnCommand.Perhaps "--epochs"
             Batch = given.TryGetResult FitArguments.Batch |> SpnCommand.Perhaps "--batch"
             LearningRate = given.TryGetResult FitArguments.LearningRate |> Option.toNullable
-            Decay = given.GetResult(FitArguments.Decay, (if model.IsDecay then 1e-4 else 0.0))
+            Decay = defaultArg decay (if model.IsDecay then 1e-4 else 0.0)
+            Smoothing = defaultArg smoothing 0.1
             Patience = given.TryGetResult FitArguments.Patience |> SpnCommand.Perhaps "--patience"
             Seed = given.GetResult(FitArguments.Seed, 1L)
             Threads = given.GetResult(FitArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"

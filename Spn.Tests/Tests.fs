@@ -46,6 +46,9 @@ let allTests =
         InitTests.tests
         FrozenInputTests.tests
         EmEngineTests.tests
+        EmInputTests.tests
+        EmTrainingTests.tests
+        BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests

@@ -57,7 +57,7 @@ public abstract class InputFamily
     /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
     public abstract void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient);
 
-    /// <summary>Length of the sufficient statistics of a variable (all components together); 0 when the family has none of fixed length.</summary>
+    /// <summary>Length of the sufficient statistics of a variable, [component, number], equally many a component; 0 when the family has none of fixed length.</summary>
     public virtual int StatisticCount => 0;
 
     /// <summary>Adds flow times the sufficient statistics of a value; the first number of every component is the flow itself.</summary>

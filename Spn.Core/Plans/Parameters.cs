@@ -61,7 +61,11 @@ public readonly record struct ParameterRun(int Offset, int Count)
 /// <param name="First">The first.</param>
 /// <param name="Step">Distance between neighbours.</param>
 /// <param name="Count">Number of weights.</param>
-public readonly record struct WeightRow(int First, int Step, int Count);
+public readonly record struct WeightRow(int First, int Step, int Count)
+{
+    /// <summary>Place of a weight in the flat weight vector.</summary>
+    public int this[int number] => First + number * Step;
+}
 
 /// <summary>The weight blocks of the sums: block b is a [out, in] matrix at its offset in the flat weight vector.</summary>
 /// <remarks>

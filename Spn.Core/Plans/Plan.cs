@@ -77,6 +77,12 @@ public sealed class Plan
     /// <summary>For each input region the number of its first unit.</summary>
     internal int[] FirstUnit { get; }
 
+    /// <summary>For each region the place of its first statistic among those of all inputs, [input region in order, statistic]; one entry more for the end.</summary>
+    internal int[] FirstStatistic => field ??= StatisticPlaces();
+
+    /// <summary>Length of the statistics of all inputs; see <see cref="Engines.ISession.InputStatistics"/>.</summary>
+    public int StatisticCount => FirstStatistic[^1];
+
     /// <summary>The input regions that read a variable, in order.</summary>
     internal int[] InputsOf(int variable) =>
         [.. Enumerable.Range(0, Regions.Count).Where(r => Regions.Kind(r) == RegionKind.Input && Regions.Input(r).Variable == variable)];
@@ -193,6 +199,14 @@ public sealed class Plan
                     else input.Family.InitialiseFrom(random, columns[i].AsSpan(0, counts[i]), own);
                 }
         });
+    }
+
+    private int[] StatisticPlaces()
+    {
+        var first = new int[Regions.Count + 1];
+        for (int r = 0; r < Regions.Count; r++)
+            first[r + 1] = first[r] + (Regions.Kind(r) == RegionKind.Input && Regions.Input(r).Family.Learns ? Regions.Input(r).Family.StatisticCount : 0);
+        return first;
     }
 
     private IEnumerable<ParameterRun> LearnedRuns()

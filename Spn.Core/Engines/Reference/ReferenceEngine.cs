@@ -20,6 +20,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     private readonly LogSpacePass pass = new(plan);
     private readonly double[] byWeights = new double[plan.Blocks.Total];
     private readonly double[] byParameters = new double[plan.ParameterCount];
+    private readonly double[] statistics = new double[plan.StatisticCount];
     private readonly double[] edges = new double[plan.Blocks.Total];
     private Evidence? evidence;
     private int[] rows = [];
@@ -32,10 +33,13 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         own = parameters.ToArray();
         Array.Clear(byWeights);
         Array.Clear(byParameters);
+        Array.Clear(statistics);
         Array.Clear(edges);
     }
 
     public void DropProducts(double share, long seed) => dropout = share > 0 ? new Dropout(share, seed) : null;
+
+    public void GatherAtInputs(InputGathering what) => pass.Gathering = what;
 
     public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
     {
@@ -56,10 +60,17 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         {
             pass.Dropped = dropout is null ? null : (dropout, i);
             pass.Upward(evidence!, rows[i]);
-            pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, byParameters);
+            pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, AtInputs);
         }
         pass.Dropped = null;
     }
+
+    private Span<double> AtInputs => pass.Gathering switch
+    {
+        InputGathering.Gradient => byParameters,
+        InputGathering.Statistics => statistics,
+        _ => [],
+    };
 
     public void Gradient(Span<float> gradient)
     {
@@ -86,6 +97,8 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         for (int i = 0; i < byWeights.Length; i++) flows[i] = (float)(byWeights[i] * pass.Weights[i]);
     }
 
+    public void InputStatistics(Span<double> to) => statistics.CopyTo(to);
+
     public void Count(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
     {
         for (int i = 0; i < samples.Length; i++)
@@ -93,7 +106,11 @@ internal sealed class ReferenceSession(Plan plan) : ISession
             pass.Upward(batch, samples[i]);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
             for (int c = 0; c < plan.Classes; c++)
-                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0) pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0)
+                {
+                    int[] way = pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+                    if (pass.Gathering == InputGathering.Statistics) InputCounts.Add(plan, pass.InputParameters, batch, samples[i], way, count, statistics);
+                }
         }
     }
 

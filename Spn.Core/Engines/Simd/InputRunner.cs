@@ -20,9 +20,9 @@ internal static unsafe class InputRunner<L, F, I>
 
     private const double LogOfTwo = 0.69314718055994531;
 
-    private static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
+    internal static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
 
-    private static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
+    internal static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
 
     /// <summary>Floats of what is made of a variable's parameters once for all tiles, or 0.</summary>
     public static int PreparedFloats(InputFamily family) =>
@@ -99,7 +99,7 @@ internal static unsafe class InputRunner<L, F, I>
         return Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
     }
 
-    private static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
+    internal static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
 
     /// <summary>What hidden variables give: 1, the probability of a set, or the largest density.</summary>
     private static void Hidden(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
@@ -132,9 +132,14 @@ internal static unsafe class InputRunner<L, F, I>
         }
     }
 
-    /// <summary>Adds the derivatives by the parameters of an input.</summary>
+    /// <summary>Adds the derivatives by the parameters of an input, or what else is gathered at inputs.</summary>
     public static void Gather(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
     {
+        if (source.Gathering != InputGathering.Gradient)
+        {
+            if (source.Gathering == InputGathering.Statistics) InputStatistics<L, F, I>.Gather(op, source, ws, units, slopes, lanes);
+            return;
+        }
         InputFamily family = op.Family!;
         InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
@@ -269,10 +274,10 @@ internal static unsafe class InputRunner<L, F, I>
         }
     }
 
-    private static float Value(InputFamily family, in RunSource source, int variable, int lane) =>
+    internal static float Value(InputFamily family, in RunSource source, int variable, int lane) =>
         family.States <= 256 ? source.Codes[(long)variable * source.Stride + lane] : source.Reals[(long)variable * source.Stride + lane];
 
-    private static byte* HiddenLanes(Op op, in RunSource source) =>
+    internal static byte* HiddenLanes(Op op, in RunSource source) =>
         source.Hidden == null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
 
     /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and tells the power of two taken out; false when that is out of range.</summary>

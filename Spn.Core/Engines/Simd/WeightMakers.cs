@@ -35,6 +35,9 @@ internal sealed unsafe class WeightMakers<L, F, I>
     /// <summary>Floats of scratch for each group of a chunk.</summary>
     public int ScratchFloats { get; }
 
+    /// <summary>Whether all entries of a program's blocks are weights.</summary>
+    public bool IsDense(int program) => spacings[program] == 1;
+
     /// <summary>Parameters of the largest network, for which a work item keeps a gradient of its own.</summary>
     public int NetworkParameters { get; }
 

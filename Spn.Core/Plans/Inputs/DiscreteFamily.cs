@@ -31,6 +31,15 @@ public abstract class DiscreteFamily : InputFamily
     }
 
     /// <inheritdoc/>
+    public override void AddStatistics(int component, ValueSet within, double flow, ReadOnlySpan<double> parameters, Span<double> statistics)
+    {
+        double total = LogProbability(component, within, parameters);
+        if (double.IsNegativeInfinity(total)) return;
+        for (int s = 0; s < Values; s++)
+            if (within.Contains(s)) AddStatistics(component, s, flow * Math.Exp(LogDensity(component, s, parameters) - total), parameters, statistics);
+    }
+
+    /// <inheritdoc/>
     public override float Mode(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
         int best = -1;

@@ -35,7 +35,7 @@ public sealed record LocationScaleSettings
 /// [component] logarithms of scales unless given, both in the unit of the settings and locations counted from its origin.
 /// </summary>
 /// <remarks>A new family gives the shape: the standard density, of location 0 and scale 1, and its pieces between bounds.</remarks>
-public abstract class LocationScaleFamily : InputFamily
+public abstract partial class LocationScaleFamily : InputFamily
 {
     /// <summary>Far above any use, and far below where squares leave the range.</summary>
     private const double MostLogScale = 300;
