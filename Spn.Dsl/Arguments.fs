@@ -261,12 +261,18 @@ type InfoArguments =
     | [<MainCommand; ExactlyOnce>] File of model: string
     /// <summary>What the model can answer.</summary>
     | Queries
+    /// <summary>Where to draw the circuit.</summary>
+    | Svg of file: string
+    /// <summary>Where to write the circuit as a graph.</summary>
+    | Dot of file: string
 
     interface IArgParserTemplate with
         member option.Usage =
             match option with
             | File _ -> "model file that 'spn fit' wrote"
             | Queries -> "which questions the model answers exactly, which approximately, and why"
+            | Svg _ -> "draw the circuit to this file: every unit of a small one, else the regions"
+            | Dot _ -> "write the same graph to this file for Graphviz"
 
 /// <summary>Options of <c>spn data list</c>.</summary>
 [<RequireQualifiedAccess>]

@@ -146,8 +146,8 @@ type SpnCommand =
     | Score of settings: ScoreSettings
     /// <summary>Questions to a model.</summary>
     | Query of settings: QuerySettings
-    /// <summary>Describes a model, perhaps with what it can answer.</summary>
-    | Info of file: string * queries: bool
+    /// <summary>Describes a model, perhaps with what it can answer; draws it to the files that are not null.</summary>
+    | Info of file: string * queries: bool * svg: (string | null) * dot: (string | null)
     /// <summary>Lists data sets; the folder may be null.</summary>
     | DataList of folder: (string | null)
     /// <summary>Measures the engine.</summary>
@@ -320,7 +320,13 @@ type SpnCommand =
         | SpnArguments.Fit given :: _ -> Fit(SpnCommand.OfFit given)
         | SpnArguments.Score given :: _ -> Score(SpnCommand.OfScore given)
         | SpnArguments.Query given :: _ -> Query(SpnCommand.OfQuery given)
-        | SpnArguments.Info given :: _ -> Info(given.GetResult InfoArguments.File, given.Contains InfoArguments.Queries)
+        | SpnArguments.Info given :: _ ->
+            Info(
+                given.GetResult InfoArguments.File,
+                given.Contains InfoArguments.Queries,
+                given.TryGetResult InfoArguments.Svg |> Option.toObj,
+                given.TryGetResult InfoArguments.Dot |> Option.toObj
+            )
         | SpnArguments.Data given :: _ ->
             match given.TryGetResult DataArguments.List with
             | Some given -> DataList(given.TryGetResult DataListArguments.Data |> Option.toObj)

@@ -66,7 +66,14 @@ let tests =
 
                 let info = succeeds $"info {model}"
                 Expect.stringContains info "Circuit over 64 variables" "the summary"
-                Expect.stringContains info "training_samples                     1258" "the metadata"))
+                Expect.stringContains info "training_samples                     1258" "the metadata"
+
+                let said =
+                    succeeds $"""info {model} --svg {file "digits.svg"} --dot {file "digits.dot"}"""
+
+                Expect.stringContains said "drawn in" "it says what the drawing leaves out"
+                Expect.stringContains (IO.File.ReadAllText(file "digits.svg")) "<svg" "a picture"
+                Expect.stringContains (IO.File.ReadAllText(file "digits.dot")) "digraph" "a graph"))
 
         testCase "a table of codes gets indicators, a table of measurements gets normal densities" (fun () ->
             inFolder (fun file ->

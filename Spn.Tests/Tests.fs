@@ -40,6 +40,7 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         StructureTests.tests
+        DrawingTests.tests
         TrainingTests.tests
         InputTests.tests
         InputEngineTests.tests

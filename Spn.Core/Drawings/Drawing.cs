@@ -18,7 +18,9 @@ public sealed partial class Drawing
     private Drawing(DrawingGraph whole, string title)
     {
         bool tooMany = whole.Nodes.Count > MostNodes;
-        graph = tooMany ? whole.Summarised() : whole;
+        graph = whole;
+        if (tooMany) graph = whole.Summarised(coarse: false);
+        if (graph.Nodes.Count > MostNodes) graph = whole.Summarised(coarse: true);
         Title = title;
         Note = !tooMany ? ""
             : graph.Nodes.Count <= MostNodes ? FormattableString.Invariant($"{whole.Nodes.Count:N0} nodes, drawn in {graph.Nodes.Count:N0} groups of like ones: at most {MostNodes} are drawn one by one.")
@@ -51,6 +53,9 @@ public sealed partial class Drawing
             <text x="{width / 2:0}" y="20" text-anchor="middle" font-weight="bold" fill="#1f2937">{Escaped(Title)}</text>
 
             """));
+        var ranks = new (int Rank, int Count)[drawn.Edges.Count];
+        foreach (var own in Enumerable.Range(0, ranks.Length).GroupBy(e => drawn.Edges[e].From))
+            foreach ((int e, int rank) in own.Select((e, i) => (e, i))) ranks[e] = (rank, own.Count());
         for (int e = 0; e < drawn.Edges.Count; e++)
         {
             int[] way = layout.Ways[e];
@@ -64,8 +69,13 @@ public sealed partial class Drawing
             }
             text.Append("\" fill=\"none\" stroke=\"#9ca3af\" stroke-width=\"1.2\"/>\n");
             if (drawn.Edges[e].Label is { Length: > 0 } label)
-                // Nearer to the reader's end than to the middle, where arrows cross.
-                text.Append(Invariant($"""<text x="{0.35 * points[0].X + 0.65 * points[^1].X:0.#}" y="{0.35 * points[0].Y + 0.65 * points[^1].Y:0.#}" text-anchor="middle" font-size="10" fill="#374151" stroke="#ffffff" stroke-width="3" paint-order="stroke">{Escaped(label)}</text>""")).Append('\n');
+            {
+                // On the first piece of the arrow, the arrows of a reader one below the other: in the middle they cross.
+                (int rank, int count) = ranks[e];
+                double t = count == 1 ? 0.5 : 0.25 + 0.35 * rank / (count - 1), far = t * t * (3 - 2 * t);
+                double x = points[0].X + far * (points[1].X - points[0].X), y = points[0].Y + (1.5 * t * (1 - t) + t * t * t) * (points[1].Y - points[0].Y);
+                text.Append(Invariant($"""<text x="{x:0.#}" y="{y + 3.5:0.#}" text-anchor="middle" font-size="10" fill="#374151" stroke="#ffffff" stroke-width="3" paint-order="stroke">{Escaped(label)}</text>""")).Append('\n');
+            }
         }
         for (int n = 0; n < drawn.Nodes.Count; n++) Append(text, drawn.Nodes[n], layout.X[n] + shift, layout.Y[n] + head);
         if (Note != "") text.Append(Invariant($"""<text x="{width / 2:0}" y="{height - 9:0}" text-anchor="middle" fill="#6b7280">{Escaped(Note)}</text>""")).Append('\n');

@@ -51,16 +51,18 @@ internal sealed class DrawingGraph
     }
 
     /// <summary>The graph with the nodes of a height and group taken together.</summary>
-    public DrawingGraph Summarised()
+    /// <param name="coarse">Whether the first line of a group's text is all that must agree.</param>
+    public DrawingGraph Summarised(bool coarse)
     {
         int[] heights = Heights();
-        var groups = Enumerable.Range(0, Nodes.Count).GroupBy(n => (heights[n], Nodes[n].Group)).OrderBy(g => g.Key.Item1).ToList();
+        var groups = Enumerable.Range(0, Nodes.Count).GroupBy(n => (heights[n], coarse ? Nodes[n].GroupLines[0] : Nodes[n].Group)).OrderBy(g => g.Key.Item1).ToList();
         var summary = new DrawingGraph();
         var groupOf = new int[Nodes.Count];
         foreach (var group in groups)
         {
             DrawingNode first = Nodes[group.First()];
-            int count = group.Count(), node = summary.Add(count == 1 ? first : first with { Lines = [FormattableString.Invariant($"{count:N0} of"), .. first.GroupLines] });
+            string[] text = coarse && group.Select(n => Nodes[n].Group).Distinct().Count() > 1 ? [first.GroupLines[0]] : first.GroupLines;
+            int count = group.Count(), node = summary.Add(count == 1 ? first : first with { Lines = [FormattableString.Invariant($"{count:N0} of"), .. text] });
             foreach (int n in group) groupOf[n] = node;
         }
         foreach ((int from, int to) in Edges.Select(e => (groupOf[e.From], groupOf[e.To])).Distinct()) summary.Edges.Add(new(from, to));

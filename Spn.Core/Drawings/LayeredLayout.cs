@@ -7,10 +7,12 @@ namespace Spn.Core.Drawings;
 /// </remarks>
 internal sealed class LayeredLayout
 {
-    private const double LayerGap = 46, NodeGap = 16, StopGap = 8, CharacterWidth = 7, LineHeight = 16, Padding = 10;
+    private const double StopGap = 8, CharacterWidth = 7, LineHeight = 16, Padding = 10;
     private const int Sweeps = 24;
 
     private readonly DrawingGraph graph;
+    private readonly double layerGap;
+    private readonly double nodeGap;
     private readonly List<int>[] up; // [place] places above that are joined to it
     private readonly List<int>[] down;
     private readonly int[] layerOf;
@@ -20,6 +22,8 @@ internal sealed class LayeredLayout
     public LayeredLayout(DrawingGraph graph)
     {
         this.graph = graph;
+        // Labels need room beside each other and between layers.
+        (layerGap, nodeGap) = graph.Edges.Any(e => e.Label != "") ? (80, 44) : (46, 16);
         int[] heights = Lowered(graph);
         // Every arrow that passes a layer has a stop in it: a place without a node.
         List<int> own = [.. heights];
@@ -168,7 +172,7 @@ internal sealed class LayeredLayout
     {
         var offsets = new double[layer.Count];
         for (int i = 1; i < layer.Count; i++)
-            offsets[i] = offsets[i - 1] + (widths[layer[i - 1]] + widths[layer[i]]) / 2 + (layer[i] < graph.Nodes.Count && layer[i - 1] < graph.Nodes.Count ? NodeGap : StopGap);
+            offsets[i] = offsets[i - 1] + (widths[layer[i - 1]] + widths[layer[i]]) / 2 + (layer[i] < graph.Nodes.Count && layer[i - 1] < graph.Nodes.Count ? nodeGap : StopGap);
         List<(double Mean, int Count)> blocks = [];
         for (int i = 0; i < layer.Count; i++)
         {
@@ -193,8 +197,8 @@ internal sealed class LayeredLayout
         {
             double tallest = layers[l].Max(p => p < graph.Nodes.Count ? HeightOf(graph.Nodes[p]) : 0);
             foreach (int p in layers[l]) Y[p] = y + tallest / 2;
-            y += tallest + LayerGap;
+            y += tallest + layerGap;
         }
-        Height = y - LayerGap + Padding;
+        Height = y - layerGap + Padding;
     }
 }
