@@ -38,6 +38,8 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        SpecialFunctionTests.tests
+        FamilyTests.tests
         InputTests.tests
         InputEngineTests.tests
         InitTests.tests
