@@ -40,6 +40,7 @@ let allTests =
         TrainingTests.tests
         SpecialFunctionTests.tests
         FamilyTests.tests
+        FamilyQueryTests.tests
         InputTests.tests
         InputEngineTests.tests
         InitTests.tests
