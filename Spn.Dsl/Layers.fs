@@ -192,19 +192,20 @@ type Input =
     /// <summary>An input of its own for every variable: mixed types in one model; a sum must follow where channels differ.</summary>
     /// <param name="inputs">[variable]</param>
     static member PerVariable(inputs: seq<LayerSpec>) : LayerSpec =
-        PerVariableInput(
-            ValueList<InputSpec>(
-                inputs
-                |> Seq.map (fun input -> Input.OfLayer(nameof inputs, input))
-            )
-        )
+        PerVariableInput(ValueList<InputSpec>(inputs |> Seq.map (fun input -> Input.OfLayer(nameof inputs, input))))
 
     /// <summary>Inputs that suit the columns of a table: indicators of labels, normal densities of real columns, negative binomial counts.</summary>
     /// <param name="components">Components of the densities.</param>
     /// <param name="schema">The columns.</param>
     /// <param name="special">Inputs of columns, by name, that are to have other ones.</param>
     static member ForSchema(components: int, schema: Schema, ?special: seq<string * LayerSpec>) : LayerSpec =
-        schema.Inputs(components, dict [ for name, input in defaultArg special [] -> name, Input.OfLayer(nameof special, input) ] |> System.Collections.Generic.Dictionary)
+        schema.Inputs(
+            components,
+            dict [
+                for name, input in defaultArg special [] -> name, Input.OfLayer(nameof special, input)
+            ]
+            |> System.Collections.Generic.Dictionary
+        )
 
 /// <summary>Mixtures over the channels of regions with the same scope.</summary>
 [<AbstractClass; Sealed>]

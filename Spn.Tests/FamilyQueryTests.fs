@@ -30,15 +30,29 @@ let private someEvidence (plan: Plans.Plan) count =
 /// Rows that the circuit allows.
 let private possible (circuit: Circuit) (evidence: Evidence) =
     let scores = circuit.LogLikelihood evidence
-    evidence.Rows(ReadOnlySpan [| for row in 0 .. evidence.Count - 1 do if scores[row] > -1e4 then row |])
+
+    evidence.Rows(
+        ReadOnlySpan [|
+            for row in 0 .. evidence.Count - 1 do
+                if scores[row] > -1e4 then
+                    row
+        |]
+    )
 
 let private engineTests =
     testList "engines and queries" [
-        testCase "every family has the reference's values, gradients and flows in the fast engine, with sets and hidden values too" (fun () ->
-            eachInput (fun name spec ->
-                let plan = Lowerer.Lower spec
-                EngineTests.agrees name plan (plan.Initialise 3L) (someEvidence plan 50)
-                EngineTests.agrees $"{name}, observed" plan (plan.Initialise 4L) (Generators.evidence plan 50 0.0 2)))
+        testCase
+            "every family has the reference's values, gradients and flows in the fast engine, with sets and hidden values too"
+            (fun () ->
+                eachInput (fun name spec ->
+                    let plan = Lowerer.Lower spec
+                    EngineTests.agrees name plan (plan.Initialise 3L) (someEvidence plan 50)
+
+                    EngineTests.agrees
+                        $"{name}, observed"
+                        plan
+                        (plan.Initialise 4L)
+                        (Generators.evidence plan 50 0.0 2)))
         testCase "posteriors, covariances and explanations of both engines agree" (fun () ->
             eachInput (fun name spec ->
                 both spec (fun reference simd ->
@@ -64,20 +78,35 @@ let private engineTests =
                                     (expected.Variance(row, v))
                                     $"{name}, variance"
 
-                    Expect.floatsClose close (simd.Mpe(evidence).LogLikelihood) (reference.Mpe(evidence).LogLikelihood) name
+                    Expect.floatsClose
+                        close
+                        (simd.Mpe(evidence).LogLikelihood)
+                        (reference.Mpe(evidence).LogLikelihood)
+                        name
 
-                    if expected.HasMoments(0, 0) && expected.HasMoments(0, 1) && expected.HasMoments(0, 2) then
+                    if
+                        expected.HasMoments(0, 0)
+                        && expected.HasMoments(0, 1)
+                        && expected.HasMoments(0, 2)
+                    then
                         let one = evidence.Rows(ReadOnlySpan [| 0 |])
                         let a: float[,] = reference.Covariance one
                         let b: float[,] = simd.Covariance one
 
                         for i in 0..2 do
                             for j in 0..2 do
-                                Expect.floatClose { absolute = 1e-3; relative = 2e-3 } b[i, j] a[i, j] $"{name}, covariance")))
+                                Expect.floatClose
+                                    { absolute = 1e-3; relative = 2e-3 }
+                                    b[i, j]
+                                    a[i, j]
+                                    $"{name}, covariance")))
         testCase "samples lie in the domain and in the sets, and have the posterior's mean" (fun () ->
             eachInput (fun name spec ->
                 use circuit = Circuit.Compile(spec, seed = 3L)
-                let evidence = (possible circuit (someEvidence circuit.Plan 20)).Rows(ReadOnlySpan [| 0; 1 |])
+
+                let evidence =
+                    (possible circuit (someEvidence circuit.Plan 20)).Rows(ReadOnlySpan [| 0; 1 |])
+
                 let draws = 2000
                 let samples = circuit.Sample(evidence, draws)
                 circuit.Plan.CheckEvidence samples
@@ -95,53 +124,75 @@ let private engineTests =
                             let deviation = sqrt (posterior.Variance(row, v) / float draws)
 
                             Expect.floatClose
-                                { absolute = 5.0 * deviation + 1e-5; relative = 1e-6 }
+                                {
+                                    absolute = 5.0 * deviation + 1e-5
+                                    relative = 1e-6
+                                }
                                 (values |> Array.averageBy float)
                                 (posterior.Mean(row, v))
                                 $"{name}, row {row}, variable {v}"))
-        testCase "every way of completion gives values of the domain, and explanations are as likely as they say" (fun () ->
-            eachInput (fun name spec ->
-                use circuit = Circuit.Compile(spec, seed = 3L)
-                let evidence = possible circuit (someEvidence circuit.Plan 20)
+        testCase
+            "every way of completion gives values of the domain, and explanations are as likely as they say"
+            (fun () ->
+                eachInput (fun name spec ->
+                    use circuit = Circuit.Compile(spec, seed = 3L)
+                    let evidence = possible circuit (someEvidence circuit.Plan 20)
 
-                for way in [ Completion.Mean; Completion.Mpe; Completion.Component; Completion.Sample ] do
-                    let completed = circuit.Complete(evidence, way)
-                    Expect.isFalse completed.HasHidden $"{name}, {way}"
-                    circuit.Plan.CheckEvidence completed
+                    for way in [ Completion.Mean; Completion.Mpe; Completion.Component; Completion.Sample ] do
+                        let completed = circuit.Complete(evidence, way)
+                        Expect.isFalse completed.HasHidden $"{name}, {way}"
+                        circuit.Plan.CheckEvidence completed
 
-                let mpe = circuit.Mpe evidence
+                    let mpe = circuit.Mpe evidence
 
-                Expect.floatsClose
-                    { absolute = 1e-4; relative = 1e-4 }
-                    (circuit.LogLikelihood mpe.Completed)
-                    mpe.LogLikelihood
-                    name))
-        testCase "a conditioned circuit has the conditional probabilities, and mixtures the posterior's moments" (fun () ->
-            eachInput (fun name spec ->
-                use circuit = Circuit.Compile(spec, seed = 3L)
-                let full = possible circuit (Generators.evidence circuit.Plan 10 0.0 7)
-                let given = full.Rows(ReadOnlySpan [| 0 |]).Hide(1, 2)
-                use rest = circuit.Condition given
-                let others = full.Observe(0, full.Row(0)[0])
+                    Expect.floatsClose
+                        { absolute = 1e-4; relative = 1e-4 }
+                        (circuit.LogLikelihood mpe.Completed)
+                        mpe.LogLikelihood
+                        name))
+        testCase
+            "a conditioned circuit has the conditional probabilities, and mixtures the posterior's moments"
+            (fun () ->
+                eachInput (fun name spec ->
+                    use circuit = Circuit.Compile(spec, seed = 3L)
+                    let full = possible circuit (Generators.evidence circuit.Plan 10 0.0 7)
+                    let given = full.Rows(ReadOnlySpan [| 0 |]).Hide(1, 2)
+                    use rest = circuit.Condition given
+                    let others = full.Observe(0, full.Row(0)[0])
 
-                let joint =
-                    Array.map (fun l -> l - circuit.LogLikelihood(given)[0]) (circuit.LogLikelihood others)
+                    let joint =
+                        Array.map (fun l -> l - circuit.LogLikelihood(given)[0]) (circuit.LogLikelihood others)
 
-                let own =
-                    rest.LogLikelihood(
-                        Evidence.From([| for row in 0 .. full.Count - 1 do yield! full.Row(row).ToArray()[1..] |], 2)
-                    )
+                    let own =
+                        rest.LogLikelihood(
+                            Evidence.From(
+                                [|
+                                    for row in 0 .. full.Count - 1 do
+                                        yield! full.Row(row).ToArray()[1..]
+                                |],
+                                2
+                            )
+                        )
 
-                Expect.floatsClose { absolute = 1e-4; relative = 1e-4 } own joint name
-                let mixture = circuit.Mixture(given, 1)[0]
-                let posterior = circuit.Posterior given
+                    Expect.floatsClose { absolute = 1e-4; relative = 1e-4 } own joint name
+                    let mixture = circuit.Mixture(given, 1)[0]
+                    let posterior = circuit.Posterior given
 
-                if posterior.HasMoments(0, 1) then
-                    Expect.floatClose { absolute = 1e-4; relative = 1e-4 } mixture.Mean (posterior.Mean(0, 1)) name
-                    Expect.floatClose { absolute = 1e-3; relative = 1e-3 } mixture.Variance (posterior.Variance(0, 1)) name
+                    if posterior.HasMoments(0, 1) then
+                        Expect.floatClose
+                            { absolute = 1e-4; relative = 1e-4 }
+                            mixture.Mean
+                            (posterior.Mean(0, 1))
+                            name
 
-                let median = mixture.Quantile 0.5
-                Expect.isGreaterThan (exp (mixture.LogProbability(ValueSet.AtMost median))) 0.4999 name))
+                        Expect.floatClose
+                            { absolute = 1e-3; relative = 1e-3 }
+                            mixture.Variance
+                            (posterior.Variance(0, 1))
+                            name
+
+                    let median = mixture.Quantile 0.5
+                    Expect.isGreaterThan (exp (mixture.LogProbability(ValueSet.AtMost median))) 0.4999 name))
         testCase "entropies are those of samples" (fun () ->
             for name, input in Generators.inputs 1 do
                 match input with
@@ -157,8 +208,18 @@ let private engineTests =
                     let samples = circuit.Sample 4000
                     let scores = circuit.LogLikelihood samples
                     let estimate = -(Array.average scores)
-                    let spread = sqrt (scores |> Array.averageBy (fun s -> pown (s + estimate) 2)) / sqrt 4000.0
-                    Expect.floatClose { absolute = 5.0 * spread + 1e-6; relative = 0.0 } exact.Nats estimate name)
+
+                    let spread =
+                        sqrt (scores |> Array.averageBy (fun s -> pown (s + estimate) 2)) / sqrt 4000.0
+
+                    Expect.floatClose
+                        {
+                            absolute = 5.0 * spread + 1e-6
+                            relative = 0.0
+                        }
+                        exact.Nats
+                        estimate
+                        name)
         testCase "training makes the samples likelier, with hidden values too" (fun () ->
             eachInput (fun name spec ->
                 use teacher = Circuit.Compile(spec, seed = 3L)
@@ -251,7 +312,10 @@ let private descriptionTests =
                 use circuit = Circuit.Compile(circuits input)
 
                 let refused evidence =
-                    (Expect.raises<EvidenceException> (fun () -> circuit.LogLikelihood(evidence: Evidence) |> ignore) input.Name).Message
+                    (Expect.raises<EvidenceException>
+                        (fun () -> circuit.LogLikelihood(evidence: Evidence) |> ignore)
+                        input.Name)
+                        .Message
 
                 Expect.stringContains (refused (Evidence.From([| value; nanf; nanf |], 3))) part input.Name
                 let nothing = Evidence.Unknown(1, 3)
@@ -259,19 +323,24 @@ let private descriptionTests =
                 match input with
                 | :? NormalInput -> ()
                 | _ ->
-                    Expect.stringContains (refused (nothing.Where(0, ValueSet.Between(-9.0, -3.0)))) "holds nothing that is" input.Name
+                    Expect.stringContains
+                        (refused (nothing.Where(0, ValueSet.Between(-9.0, -3.0))))
+                        "holds nothing that is"
+                        input.Name
 
                 if not (circuit.Plan.InputOf[0] |> Unchecked.nonNull).Domain.IsInteger then
                     Expect.stringContains (refused (nothing.Where(0, ValueSet.OneOf 0.5f))) "probability 0" input.Name)
         testCase "deviations stay between their bounds, whatever the data" (fun () ->
             let train = Evidence.From(Array.init 300 (fun i -> float32 (i % 7) * 10f), 3)
 
-            let spec =
-                circuits (NormalInput(2, LeastDeviation = 1e-3, MostDeviation = 0.1))
+            let spec = circuits (NormalInput(2, LeastDeviation = 1e-3, MostDeviation = 0.1))
 
             use circuit = Circuit.Compile(spec, seed = 1L)
             circuit.Initialise(train, 1L) |> ignore
-            circuit.Fit(train, null, GradientOptions(Steps = 60, BatchSize = 100, LearningRate = 0.1)) |> ignore
+
+            circuit.Fit(train, null, GradientOptions(Steps = 60, BatchSize = 100, LearningRate = 0.1))
+            |> ignore
+
             let variances = circuit.Posterior(Evidence.Unknown(1, 3))
             let mixture = circuit.Mixture(Evidence.Unknown(1, 3), 0)[0]
 
@@ -291,11 +360,19 @@ let private table rows = [|
         let busy = random.NextDouble() < 0.5
 
         let visits =
-            Seq.init 30 (fun _ -> if random.NextDouble() < (if busy then 0.4 else 0.05) then 1 else 0)
+            Seq.init 30 (fun _ ->
+                if random.NextDouble() < (if busy then 0.4 else 0.05) then
+                    1
+                else
+                    0)
             |> Seq.sum
 
         let amount = (if busy then 20.0 else 2.0) * random.NextGamma 2.0
-        let share = random.NextGamma 2.0 |> fun a -> a / (a + random.NextGamma(if busy then 6.0 else 2.0))
+
+        let share =
+            random.NextGamma 2.0
+            |> fun a -> a / (a + random.NextGamma(if busy then 6.0 else 2.0))
+
         let colour = if (random.NextDouble() < 0.8) = busy then "red" else "blue"
         let height = 170.0 + 10.0 * random.NextNormal()
 
@@ -338,7 +415,10 @@ let private tableTests =
                 circuit.Initialise(train, 1L) |> ignore
                 circuit.Schema <- schema
                 let before = circuit.LogLikelihood train |> Array.average
-                circuit.Fit(train, null, GradientOptions(Steps = 150, BatchSize = 200, LearningRate = 0.03)) |> ignore
+
+                circuit.Fit(train, null, GradientOptions(Steps = 150, BatchSize = 200, LearningRate = 0.03))
+                |> ignore
+
                 let after = circuit.LogLikelihood train |> Array.average
                 Expect.isGreaterThan after (before + 0.3) "nats a row"
                 // Many visits and large amounts go together.
@@ -358,7 +438,10 @@ let private tableTests =
                 folder.Delete true)
         testCase "conditions on counts mean integers" (fun () ->
             let schema = Schema [| CountColumn "n" :> Column |]
-            let setOf conditions = schema.Given(conditions: string).SetOf(0, 0)
+
+            let setOf conditions =
+                schema.Given(conditions: string).SetOf(0, 0)
+
             Expect.equal (setOf "n < 3") (ValueSet.AtMost 2.0) "less"
             Expect.equal (setOf "n <= 3.5") (ValueSet.AtMost 3.0) "at most"
             Expect.equal (setOf "n > 2") (ValueSet.AtLeast 3.0) "more"
@@ -375,7 +458,9 @@ let private tableTests =
                     "n > 3, n < 4", "contradict"
                     "n in {1, 2}, n > 5", "contradict"
                 ] do
-                let error = Expect.raises<EvidenceException> (fun () -> schema.Given conditions |> ignore) conditions
+                let error =
+                    Expect.raises<EvidenceException> (fun () -> schema.Given conditions |> ignore) conditions
+
                 Expect.stringContains error.Message part conditions)
         testCase "a column of counts refuses what is none" (fun () ->
             let column = CountColumn "n"
@@ -391,18 +476,23 @@ let private tableTests =
                 use stream = new MemoryStream(Text.Encoding.UTF8.GetBytes text)
                 Schema.Infer(stream, "t.csv", SchemaOptions(Counts = [| "n" |])) |> ignore
 
-            let error = Expect.raises<DataFormatException> (fun () -> infer "n,m\n1,2\n-3,4\n") "negative"
+            let error =
+                Expect.raises<DataFormatException> (fun () -> infer "n,m\n1,2\n-3,4\n") "negative"
+
             Expect.stringContains error.Message "line 3" "where"
             Expect.stringContains error.Message "an integer of at least 0" "what"
 
-            use circuit = Circuit.Compile(CircuitSpec.Over(HandBuiltRegions(1).Leaf(0)).PoissonInput(2).RootSum())
+            use circuit =
+                Circuit.Compile(CircuitSpec.Over(HandBuiltRegions(1).Leaf(0)).PoissonInput(2).RootSum())
+
             Expect.equal circuit.SchemaOrDefault.Columns[0] (CountColumn "x0") "of a circuit of counts"
 
             let refused =
-                Expect.raises<ArgumentException> (fun () -> circuit.Schema <- Schema [| RealColumn "a" :> Column |]) "real"
+                Expect.raises<ArgumentException>
+                    (fun () -> circuit.Schema <- Schema [| RealColumn "a" :> Column |])
+                    "real"
 
             Expect.stringContains refused.Message "has real values, variable 0 of the circuit counts" "message")
     ]
 
-let tests =
-    testList "families" [ engineTests; descriptionTests; tableTests ]
+let tests = testList "families" [ engineTests; descriptionTests; tableTests ]

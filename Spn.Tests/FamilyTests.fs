@@ -54,7 +54,8 @@ let private nodes (domain: ValueDomain) low high : (float * float)[] =
     if domain.IsInteger then
         [| for x in ceil low .. min (floor high) 4000.0 -> x, 1.0 |]
     elif Double.IsInfinity domain.Low then
-        line atan tan (fun t -> 1.0 / (cos t * cos t)) |> Array.filter (fun (x, _) -> abs x < 1e30)
+        line atan tan (fun t -> 1.0 / (cos t * cos t))
+        |> Array.filter (fun (x, _) -> abs x < 1e30)
     elif Double.IsInfinity domain.High then
         line log exp exp
     elif domain = ValueDomain.Share then
@@ -91,10 +92,18 @@ let private close = { absolute = 3e-5; relative = 3e-4 }
 /// Parameters that are learned.
 let private learned (family: InputFamily) =
     let first, count = family.Frozen.ToTuple()
-    [ 0 .. family.ParameterCount - 1 ] |> List.filter (fun i -> i < first || i >= first + count)
+
+    [ 0 .. family.ParameterCount - 1 ]
+    |> List.filter (fun i -> i < first || i >= first + count)
 
 /// A density seen through a value's log-density, or a set's log-probability, as a function of the parameters.
-let private matchesDifferences name (family: InputFamily) (parameters: float[]) (value: float[] -> float) (gradient: float[]) =
+let private matchesDifferences
+    name
+    (family: InputFamily)
+    (parameters: float[])
+    (value: float[] -> float)
+    (gradient: float[])
+    =
     let isLearned = learned family |> set
 
     for i in 0 .. parameters.Length - 1 do
@@ -139,7 +148,10 @@ let private densityLaws =
 
                 if family.Domain.IsInteger then
                     let some = [| 0f; 2f; 3f |] |> Array.filter family.Accepts
-                    let expected = some |> Seq.sumBy (fun x -> exp (logDensity family parameters k (float x)))
+
+                    let expected =
+                        some |> Seq.sumBy (fun x -> exp (logDensity family parameters k (float x)))
+
                     let actual = logProbability family parameters k (ValueSet.OneOf some)
                     Expect.floatClose close (exp actual) expected $"{name}, some values"))
         testCase "probabilities of neighbouring sets add up, far out too" (fun () ->
@@ -156,8 +168,7 @@ let private densityLaws =
                         let whole = part low high
 
                         if whole > -1e5 then
-                            let both =
-                                exp (part low middle - whole) + exp (part (middle + half) high - whole)
+                            let both = exp (part low middle - whole) + exp (part (middle + half) high - whole)
 
                             Expect.floatClose { absolute = 1e-9; relative = 0.0 } both 1.0 $"{name}, {low} to {high}"
                 | _ -> ()))
@@ -171,7 +182,13 @@ let private densityLaws =
                     if not (Double.IsNegativeInfinity(logDensity family parameters k x)) then
                         let gradient = Array.zeroCreate parameters.Length
                         family.AddGradient(k, float32 x, 1.7, ReadOnlySpan parameters, Span gradient)
-                        matchesDifferences $"{name} at {x}" family parameters (fun p -> logDensity family p k x) gradient
+
+                        matchesDifferences
+                            $"{name} at {x}"
+                            family
+                            parameters
+                            (fun p -> logDensity family p k x)
+                            gradient
 
                 for low, high in pieces family.Domain do
                     let set = ValueSet.Between(low, high)
@@ -179,7 +196,13 @@ let private densityLaws =
                     if not (Double.IsNegativeInfinity(logProbability family parameters k set)) then
                         let gradient = Array.zeroCreate parameters.Length
                         family.AddGradient(k, set, 1.7, ReadOnlySpan parameters, Span gradient)
-                        matchesDifferences $"{name}, {set}" family parameters (fun p -> logProbability family p k set) gradient))
+
+                        matchesDifferences
+                            $"{name}, {set}"
+                            family
+                            parameters
+                            (fun p -> logProbability family p k set)
+                            gradient))
         testCase "the mode has the largest density, also of a set" (fun () ->
             each (fun name family parameters k ->
                 for low, high in (-infinity, infinity) :: pieces family.Domain do
@@ -208,10 +231,16 @@ let private samplingLaws =
 
                     let mass = expectation family parameters k low high (fun _ -> 1.0)
 
-                    if hasMoments family set && mass > 1e-6 && not (family.Domain.IsInteger && high > 4000.0 && high < infinity) then
+                    if
+                        hasMoments family set
+                        && mass > 1e-6
+                        && not (family.Domain.IsInteger && high > 4000.0 && high < infinity)
+                    then
                         let actual = Array.zeroCreate family.Expectations
                         family.Expect(k, set, ReadOnlySpan parameters, 0.3, Span actual)
-                        let moment f = expectation family parameters k low high f / mass
+
+                        let moment f =
+                            expectation family parameters k low high f / mass
 
                         if family.Domain.HasCodes then
                             for s in 0 .. actual.Length - 1 do
@@ -219,8 +248,18 @@ let private samplingLaws =
                                 Expect.floatClose close actual[s] expected $"{name}, {low} to {high}, value {s}"
                         else
                             let close = { absolute = 1e-3; relative = 1e-3 }
-                            Expect.floatClose close actual[0] (moment (fun x -> x - 0.3)) $"{name}, {low} to {high}, mean"
-                            Expect.floatClose close actual[1] (moment (fun x -> pown (x - 0.3) 2)) $"{name}, {low} to {high}, square"))
+
+                            Expect.floatClose
+                                close
+                                actual[0]
+                                (moment (fun x -> x - 0.3))
+                                $"{name}, {low} to {high}, mean"
+
+                            Expect.floatClose
+                                close
+                                actual[1]
+                                (moment (fun x -> pown (x - 0.3) 2))
+                                $"{name}, {low} to {high}, square"))
         testCase "quantiles are where the probability up to them passes the share" (fun () ->
             each (fun name family parameters k ->
                 for low, high in (-infinity, infinity) :: pieces family.Domain do
@@ -232,12 +271,17 @@ let private samplingLaws =
                             let x =
                                 family.Quantile(
                                     k,
-                                    (if Double.IsInfinity low && Double.IsInfinity high then null else set),
+                                    (if Double.IsInfinity low && Double.IsInfinity high then
+                                         null
+                                     else
+                                         set),
                                     share,
                                     ReadOnlySpan parameters
                                 )
 
-                            Expect.isTrue (set.Contains x && family.Accepts x) $"{name}: quantile {share} of {set} is {x}"
+                            Expect.isTrue
+                                (set.Contains x && family.Accepts x)
+                                $"{name}: quantile {share} of {set} is {x}"
 
                             let upTo (bound: float) =
                                 if bound < low then
@@ -248,10 +292,19 @@ let private samplingLaws =
                             let tolerance = 1e-5
 
                             if family.Domain.IsInteger then
-                                Expect.isTrue (upTo (float x) > share - tolerance) $"{name}: {share} of {set}, up to {x}"
-                                Expect.isTrue (upTo (float x - 1.0) < share + tolerance) $"{name}: {share} of {set}, below {x}"
+                                Expect.isTrue
+                                    (upTo (float x) > share - tolerance)
+                                    $"{name}: {share} of {set}, up to {x}"
+
+                                Expect.isTrue
+                                    (upTo (float x - 1.0) < share + tolerance)
+                                    $"{name}: {share} of {set}, below {x}"
                             else
-                                Expect.floatClose { absolute = tolerance; relative = 0.0 } (upTo (float x)) share $"{name}: {share} of {set} at {x}"))
+                                Expect.floatClose
+                                    { absolute = tolerance; relative = 0.0 }
+                                    (upTo (float x))
+                                    share
+                                    $"{name}: {share} of {set} at {x}"))
         testCase "random draws have the frequencies of the density" (fun () ->
             each (fun name family parameters k ->
                 // Ten classes of equal probability where the family has them; chi-square of nine degrees of freedom.
@@ -262,7 +315,9 @@ let private samplingLaws =
                     for share in 0.1..0.1..0.95 -> float (family.Quantile(k, null, share, ReadOnlySpan parameters))
                 |]
 
-                let classOf x = edges |> Array.filter (fun edge -> x > edge) |> Array.length
+                let classOf x =
+                    edges |> Array.filter (fun edge -> x > edge) |> Array.length
+
                 let counts = Array.zeroCreate (edges.Length + 1)
 
                 for _ in 1..draws do
@@ -309,7 +364,11 @@ let private statisticLaws =
                     let own = family.StatisticCount / components
 
                     for i in k * own .. (k + 1) * own - 1 do
-                        Expect.floatClose { absolute = 2e-3; relative = 2e-3 } actual[i] expected[i] $"{name}, statistic {i}"
+                        Expect.floatClose
+                            { absolute = 2e-3; relative = 2e-3 }
+                            actual[i]
+                            expected[i]
+                            $"{name}, statistic {i}"
 
                     for low, high in pieces family.Domain do
                         let set = ValueSet.Between(low, high)
@@ -328,7 +387,11 @@ let private statisticLaws =
                             family.AddStatistics(k, set, 1.0, ReadOnlySpan parameters, Span actual)
 
                             for i in 0 .. actual.Length - 1 do
-                                Expect.floatClose { absolute = 2e-3; relative = 2e-3 } actual[i] expected[i] $"{name}, {set}, statistic {i}"))
+                                Expect.floatClose
+                                    { absolute = 2e-3; relative = 2e-3 }
+                                    actual[i]
+                                    expected[i]
+                                    $"{name}, {set}, statistic {i}"))
         testCase "the M-step recovers the parameters from the statistics of many values" (fun () ->
             for name, family, parameters in families.Value do
                 if family.StatisticCount > 0 then
@@ -345,7 +408,12 @@ let private statisticLaws =
                     let isLearned = learned family |> set
 
                     let fitted =
-                        parameters |> Array.mapi (fun i p -> if isLearned.Contains i then p + 0.4 * float (i % 2) - 0.1 else p)
+                        parameters
+                        |> Array.mapi (fun i p ->
+                            if isLearned.Contains i then
+                                p + 0.4 * float (i % 2) - 0.1
+                            else
+                                p)
 
                     family.Maximise(ReadOnlySpan statistics, Span fitted)
 
@@ -357,7 +425,11 @@ let private statisticLaws =
                             let expected = logDensity family parameters k x
 
                             if expected > -20.0 then
-                                Expect.floatClose { absolute = 0.02; relative = 0.01 } (logDensity family fitted k x) expected $"{name}, component {k} at {x}")
+                                Expect.floatClose
+                                    { absolute = 0.02; relative = 0.01 }
+                                    (logDensity family fitted k x)
+                                    expected
+                                    $"{name}, component {k} at {x}")
         testCase "components without flow stay as they are" (fun () ->
             for name, family, parameters in families.Value do
                 if family.StatisticCount > 0 then
@@ -367,7 +439,8 @@ let private statisticLaws =
         testCase "a start from values is near them" (fun () ->
             for name, family, parameters in families.Value do
                 let values = [|
-                    for i in 0..400 -> family.Quantile(i % components, null, (float i + 0.5) / 401.0, ReadOnlySpan parameters)
+                    for i in 0..400 ->
+                        family.Quantile(i % components, null, (float i + 0.5) / 401.0, ReadOnlySpan parameters)
                 |]
 
                 let start (fill: float32[] -> unit) =
@@ -375,7 +448,10 @@ let private statisticLaws =
                     fill own
                     Array.map float own
 
-                let fitted = start (fun own -> family.InitialiseFrom(RandomStream(1L, "start", 0L), ReadOnlySpan values, Span own))
+                let fitted =
+                    start (fun own ->
+                        family.InitialiseFrom(RandomStream(1L, "start", 0L), ReadOnlySpan values, Span own))
+
                 Expect.isTrue (fitted |> Array.forall Double.IsFinite) $"{name}: finite"
 
                 match family with
@@ -393,5 +469,4 @@ let private statisticLaws =
                 | _ -> ())
     ]
 
-let tests =
-    testList "input families" [ densityLaws; samplingLaws; statisticLaws ]
+let tests = testList "input families" [ densityLaws; samplingLaws; statisticLaws ]

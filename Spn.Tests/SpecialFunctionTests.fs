@@ -77,8 +77,16 @@ let tests =
                 for sign in [ 1.0; -1.0 ] do
                     let x = sign * x
                     // Series to the fifth power.
-                    close (Precise.ExpMinusOne x / x) (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0)))) "exp x - 1"
-                    close (Precise.LogOnePlus x / x) (1.0 - x * (1.0 / 2.0 - x * (1.0 / 3.0 - x * (1.0 / 4.0 - x * (1.0 / 5.0 - x / 6.0))))) "log (1 + x)"
+                    close
+                        (Precise.ExpMinusOne x / x)
+                        (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))))
+                        "exp x - 1"
+
+                    close
+                        (Precise.LogOnePlus x / x)
+                        (1.0
+                         - x * (1.0 / 2.0 - x * (1.0 / 3.0 - x * (1.0 / 4.0 - x * (1.0 / 5.0 - x / 6.0)))))
+                        "log (1 + x)"
 
             close (Precise.LogOneMinusExp -2e-5) (log 2e-5 - 1e-5 + 1e-10 / 6.0) "log (1 - exp x) near 0"
             close (Precise.LogOneMinusExp -40.0 / exp -40.0) -1.0 "log (1 - exp x) far out"

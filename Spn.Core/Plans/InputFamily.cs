@@ -52,6 +52,26 @@ public abstract class InputFamily
     /// <param name="parameters">The parameters of the variable, <see cref="ParameterCount"/> long.</param>
     public abstract double LogDensity(int component, float value, ReadOnlySpan<double> parameters);
 
+    /// <summary>Log-densities of all values of a variable that has <see cref="States"/>.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="logs">Receives them, [value].</param>
+    public virtual void LogDensities(int component, ReadOnlySpan<double> parameters, Span<double> logs)
+    {
+        for (int s = 0; s < logs.Length; s++) logs[s] = LogDensity(component, s, parameters);
+    }
+
+    /// <summary>Adds the gradients of the log-densities of all values of a variable that has <see cref="States"/>, each times its flow.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="flows">The factors, [value].</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
+    public virtual void AddGradients(int component, ReadOnlySpan<double> flows, ReadOnlySpan<double> parameters, Span<double> gradient)
+    {
+        for (int s = 0; s < flows.Length; s++)
+            if (flows[s] != 0) AddGradient(component, s, flows[s], parameters, gradient);
+    }
+
     /// <summary>Adds flow times the gradient of the log-density by the parameters.</summary>
     /// <param name="component">The component, from 0.</param>
     /// <param name="value">A value in the domain.</param>

@@ -12,18 +12,20 @@ public sealed class BinomialFamily(int components, Init init, int trials) : Coun
     /// <inheritdoc/>
     protected override int Sufficient => 1;
 
-    /// <summary>Number of trials.</summary>
-    internal int Trials => trials;
-
-    /// <summary>Logit of a component, inside its range.</summary>
-    internal double Logit(int component, ReadOnlySpan<double> parameters) => Read(0, component, parameters);
-
     /// <summary>Probabilities of a success and of a failure.</summary>
     private (double P, double Q) Of(int component, ReadOnlySpan<double> parameters)
     {
         double logit = Read(0, component, parameters);
         return (1 / (1 + Math.Exp(-logit)), 1 / (1 + Math.Exp(logit)));
     }
+
+    internal override bool HasLines => true;
+
+    internal override double Common(int x) =>
+        SpecialFunctions.LogGamma(trials + 1.0) - SpecialFunctions.LogGamma(x + 1.0) - SpecialFunctions.LogGamma(trials - x + 1.0);
+
+    internal override (double Slope, double Offset)? Line(int component, ReadOnlySpan<double> parameters) =>
+        IsInside(0, component, parameters) ? (Read(0, component, parameters), trials * Math.Log(Of(component, parameters).Q)) : null;
 
     /// <inheritdoc/>
     protected override double LogAt(int component, double x, ReadOnlySpan<double> parameters)

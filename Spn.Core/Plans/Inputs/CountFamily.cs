@@ -19,6 +19,15 @@ public abstract class CountFamily : TailFamily
     /// <summary>Whether probabilities fall on either side of the largest; where they do not, all values are added up.</summary>
     protected virtual bool HasOnePeak => true;
 
+    /// <summary>Whether the log-probability of a count x is <see cref="Common"/> and a straight line in x: then engines need neither more.</summary>
+    internal virtual bool HasLines => false;
+
+    /// <summary>What the log-probabilities of a count have in common under all parameters; where the family has lines.</summary>
+    internal virtual double Common(int x) => 0;
+
+    /// <summary>Slope and offset of a component's line; null where a parameter is out of its range.</summary>
+    internal virtual (double Slope, double Offset)? Line(int component, ReadOnlySpan<double> parameters) => null;
+
     private protected sealed override WeightedPoints PointsIn(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
         var points = new WeightedPoints();

@@ -26,6 +26,17 @@ public sealed class NegativeBinomialFamily(int components, Init init, double? su
     private (double Successes, double Mean) Of(int component, ReadOnlySpan<double> parameters) =>
         (successes ?? Math.Exp(Read(1, component, parameters)), Math.Exp(Read(0, component, parameters)));
 
+    internal override bool HasLines => successes is not null;
+
+    internal override double Common(int x) =>
+        SpecialFunctions.LogGamma(x + successes!.Value) - SpecialFunctions.LogGamma(successes.Value) - SpecialFunctions.LogGamma(x + 1.0);
+
+    internal override (double Slope, double Offset)? Line(int component, ReadOnlySpan<double> parameters)
+    {
+        (double r, double m) = Of(component, parameters);
+        return IsInside(0, component, parameters) ? (-Precise.LogOnePlus(r / m), -r * Precise.LogOnePlus(m / r)) : null;
+    }
+
     /// <inheritdoc/>
     protected override double LogAt(int component, double x, ReadOnlySpan<double> parameters)
     {

@@ -13,6 +13,13 @@ public sealed class PoissonFamily(int components, Init init) : CountFamily(compo
 
     private double Rate(int component, ReadOnlySpan<double> parameters) => Math.Exp(Read(0, component, parameters));
 
+    internal override bool HasLines => true;
+
+    internal override double Common(int x) => -SpecialFunctions.LogGamma(x + 1.0);
+
+    internal override (double Slope, double Offset)? Line(int component, ReadOnlySpan<double> parameters) =>
+        IsInside(0, component, parameters) ? (Read(0, component, parameters), -Rate(component, parameters)) : null;
+
     /// <inheritdoc/>
     protected override double LogAt(int component, double x, ReadOnlySpan<double> parameters)
     {

@@ -34,6 +34,10 @@ public abstract class TailFamily : InputFamily
     protected double Read(int parameter, int component, ReadOnlySpan<double> parameters) =>
         Math.Clamp(parameters[parameter * Components + component], ranges[parameter].Least, ranges[parameter].Most);
 
+    /// <summary>Whether a parameter of a component lies inside its range.</summary>
+    private protected bool IsInside(int parameter, int component, ReadOnlySpan<double> parameters) =>
+        parameters[parameter * Components + component] is var own && own >= ranges[parameter].Least && own <= ranges[parameter].Most;
+
     /// <summary>Sets a parameter of a component, inside its range.</summary>
     protected void Write(int parameter, int component, double value, Span<double> parameters) =>
         parameters[parameter * Components + component] = double.IsNaN(value) ? ranges[parameter].Least : Math.Clamp(value, ranges[parameter].Least, ranges[parameter].Most);
