@@ -23,12 +23,9 @@ internal static unsafe class InputRunner<L, F, I>
 
     private const double LogOfTwo = 0.69314718055994531;
 
-    private static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
+    internal static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
 
-    private static bool HasWideTable(InputFamily family) =>
-        family.States is > TableStates and <= WideTableStates && family.ParameterCount > 0 && !LineRunner<L, F, I>.Serves(family);
-
-    private static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
+    internal static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
 
     /// <summary>Floats of what is made of a variable's parameters once for all tiles, or 0.</summary>
     public static int PreparedFloats(InputFamily family) =>
@@ -58,6 +55,22 @@ internal static unsafe class InputRunner<L, F, I>
         {
             for (int k = 0; k < logs.Length; k++) logs[k] = byState[k * states + s];
             Scale(logs, mostLog, table + s, width, out ((int*)table)[width * logs.Length + s]);
+        }
+    }
+
+    private static bool HasWideTable(InputFamily family) =>
+        family.States is > TableStates and <= WideTableStates && family.ParameterCount > 0 && !LineRunner<L, F, I>.Serves(family);
+
+    /// <summary>Reads a table of more values than a register holds.</summary>
+    private static void LookUp(float* table, int channels, byte* states, float* y, int* e, int lanes)
+    {
+        int* index = stackalloc int[L.Count];
+        int* exponents = (int*)table + WideTableStates * channels;
+        for (int at = 0; at < lanes; at += L.Count)
+        {
+            L.StoreInt(index, L.Widen(states + at));
+            for (int k = 0; k < channels; k++) L.Store(y + (long)k * lanes + at, L.Gather(table + WideTableStates * k, index));
+            for (int i = 0; i < L.Count; i++) e[at + i] = exponents[index[i]];
         }
     }
 
@@ -129,20 +142,7 @@ internal static unsafe class InputRunner<L, F, I>
         return Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
     }
 
-    /// <summary>Reads a table of more values than a register holds.</summary>
-    private static void LookUp(float* table, int channels, byte* states, float* y, int* e, int lanes)
-    {
-        int* index = stackalloc int[L.Count];
-        int* exponents = (int*)table + WideTableStates * channels;
-        for (int at = 0; at < lanes; at += L.Count)
-        {
-            L.StoreInt(index, L.Widen(states + at));
-            for (int k = 0; k < channels; k++) L.Store(y + (long)k * lanes + at, L.Gather(table + WideTableStates * k, index));
-            for (int i = 0; i < L.Count; i++) e[at + i] = exponents[index[i]];
-        }
-    }
-
-    private static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
+    internal static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
 
     /// <summary>What hidden variables give: 1, the probability of a set, or the largest density.</summary>
     private static void Hidden(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
