@@ -34,13 +34,13 @@ let allTests =
         DgcSpnTests.tests
         ClassPriorTests.tests
         GoldenTests.tests
+        SpecialFunctionTests.tests
+        FamilyTests.tests
+        FamilyQueryTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
-        SpecialFunctionTests.tests
-        FamilyTests.tests
-        FamilyQueryTests.tests
         InputTests.tests
         InputEngineTests.tests
         InitTests.tests
