@@ -350,7 +350,8 @@ let private statisticLaws =
     testList "statistics" [
         testCase "expected statistics are the average of those of the values" (fun () ->
             each (fun name family parameters k ->
-                if family.StatisticCount > 0 then
+                // The statistics of a Laplace density have a pole at its location, which points do not show.
+                if family.StatisticCount > 0 && not (family :? LaplaceFamily) then
                     let expected: float[] = Array.zeroCreate family.StatisticCount
                     let actual: float[] = Array.zeroCreate family.StatisticCount
 
