@@ -123,7 +123,8 @@ type FitArguments =
             | Discrete _ -> "columns that are discrete though they hold many numbers, separated by commas"
             | Drop _ -> "columns that are no variables, separated by commas"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
-            | Model _ -> "HyperSPN, SPN with weight decay, or plain SPN (default: hyper; spn for expectation maximisation)"
+            | Model _ ->
+                "HyperSPN, SPN with weight decay, or plain SPN (default: hyper; spn for expectation maximisation)"
             | Learner _ ->
                 "gradient steps by Adam, or expectation maximisation of weights and inputs with a step a batch (em) or an epoch (fullem) (default: adam)"
             | H _ -> "width of the hyper-network's last hidden layer (default: 20)"
