@@ -2,47 +2,6 @@ namespace Spn
 
 open Spn.Core
 
-/// <summary>Which regions a circuit has.</summary>
-[<AbstractClass; Sealed>]
-type Regions =
-    /// <summary>Balanced binary trees over the variables, in another random order in every replica.</summary>
-    /// <remarks>Source: Shih, Sadigh and Ermon 2021, section 3.</remarks>
-    /// <param name="variables">Number of variables, at least 1.</param>
-    /// <param name="replicas">Number of trees, at least 1.</param>
-    /// <param name="seed">Seed of the orders; 1 unless told.</param>
-    static member RandomBinaryTrees(variables: int, replicas: int, ?seed: int64) : StructureSpec =
-        BinaryTrees(variables, replicas, defaultArg seed 1L)
-
-    /// <summary>Regions given one by one, children before parents; those that are no child are the tops.</summary>
-    /// <param name="variables">Number of variables, at least 1.</param>
-    /// <param name="regions">Made by <c>Leaf</c> and <c>Join</c>; a region's index is its place in the list, from 0.</param>
-    static member HandBuilt(variables: int, regions: seq<HandBuiltRegions -> HandBuiltRegions>) : StructureSpec =
-        (HandBuiltRegions(variables), regions) ||> Seq.fold (fun graph add -> add graph) :> StructureSpec
-
-    /// <summary>A region without children.</summary>
-    /// <param name="scope">The variables it speaks of.</param>
-    static member Leaf(scope: seq<int>) : HandBuiltRegions -> HandBuiltRegions = _.Leaf(Array.ofSeq scope)
-
-    /// <summary>A region that partitions split.</summary>
-    /// <param name="partitions">Each a list of indices of earlier regions.</param>
-    static member Join(partitions: seq<#seq<int>>) : HandBuiltRegions -> HandBuiltRegions =
-        _.Join([| for partition in partitions -> Array.ofSeq partition |])
-
-/// <summary>Variables on a grid, for stacks of spatial layers.</summary>
-[<AbstractClass; Sealed>]
-type Variables =
-    /// <summary>An image; its variables are numbered row by row, the colours of a cell innermost.</summary>
-    static member Image(height: int, width: int, ?colours: int) : GridVariables =
-        GridVariables.Image(height, width, defaultArg colours 1)
-
-    /// <summary>A signal of so many steps.</summary>
-    static member Line(length: int, ?colours: int) : GridVariables =
-        GridVariables.Line(length, defaultArg colours 1)
-
-    /// <summary>A volume.</summary>
-    static member Volume(depth: int, height: int, width: int, ?colours: int) : GridVariables =
-        GridVariables.Volume(depth, height, width, defaultArg colours 1)
-
 /// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
 [<AbstractClass; Sealed>]
 type Input =
@@ -200,6 +159,14 @@ type Sum =
     /// <param name="weights">Where the weights come from; the circuit's unless told.</param>
     static member PerRegion(channels: int, ?weights: WeightSpec) : LayerSpec =
         SumSpec(channels, Weights = Option.toObj weights)
+
+    /// <summary>Mixtures with weights of their own at every partition; where a region has several, channel k mixes channel k of each. The root does the same with its classes.</summary>
+    /// <remarks>The einsum and mixing layers of Peharz et al. 2020. <c>Sum.PerRegion</c> describes the same distributions with other parameters.</remarks>
+    /// <param name="channels">Mixtures a partition and a region.</param>
+    /// <param name="weights">Where the weights at partitions come from; the circuit's unless told.</param>
+    /// <param name="mixing">Where the weights that mix partitions come from; free, fixed and accumulator weights of the circuit unless told, and free where it has others.</param>
+    static member PerPartition(channels: int, ?weights: WeightSpec, ?mixing: WeightSpec) : LayerSpec =
+        SumSpec(channels, PerPartition = true, Weights = Option.toObj weights, MixingWeights = Option.toObj mixing)
 
     /// <summary>Mixtures whose weights the regions of a level share.</summary>
     /// <param name="channels">Mixtures a region.</param>

@@ -22,7 +22,7 @@ let private settable seed (spec: CircuitSpec) =
 
     let own (layer: LayerSpec) : LayerSpec =
         match layer with
-        | :? SumSpec as sum -> SumSpec(sum.Channels, sum.Shared)
+        | :? SumSpec as sum -> SumSpec(sum.Channels, sum.Shared, PerPartition = sum.PerPartition)
         | :? RootSpec as root -> RootSpec(root.Classes, root.Mixture, ClassWeights = root.ClassWeights)
         | other -> other
 

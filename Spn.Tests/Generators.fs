@@ -104,12 +104,37 @@ let chain variables =
 let wide =
     HandBuiltRegions(5).Leaf(0, 1).Leaf(2).Leaf(3, 4).Leaf(0).Leaf(1).Join([| 0; 1; 2 |], [| 3; 4; 1; 2 |])
 
+let private image = GridVariables.Image(2, 3)
+
+/// One of every structure with a builder of its own, small. A new one joins by one line here.
+let structures: (string * StructureSpec) list = [
+    "random regions", RatRegions(7, 2, 2, 5L)
+    "random regions down to single variables", RatRegions(5, 9, 2)
+    "Poon-Domingos", PoonDomingos.At(image, 1.0)
+    "Poon-Domingos, coarse to fine", PoonDomingos.At(GridVariables.Line 7, 3.0, 1.0)
+    "Poon-Domingos over width", PoonDomingos(image, values [ values [ 1.0 ] ], Axes = values [ 1 ])
+    "Poon-Domingos, few cuts", PoonDomingos(image, values [ values [ 1.0; 2.0 ] ], MostCuts = 2)
+    "Poon-Domingos on a line of pairs", PoonDomingos.Pieces(GridVariables.Line(4, 2), 3)
+    "Poon-Domingos on a volume", PoonDomingos.At(GridVariables.Volume(2, 2, 2), 1.0)
+    "quad tree", QuadRegions(image)
+    "binary quad tree", QuadRegions(image, QuadSplit.Halves)
+    "quad graph", QuadRegions(image, QuadSplit.AllHalves)
+    "quad graph of patches", QuadRegions(GridVariables.Image(3, 3), QuadSplit.AllHalves, 2)
+    "octree", QuadRegions(GridVariables.Volume(2, 2, 2))
+    "linear trees", LinearTrees(6, 2)
+    "linear trees in random order", LinearTrees(5, 2, Seed = 4L)
+    "hidden tree", HiddenTree(values [ 1; -1; 1; 2; 2; 4 ])
+]
+
 let structure (random: Random) : StructureSpec =
-    match random.Next 8 with
+    match random.Next 10 with
     | 0 -> diamond
     | 1 -> wide
     | 2 -> wideLeaf
     | 3 -> chain (random.Next(2, 25))
+    | 4
+    | 5
+    | 6 -> snd (pick random structures)
     | _ -> BinaryTrees(random.Next(1, 12), random.Next(1, 4), int64 (random.Next()))
 
 /// A random small circuit, with the names of what it is made of.
@@ -118,12 +143,23 @@ let spec seed : string * CircuitSpec =
     let channels = random.Next(1, 7)
     let structure = structure random
 
-    let isBinary =
-        structure :? BinaryTrees |> not && structure <> wide && structure <> wideLeaf
+    let regions = structure.Build().Regions
+
+    let partitions = [
+        for region in regions do
+            for partition in region.Partitions -> partition.Length
+    ]
+
+    let isBinary = partitions |> List.forall ((=) 2)
+
+    let hasWideLeaf =
+        regions |> Seq.exists (fun r -> r.Partitions.Count = 0 && r.Scope.Count > 1)
+
+    let most = List.fold max 1 partitions
 
     let inputName, input = pick random (inputs channels)
 
-    let isMixed = random.Next 5 = 0 && structure <> wide && structure <> wideLeaf
+    let isMixed = random.Next 5 = 0 && not hasWideLeaf
 
     let inputName, input =
         if isMixed then
@@ -135,12 +171,14 @@ let spec seed : string * CircuitSpec =
 
     let productName, product =
         products channels
-        |> List.filter (fun (name, _) -> (name <> "table" || isBinary) && (name <> "kronecker" || not isMixed))
+        |> List.filter (fun (name, _) ->
+            (name <> "table" || isBinary)
+            && (name <> "kronecker" || (not isMixed && float channels ** float most <= 1500.0)))
         |> pick random
 
     let weightName, weight = pick random weights
     let shared = random.Next 3 = 0
-    let sum = SumSpec(channels, shared)
+    let sum = SumSpec(channels, shared, PerPartition = (not shared && seed % 4 = 1))
 
     let root =
         RootSpec(
@@ -182,7 +220,7 @@ let spec seed : string * CircuitSpec =
         root
     ]
 
-    $"{structure.Name}, {inputName}, {productName}, {weightName}, shared {shared}, {root.Name}, seed {seed}",
+    $"{structure.Name}, {inputName}, {productName}, {weightName}, {sum.Name}, {root.Name}, seed {seed}",
     CircuitSpec(structure, values layers, weight)
 
 /// Values in the domain of a circuit's variables, some of them hidden.

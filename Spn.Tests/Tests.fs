@@ -19,6 +19,8 @@ let allTests =
         QueryCommandTests.tests
         TableCompletionTests.tests
         EngineTests.tests
+        StepTests.tests
+        SvhnTests.tests
         QueryEngineTests.tests
         QueryTests.tests
         QuerySampleTests.tests
@@ -37,6 +39,7 @@ let allTests =
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
+        StructureTests.tests
         TrainingTests.tests
         InputTests.tests
         InputEngineTests.tests

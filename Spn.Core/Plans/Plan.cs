@@ -16,8 +16,8 @@ public sealed class Plan
         ClassLogits = tensors.FirstOrDefault(t => t.Name == ClassLogitsName);
         InputOf = new InputFamily?[variables];
         for (int r = 0; r < regions.Count; r++)
-            if (regions.Kind(r) == RegionKind.Input)
-                InputOf[regions.Input(r).Variable] = regions.Input(r).Family;
+            if (regions.Kind(r) == RegionKind.Input && regions.Input(r) is var input && Before(input.Family, InputOf[input.Variable]))
+                InputOf[input.Variable] = input.Family;
         FirstUnit = new int[regions.Count];
         List<InputUnit> units = [];
         for (int r = 0; r < regions.Count; r++)
@@ -64,8 +64,12 @@ public sealed class Plan
     /// <summary>Number of class roots.</summary>
     public int Classes => Regions.Channels(Regions.Root);
 
-    /// <summary>For each variable a family that reads it (they agree on the domain), or null when none does.</summary>
+    /// <summary>For each variable a family that reads it (they agree on the domain), or null when none does; where several do, one that says most of the variable.</summary>
     internal InputFamily?[] InputOf { get; }
+
+    /// <summary>A hidden variable may be asked for by indicators, and has no moments when any family of it has none.</summary>
+    private static bool Before(InputFamily family, InputFamily? other) =>
+        other is null || (family is IndicatorFamily && other is not IndicatorFamily) || (family.NoMoments(null) is not null && other.NoMoments(null) is null);
 
     /// <summary>All units of input regions, in order.</summary>
     public IReadOnlyList<InputUnit> InputUnits { get; }

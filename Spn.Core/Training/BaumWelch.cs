@@ -90,25 +90,25 @@ internal sealed class BaumWelch : ILearner
     private bool Maximise()
     {
         Parameters.CopyTo(before, 0);
-        maximisation.Weights(Parameters, options.Floor, (row, weights) => Move(weights, own.AsSpan(row, weights.Length), all.AsSpan(row, weights.Length)));
-        if (circuit.Plan.LearnedPrior(Parameters) is { } prior && Move(prior, ownClasses, allClasses)) maximisation.Classes(Parameters, prior, 1, 0);
+        maximisation.Weights(Parameters, options.Floor, (row, weights) => Move(weights, row, own, all));
+        if (circuit.Plan.LearnedPrior(Parameters) is { } prior && Move(prior, new WeightRow(0, 1, prior.Length), ownClasses, allClasses)) maximisation.Classes(Parameters, prior, 1, 0);
         if (TrainingLoop.AllFinite(Parameters)) return true;
         before.CopyTo(Parameters, 0);
         return false;
     }
 
-    private bool Move(Span<double> weights, ReadOnlySpan<double> own, ReadOnlySpan<double> all)
+    private bool Move(Span<double> weights, WeightRow row, double[] own, double[] all)
     {
         double flow = 0, least = 0, change = 0;
-        for (int j = 0; j < weights.Length; j++)
+        for (int j = 0, e = row.First; j < row.Count; j++, e += row.Step)
         {
-            flow += all[j];
-            change += own[j] - all[j];
-            if (weights[j] > 0) least = Math.Max(least, (all[j] - own[j]) / weights[j]);
+            flow += all[e];
+            change += own[e] - all[e];
+            if (weights[j] > 0) least = Math.Max(least, (all[e] - own[e]) / weights[j]);
         }
         double damping = options.Damping * Math.Max(flow, least);
         if (!(change + damping > 0)) return false;
-        for (int j = 0; j < weights.Length; j++) weights[j] = Math.Max(own[j] - all[j] + damping * weights[j], 0) / (change + damping);
+        for (int j = 0, e = row.First; j < row.Count; j++, e += row.Step) weights[j] = Math.Max(own[e] - all[e] + damping * weights[j], 0) / (change + damping);
         return true;
     }
 }

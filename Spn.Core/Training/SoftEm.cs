@@ -55,7 +55,7 @@ internal sealed class SoftEm : EmLearner
         {
             Session.WeightFlows(flows);
             if (options.Momentum > 0) Average(ref meanFlows, flows, age);
-            maximisation.Weights(Parameters, options.Floor, (row, weights) => Move(weights, flows.AsSpan(row, weights.Length), size));
+            maximisation.Weights(Parameters, options.Floor, (row, weights) => Move(weights, row, size));
             maximisation.Classes(Parameters, classes, size, options.Smoothing);
         }
         if (maximisation.NeedsStatistics)
@@ -69,14 +69,14 @@ internal sealed class SoftEm : EmLearner
         return false;
     }
 
-    private bool Move(Span<double> weights, ReadOnlySpan<float> own, double size)
+    private bool Move(Span<double> weights, WeightRow row, double size)
     {
         double total = 0;
-        foreach (float flow in own) total += flow;
+        for (int j = 0; j < row.Count; j++) total += flows[row.First + j * row.Step];
         if (!(total > 0)) return false;
-        double each = options.Smoothing / own.Length;
+        double each = options.Smoothing / row.Count;
         total += options.Smoothing;
-        for (int j = 0; j < own.Length; j++) weights[j] = (1 - size) * weights[j] + size * (own[j] + each) / total;
+        for (int j = 0; j < row.Count; j++) weights[j] = (1 - size) * weights[j] + size * (flows[row.First + j * row.Step] + each) / total;
         return true;
     }
 

@@ -25,10 +25,12 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     private Evidence? evidence;
     private int[] rows = [];
     private Dropout? dropout;
+    private float[] own = [];
 
     public void SetParameters(ReadOnlySpan<float> parameters)
     {
         pass.SetParameters(parameters);
+        own = parameters.ToArray();
         Array.Clear(byWeights);
         Array.Clear(byParameters);
         Array.Clear(statistics);
@@ -77,6 +79,19 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         for (int i = 0; i < total.Length; i++) gradient[i] = (float)total[i];
     }
 
+    public bool Step(IUpdateRule rule, ReadOnlySpan<float> byClassLogits)
+    {
+        var gradient = new float[plan.ParameterCount];
+        Gradient(gradient);
+        if (plan.ClassLogits is { } logits) byClassLogits.CopyTo(gradient.AsSpan(logits.Offset, logits.Count));
+        if (!Array.TrueForAll(gradient, float.IsFinite)) return false;
+        foreach (ParameterRun run in plan.Learned) rule.Apply(run.Offset, gradient.AsSpan(run.Offset, run.Count), own.AsSpan(run.Offset, run.Count));
+        SetParameters(own);
+        return true;
+    }
+
+    public void GetParameters(int first, Span<float> parameters) => own.AsSpan(first, parameters.Length).CopyTo(parameters);
+
     public void WeightFlows(Span<float> flows)
     {
         for (int i = 0; i < byWeights.Length; i++) flows[i] = (float)(byWeights[i] * pass.Weights[i]);
@@ -105,7 +120,8 @@ internal sealed class ReferenceSession(Plan plan) : ISession
             for (int b = 0; b < program.Blocks.Count; b++)
             {
                 (int blockRows, int columns, int offset) = plan.Blocks[program.Blocks[b]];
-                for (int i = 0; i < blockRows * columns; i++) parameters[program.Places[b] + i] += (float)edges[offset + i];
+                for (int i = 0; i < blockRows * columns; i++)
+                    if (edges[offset + i] != 0) parameters[program.Places[b] + plan.Blocks.NumberOf(program.Blocks[b], i)] += (float)edges[offset + i];
             }
         SetParameters(parameters);
     }
