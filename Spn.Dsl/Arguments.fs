@@ -80,6 +80,7 @@ type FitArguments =
     | Real of columns: string
     /// <summary>Columns of the table that are discrete.</summary>
     | Discrete of columns: string
+    | Counts of columns: string
     /// <summary>Columns of the table that are no variables.</summary>
     | Drop of columns: string
     /// <summary>The data folder.</summary>
@@ -125,6 +126,7 @@ type FitArguments =
             | Missing _ -> "cell that means missing, besides an empty one, ?, NA and NaN; may be repeated"
             | Real _ -> "columns that are real though they hold few integers, separated by commas"
             | Discrete _ -> "columns that are discrete though they hold many numbers, separated by commas"
+            | Counts _ -> "columns of counts, integers from 0 without an end, separated by commas"
             | Drop _ -> "columns that are no variables, separated by commas"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Model _ ->

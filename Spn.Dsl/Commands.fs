@@ -23,6 +23,8 @@ type TableColumns = {
     Real: string[]
     /// <summary>Names of columns that are discrete.</summary>
     Discrete: string[]
+    /// <summary>Names of columns of counts.</summary>
+    Counts: string[]
     /// <summary>Names of columns that are no variables.</summary>
     Drop: string[]
 } with
@@ -32,6 +34,7 @@ type TableColumns = {
         Missing = [||]
         Real = [||]
         Discrete = [||]
+        Counts = [||]
         Drop = [||]
     }
 
@@ -185,13 +188,14 @@ type SpnCommand =
             Missing = Array.ofList (given.GetResults FitArguments.Missing)
             Real = SpnCommand.Names(given.GetResults FitArguments.Real)
             Discrete = SpnCommand.Names(given.GetResults FitArguments.Discrete)
+            Counts = SpnCommand.Names(given.GetResults FitArguments.Counts)
             Drop = SpnCommand.Names(given.GetResults FitArguments.Drop)
         }
 
         if not (given.Contains FitArguments.Csv) && columns <> TableColumns.Unknown then
             invalidArg
                 "columns"
-                "--missing, --real, --discrete and --drop say how a table is read; give them with --csv."
+                "--missing, --real, --discrete, --counts and --drop say how a table is read; give them with --csv."
 
         columns
 

@@ -8,6 +8,11 @@ type Input =
     static let fixedTo values =
         values |> Option.map ValueList<float> |> Option.toObj
 
+    static member private OfLayer(argument: string, layer: LayerSpec) : InputSpec =
+        match layer with
+        | :? InputSpec as input -> input
+        | other -> invalidArg argument $"{other.Name} is no input."
+
     /// <summary>One channel a value: 1 when the variable has it, else 0.</summary>
     /// <param name="states">Number of values, which are 0 to states - 1.</param>
     static member Indicator(states: int) : LayerSpec = IndicatorInput states
@@ -27,6 +32,7 @@ type Input =
     /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
     /// <param name="leastDeviation">Deviations stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="mostDeviation">Deviations stay below this multiple of the scale, unless they are fixed; no bound unless told.</param>
     /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
     /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
     /// <param name="trainableMeans">The same for the means alone.</param>
@@ -39,6 +45,7 @@ type Input =
             ?location: float,
             ?scale: float,
             ?leastDeviation: float,
+            ?mostDeviation: float,
             ?init: Init,
             ?trainable: bool,
             ?trainableMeans: bool,
@@ -53,6 +60,7 @@ type Input =
             Location = defaultArg location 0.0,
             Scale = defaultArg scale 1.0,
             LeastDeviation = defaultArg leastDeviation 0.001,
+            MostDeviation = Option.toNullable mostDeviation,
             Init = defaultArg init Init.Random,
             TrainableLocations = defaultArg trainableMeans trainable,
             TrainableScales = defaultArg trainableVariances trainable
@@ -65,6 +73,7 @@ type Input =
     /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
     /// <param name="leastDeviation">Scales stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="mostDeviation">Scales stay below this multiple of the scale, unless they are fixed; no bound unless told.</param>
     /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
     /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
     /// <param name="trainableLocations">The same for the locations alone.</param>
@@ -77,6 +86,7 @@ type Input =
             ?location: float,
             ?scale: float,
             ?leastDeviation: float,
+            ?mostDeviation: float,
             ?init: Init,
             ?trainable: bool,
             ?trainableLocations: bool,
@@ -91,6 +101,7 @@ type Input =
             Location = defaultArg location 0.0,
             Scale = defaultArg scale 1.0,
             LeastDeviation = defaultArg leastDeviation 0.001,
+            MostDeviation = Option.toNullable mostDeviation,
             Init = defaultArg init Init.Random,
             TrainableLocations = defaultArg trainableLocations trainable,
             TrainableScales = defaultArg trainableScales trainable
@@ -103,6 +114,7 @@ type Input =
     /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
     /// <param name="leastDeviation">Scales stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="mostDeviation">Scales stay below this multiple of the scale, unless they are fixed; no bound unless told.</param>
     /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
     /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
     /// <param name="trainableLocations">The same for the locations alone.</param>
@@ -115,6 +127,7 @@ type Input =
             ?location: float,
             ?scale: float,
             ?leastDeviation: float,
+            ?mostDeviation: float,
             ?init: Init,
             ?trainable: bool,
             ?trainableLocations: bool,
@@ -129,6 +142,7 @@ type Input =
             Location = defaultArg location 0.0,
             Scale = defaultArg scale 1.0,
             LeastDeviation = defaultArg leastDeviation 0.001,
+            MostDeviation = Option.toNullable mostDeviation,
             Init = defaultArg init Init.Random,
             TrainableLocations = defaultArg trainableLocations trainable,
             TrainableScales = defaultArg trainableScales trainable
@@ -137,19 +151,20 @@ type Input =
     /// <summary>An input of its own for every variable: mixed types in one model; a sum must follow where channels differ.</summary>
     /// <param name="inputs">[variable]</param>
     static member PerVariable(inputs: seq<LayerSpec>) : LayerSpec =
-        PerVariableInput(
-            ValueList<InputSpec>(
-                inputs
-                |> Seq.map (function
-                    | :? InputSpec as input -> input
-                    | other -> invalidArg (nameof inputs) $"{other.Name} is no input.")
-            )
-        )
+        PerVariableInput(ValueList<InputSpec>(inputs |> Seq.map (fun input -> Input.OfLayer(nameof inputs, input))))
 
-    /// <summary>Inputs that suit the columns of a table.</summary>
-    /// <param name="components">Components of the densities of real columns.</param>
+    /// <summary>Inputs that suit the columns of a table: indicators of labels, normal densities of real columns, negative binomial counts.</summary>
+    /// <param name="components">Components of the densities.</param>
     /// <param name="schema">The columns.</param>
-    static member ForSchema(components: int, schema: Schema) : LayerSpec = schema.Inputs components
+    /// <param name="special">Inputs of columns, by name, that are to have other ones.</param>
+    static member ForSchema(components: int, schema: Schema, ?special: seq<string * LayerSpec>) : LayerSpec =
+        schema.Inputs(
+            components,
+            dict [
+                for name, input in defaultArg special [] -> name, Input.OfLayer(nameof special, input)
+            ]
+            |> System.Collections.Generic.Dictionary
+        )
 
 /// <summary>Mixtures over the channels of regions with the same scope.</summary>
 [<AbstractClass; Sealed>]

@@ -34,6 +34,25 @@ let inputs channels : (string * InputSpec) list = [
     "cauchy", CauchyInput(channels)
     "cauchy, fixed scales",
     CauchyInput(channels, FixedScales = values [ for k in 1..channels -> 0.4 * float k ], Init = Init.KMeans)
+    "binomial", BinomialInput(channels, 7)
+    "binomial of many", BinomialInput(channels, 300, Init = Init.KMeans)
+    "poisson", PoissonInput(channels)
+    "geometric", GeometricInput(channels)
+    "negative binomial", NegativeBinomialInput(channels)
+    "negative binomial, successes given", NegativeBinomialInput(channels, Successes = 2.5, Init = Init.Quantiles)
+    "discretised logistic", DiscretisedLogisticInput(channels, 12)
+    "exponential", ExponentialInput(channels)
+    "gamma", GammaInput(channels)
+    "gamma, shape given", GammaInput(channels, Shape = 2.5)
+    "beta", BetaInput(channels)
+    "log-normal", LogNormalInput(channels)
+    "uniform",
+    UniformInput(
+        values [ for k in 1..channels -> 0.1 * float (channels - k) ],
+        values [ for k in 1..channels -> 2.0 + 0.1 * float k ]
+    )
+    "histogram", HistogramInput(channels, values [ -2.0; -1.0; 0.5; 0.75; 2.0 ])
+    "histogram at quantiles", HistogramInput(channels, values [ -2.0; -1.0; 0.0; 1.0; 2.0 ], Quantiles = true)
 ]
 
 /// An input of another kind for every variable; channels differ, so a sum must follow.
@@ -41,13 +60,16 @@ let mixed (random: Random) variables : InputSpec =
     PerVariableInput(
         values [
             for _ in 1..variables ->
-                match random.Next 7 with
+                match random.Next 10 with
                 | 0 -> IndicatorInput(2) :> InputSpec
                 | 1 -> IndicatorInput(3)
                 | 2 -> CategoricalInput(2, 4)
                 | 3 -> BernoulliInput(3)
                 | 4 -> LaplaceInput(3, TrainableScales = false)
                 | 5 -> CauchyInput(2, Location = -0.5)
+                | 6 -> PoissonInput(3)
+                | 7 -> GammaInput(2)
+                | 8 -> BinomialInput(2, 4)
                 | _ -> NormalInput(2, Location = 0.3, Scale = 1.7)
         ]
     )
@@ -223,6 +245,21 @@ let spec seed : string * CircuitSpec =
     $"{structure.Name}, {inputName}, {productName}, {weightName}, {sum.Name}, {root.Name}, seed {seed}",
     CircuitSpec(structure, values layers, weight)
 
+/// A value of a domain.
+let value (random: Random) (domain: ValueDomain) =
+    let low, high = domain.Low, domain.High
+
+    if domain.States.HasValue then
+        float32 (random.Next domain.States.Value)
+    elif domain.IsInteger then
+        float32 (random.Next 12)
+    elif Double.IsInfinity low then
+        float32 (random.NextDouble() * 4.0 - 2.0)
+    elif Double.IsInfinity high then
+        float32 (low + 0.01 + random.NextDouble() * 4.0)
+    else
+        float32 (low + (high - low) * (0.001 + 0.998 * random.NextDouble()))
+
 /// Values in the domain of a circuit's variables, some of them hidden.
 let evidence (plan: Plans.Plan) count hidden seed =
     let random = Random(seed: int)
@@ -230,8 +267,7 @@ let evidence (plan: Plans.Plan) count hidden seed =
     let draw variable =
         match plan.InputOf[variable] with
         | null -> 0f
-        | family when family.States.HasValue -> float32 (random.Next family.States.Value)
-        | _ -> float32 (random.NextDouble() * 4.0 - 2.0)
+        | family -> value random family.Domain
 
     let batch =
         Evidence.From(Array.init (count * plan.Variables) (fun i -> draw (i % plan.Variables)), plan.Variables)
@@ -261,8 +297,8 @@ let restrict (plan: Plans.Plan) (random: Random) (evidence: Evidence) =
                 ValueSet.OneOf(float32 (random.Next states))
             else
                 ValueSet.OneOf kept
-        | _ ->
-            let low = random.NextDouble() * 3.0 - 2.0
+        | family ->
+            let low = float (value random family.Domain)
 
             match random.Next 3 with
             | 0 -> ValueSet.AtLeast low

@@ -36,6 +36,9 @@ let allTests =
         DgcSpnTests.tests
         ClassPriorTests.tests
         GoldenTests.tests
+        SpecialFunctionTests.tests
+        FamilyTests.tests
+        FamilyQueryTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests

@@ -11,7 +11,7 @@ namespace Spn.Core;
 /// <param name="Structure">The regions.</param>
 /// <param name="Layers">The recipe, bottom up.</param>
 /// <param name="Weights">Where the weights of layers that name no source of their own come from.</param>
-public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> Layers, WeightSpec Weights)
+public sealed partial record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> Layers, WeightSpec Weights)
 {
     /// <summary>
     /// Variables whose evidence the weights have taken up: they are no variables of the circuit any more, and the others move up in

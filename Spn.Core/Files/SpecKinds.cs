@@ -60,6 +60,17 @@ public sealed class SpecKinds
         kinds.layers.AddFormer("gaussianInput", typeof(NormalInput));
         kinds.AddLayer<LaplaceInput>("laplaceInput");
         kinds.AddLayer<CauchyInput>("cauchyInput");
+        kinds.AddLayer<BinomialInput>("binomialInput");
+        kinds.AddLayer<PoissonInput>("poissonInput");
+        kinds.AddLayer<GeometricInput>("geometricInput");
+        kinds.AddLayer<NegativeBinomialInput>("negativeBinomialInput");
+        kinds.AddLayer<DiscretisedLogisticInput>("discretisedLogisticInput");
+        kinds.AddLayer<ExponentialInput>("exponentialInput");
+        kinds.AddLayer<GammaInput>("gammaInput");
+        kinds.AddLayer<BetaInput>("betaInput");
+        kinds.AddLayer<LogNormalInput>("logNormalInput");
+        kinds.AddLayer<UniformInput>("uniformInput");
+        kinds.AddLayer<HistogramInput>("histogramInput");
         kinds.inits.Add("random", typeof(RandomInit));
         kinds.inits.Add("quantiles", typeof(QuantileInit));
         kinds.inits.Add("kMeans", typeof(KMeansInit));

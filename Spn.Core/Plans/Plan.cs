@@ -128,10 +128,10 @@ public sealed class Plan
         if (schema.Variables != Variables)
             throw new ArgumentException($"The schema has {schema.Variables} columns, the circuit {Variables} variables; they must be as many.");
         for (int v = 0; v < Variables; v++)
-            if (InputOf[v] is { } family && family.States != schema.Columns[v].States)
-                throw new ArgumentException($"Column \"{schema.Columns[v].Name}\" has {Values(schema.Columns[v].States)}, variable {v} of the circuit {Values(family.States)}.");
+            if (InputOf[v] is { Domain: var domain } && !schema.Columns[v].Fits(domain))
+                throw new ArgumentException($"Column \"{schema.Columns[v].Name}\" has {Values(schema.Columns[v].States, schema.Columns[v] is CountColumn)}, variable {v} of the circuit {Values(domain.HasCodes ? domain.States : null, domain.IsInteger)}.");
 
-        static string Values(int? states) => states is int count ? $"{count} values" : "real values";
+        static string Values(int? states, bool counts) => states is int count ? $"{count} values" : counts ? "counts" : "real values";
     }
 
     /// <summary>Refuses what is no distribution over the classes.</summary>

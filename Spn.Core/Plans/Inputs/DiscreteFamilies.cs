@@ -99,6 +99,23 @@ public sealed class CategoricalFamily(int components, int states) : DiscreteFami
     }
 
     /// <inheritdoc/>
+    public override void LogDensities(int component, ReadOnlySpan<double> parameters, Span<double> logs)
+    {
+        ReadOnlySpan<double> logits = parameters.Slice(component * Values, Values);
+        double total = LogSum.Of(logits);
+        for (int s = 0; s < Values; s++) logs[s] = logits[s] - total;
+    }
+
+    /// <inheritdoc/>
+    public override void AddGradients(int component, ReadOnlySpan<double> flows, ReadOnlySpan<double> parameters, Span<double> gradient)
+    {
+        ReadOnlySpan<double> logits = parameters.Slice(component * Values, Values);
+        double total = LogSum.Of(logits), all = 0;
+        foreach (double flow in flows) all += flow;
+        for (int s = 0; s < Values; s++) gradient[component * Values + s] += flows[s] - all * Math.Exp(logits[s] - total);
+    }
+
+    /// <inheritdoc/>
     public override float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters)
     {
         if (within is not null) return base.Quantile(component, within, share, parameters);

@@ -10,7 +10,7 @@ public abstract class DiscreteFamily : InputFamily
     protected int Values { get; }
 
     /// <inheritdoc/>
-    public sealed override int? States => Values;
+    public sealed override ValueDomain Domain => ValueDomain.Codes(Values);
 
     /// <inheritdoc/>
     public override double LogProbability(int component, ValueSet within, ReadOnlySpan<double> parameters)
