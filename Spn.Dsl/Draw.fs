@@ -36,4 +36,5 @@ module Draw =
     /// <exception cref="T:System.IO.IOException">The temporary file cannot be written.</exception>
     let show (drawing: Drawing) : string =
         // A page of nothing but the picture, which browsers scale and scroll.
-        Show.report $"<!DOCTYPE html><meta charset=\"utf-8\"><title>{drawing.Title |> System.Net.WebUtility.HtmlEncode}</title>{drawing.ToSvg()}"
+        Show.report
+            $"<!DOCTYPE html><meta charset=\"utf-8\"><title>{drawing.Title |> System.Net.WebUtility.HtmlEncode}</title>{drawing.ToSvg()}"

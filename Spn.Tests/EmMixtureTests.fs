@@ -141,7 +141,13 @@ let private golden name =
 
                 circuit.SetParameters(ReadOnlySpan(parameters (data.GetProperty "params")))
                 let classes = circuit.Classes
-                let train = x.Rows [| for _ in 1..classes do yield! [| 0 .. x.Count - 1 |] |]
+
+                let rows = [|
+                    for _ in 1..classes do
+                        yield! [| 0 .. x.Count - 1 |]
+                |]
+
+                let train = x.Rows(ReadOnlySpan<int> rows)
 
                 circuit.Fit(
                     train,
@@ -156,7 +162,10 @@ let private golden name =
                 |> ignore
 
                 let own = circuit.Parameters.ToArray() |> Array.map float
-                let wanted = parameters (step.GetProperty "params_after_one_batch") |> Array.map float
+
+                let wanted =
+                    parameters (step.GetProperty "params_after_one_batch") |> Array.map float
+
                 let inputs = circuit.Plan.Tensors[0].Count
 
                 let close (actual: float) (expected: float) (message: string) =
@@ -165,7 +174,11 @@ let private golden name =
                         $"{name}, {weights.Name}, {message}: {actual}, expected {expected}"
 
                 // Accumulators of theirs add to 1, ours to the number of samples.
-                let scale = if weights :? AccumulatorWeights then 1.0 / float train.Count else 1.0
+                let scale =
+                    if weights :? AccumulatorWeights then
+                        1.0 / float train.Count
+                    else
+                        1.0
 
                 for i in inputs .. own.Length - 1 do
                     close (scale * own[i]) wanted[i] $"weight {i}"
@@ -185,7 +198,11 @@ let private golden name =
                             for s in 0 .. states - 1 do
                                 let place = (i * k + c) * states + s
                                 let mean = (exp own[place] - 0.95 * theirs[s] / all) / 0.05
-                                close ((0.95 * theirs[s] + 0.05 * mean) / (0.95 * all + 0.05)) (exp wanted[place]) $"input {place}")
+
+                                close
+                                    ((0.95 * theirs[s] + 0.05 * mean) / (0.95 * all + 0.05))
+                                    (exp wanted[place])
+                                    $"input {place}")
                 | "NormalArray" ->
                     // Theirs keep the variance at most 1.
                     Expect.equal (((data.GetProperty "leaf_args").GetProperty "max_var").GetDouble()) 1.0 "bound"

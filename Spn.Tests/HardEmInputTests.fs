@@ -114,4 +114,3 @@ let tests =
 
                         Expect.equal own[2 + k] 0f "frozen")
     ]
-
