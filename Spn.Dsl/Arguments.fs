@@ -129,7 +129,8 @@ type FitArguments =
             | Counts _ -> "columns of counts, integers from 0 without an end, separated by commas"
             | Drop _ -> "columns that are no variables, separated by commas"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
-            | Model _ -> "HyperSPN, SPN with weight decay, or plain SPN (default: hyper; spn for expectation maximisation)"
+            | Model _ ->
+                "HyperSPN, SPN with weight decay, or plain SPN (default: hyper; spn for expectation maximisation)"
             | Learner _ ->
                 "gradient steps by Adam, or expectation maximisation of weights and inputs with a step a batch (em) or an epoch (fullem) (default: adam)"
             | H _ -> "width of the hyper-network's last hidden layer (default: 20)"

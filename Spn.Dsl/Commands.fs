@@ -202,13 +202,20 @@ type SpnCommand =
     static member private OfFit(given: ParseResults<FitArguments>) =
         let learner = given.GetResult(FitArguments.Learner, FitLearner.Adam)
         let byEm = not learner.IsAdam
-        let model = given.GetResult(FitArguments.Model, (if byEm then FitModel.Spn else FitModel.Hyper))
-        let steps, decay = given.TryGetResult FitArguments.Steps, given.TryGetResult FitArguments.Decay
+
+        let model =
+            given.GetResult(FitArguments.Model, (if byEm then FitModel.Spn else FitModel.Hyper))
+
+        let steps, decay =
+            given.TryGetResult FitArguments.Steps, given.TryGetResult FitArguments.Decay
+
         let smoothing = given.TryGetResult FitArguments.Smoothing
 
         // An option that the learner does not heed is a slip worth a message.
         if byEm && not model.IsSpn then
-            invalidArg "option" "Expectation maximisation has no step for this model; use --model spn, or --learner adam."
+            invalidArg
+                "option"
+                "Expectation maximisation has no step for this model; use --model spn, or --learner adam."
 
         if byEm && steps.IsSome then
             invalidArg "option" "--steps is for --learner adam; give --epochs."

@@ -36,7 +36,9 @@ let tests =
                 circuit.SetParameters start
                 let x = [| 0; 0; 1; 2; 2; 1; 0 |]
                 let labels = [| 0; 1; 0; 1; 1; 1; 0 |]
-                let posterior c value = prior[c] * w[c][value] / (prior[0] * w[0][value] + prior[1] * w[1][value])
+
+                let posterior c value =
+                    prior[c] * w[c][value] / (prior[0] * w[0][value] + prior[1] * w[1][value])
 
                 let moved (weights: float[]) (own: float[]) (all: float[]) =
                     let least = Array.map3 (fun n m w -> (m - n) / w) own all weights |> Array.max
@@ -48,11 +50,18 @@ let tests =
 
                 let expected = [|
                     for c in 0..1 do
-                        let own = Array.init 3 (fun v -> count (fun value label -> if value = v && label = c then 1.0 else 0.0))
-                        let all = Array.init 3 (fun v -> count (fun value _ -> if value = v then posterior c v else 0.0))
+                        let own =
+                            Array.init 3 (fun v ->
+                                count (fun value label -> if value = v && label = c then 1.0 else 0.0))
+
+                        let all =
+                            Array.init 3 (fun v -> count (fun value _ -> if value = v then posterior c v else 0.0))
+
                         yield! moved w[c] own all
 
-                    let own = Array.init 2 (fun c -> count (fun _ label -> if label = c then 1.0 else 0.0))
+                    let own =
+                        Array.init 2 (fun c -> count (fun _ label -> if label = c then 1.0 else 0.0))
+
                     let all = Array.init 2 (fun c -> count (fun value _ -> posterior c value))
                     yield! moved prior own all
                 |]
@@ -60,19 +69,35 @@ let tests =
                 let train = Evidence.From(Array.map float32 x, 1)
 
                 let report =
-                    circuit.Fit(train, BaumWelchOptions(FullBatch = true, BatchSize = 3, Epochs = 1, Damping = 3.0), labels = labels)
+                    circuit.Fit(
+                        train,
+                        BaumWelchOptions(FullBatch = true, BatchSize = 3, Epochs = 1, Damping = 3.0),
+                        labels = labels
+                    )
 
-                let conditional = Array.map2 (fun v c -> log (posterior c v)) x labels |> Array.average
-                Expect.floatClose Accuracy.low report.Curve[0].Train conditional "the conditional log-likelihood is reported"
+                let conditional =
+                    Array.map2 (fun v c -> log (posterior c v)) x labels |> Array.average
+
+                Expect.floatClose
+                    Accuracy.low
+                    report.Curve[0].Train
+                    conditional
+                    "the conditional log-likelihood is reported"
 
                 Array.iteri2
                     (fun i (a: float32) e -> Expect.floatClose Accuracy.low (exp (float a)) e $"weight {i}")
                     (circuit.Parameters.ToArray())
                     expected)
+
             testCase $"with much damping no step lowers the conditional log-likelihood ({name})" (fun () ->
                 let mutable rose = 0
 
-                for seed, weights in [ 1, WeightSpec.Free() :> WeightSpec; 2, AccumulatorWeights(); 3, WeightSpec.Tied(WeightSpec.Free()) ] do
+                for seed, weights in
+                    [
+                        1, WeightSpec.Free() :> WeightSpec
+                        2, AccumulatorWeights(0.0, Concentration = 1.0)
+                        3, WeightSpec.Tied(WeightSpec.Free())
+                    ] do
                     let spec =
                         CircuitSpec
                             .Over(BinaryTrees(6, 2, int64 seed))
@@ -89,10 +114,16 @@ let tests =
                         Array.init 80 (fun row -> int (train.Row(row)[0] + 2f * train.Row(row)[3]) % circuit.Classes)
 
                     let report =
-                        circuit.Fit(train, BaumWelchOptions(FullBatch = true, Epochs = 40, Damping = 8.0, BatchSize = 25), labels = labels)
+                        circuit.Fit(
+                            train,
+                            BaumWelchOptions(FullBatch = true, Epochs = 40, Damping = 8.0, BatchSize = 25),
+                            labels = labels
+                        )
 
                     for before, after in Seq.pairwise report.Curve do
-                        Expect.isTrue (after.Train >= before.Train - 1e-6) $"{spec.Weights.Name}: {before.Train} then {after.Train}"
+                        Expect.isTrue
+                            (after.Train >= before.Train - 1e-6)
+                            $"{spec.Weights.Name}: {before.Train} then {after.Train}"
 
                     if report.Curve[39].Train > report.Curve[0].Train + 0.005 then
                         rose <- rose + 1
@@ -111,13 +142,18 @@ let tests =
 
             use circuit = Circuit.Compile spec
             circuit.Fit(digits, SoftEmOptions(Epochs = 3)) |> ignore
-            let accuracy () = circuit.Fit(digits, BaumWelchOptions(Epochs = 1, Damping = 1e6)).Curve[0].Accuracy.Value
+
+            let accuracy () =
+                circuit.Fit(digits, BaumWelchOptions(Epochs = 1, Damping = 1e6)).Curve[0].Accuracy.Value
+
             let before = accuracy ()
             let report = circuit.Fit(digits, BaumWelchOptions(Epochs = 6))
             Expect.isTrue (report.Curve[5].Train > report.Curve[0].Train) "the conditional log-likelihood rises"
             Expect.isTrue (accuracy () >= before + 0.02) $"accuracy {accuracy ()}, {before} before")
         testCase "one class and learning inputs are refused with the way out" (fun () ->
-            let spec = CircuitSpec.Over(BinaryTrees(3, 1, 1L)).IndicatorInput().HadamardProduct().RootSum()
+            let spec =
+                CircuitSpec.Over(BinaryTrees(3, 1, 1L)).IndicatorInput().HadamardProduct().RootSum()
+
             use circuit = Circuit.Compile spec
             let train = Generators.evidence circuit.Plan 5 0.0 1
 

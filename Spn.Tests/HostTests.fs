@@ -107,14 +107,17 @@ let tests =
                 File.WriteAllLines(
                     table,
                     Array.append [| "a,b,c" |] [|
-                        for i in 0..59 -> $"""{i % 2}.5,{(if i % 5 = 0 then "?" else string (i % 3))},{(if i % 7 = 0 then "" else string (float i / 7.0))}"""
+                        for i in 0..59 ->
+                            $"""{i % 2}.5,{(if i % 5 = 0 then "?" else string (i % 3))},{(if i % 7 = 0 then "" else string (float i / 7.0))}"""
                     |]
                 )
 
                 let model = file "m.safetensors"
 
                 for learner in [ "em"; "fullem" ] do
-                    let said = succeeds $"fit --replicas 2 --epochs 4 --learner {learner} --out {model} --csv {table}"
+                    let said =
+                        succeeds $"fit --replicas 2 --epochs 4 --learner {learner} --out {model} --csv {table}"
+
                     Expect.stringContains said "Finished after" "it reports"
                     Expect.stringContains (succeeds $"score {model} --csv {table}") "60 samples" "all rows"))
 

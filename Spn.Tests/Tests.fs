@@ -51,7 +51,9 @@ let allTests =
         FrozenInputTests.tests
         EmEngineTests.tests
         EmInputTests.tests
+        HardEmInputTests.tests
         EmTrainingTests.tests
+        EmMixtureTests.tests
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
