@@ -16,6 +16,7 @@ internal sealed class Stepper
     private readonly OptimiserState state;
     private readonly float[] before;
     private readonly bool[] done;
+    private readonly ParameterRun[] floored;
 
     /// <param name="options">The rule and its settings.</param>
     /// <param name="plan">Whose parameters they are; those that are frozen stay as they are.</param>
@@ -27,6 +28,7 @@ internal sealed class Stepper
         // Frozen parameters between learned ones make many small pieces; some of them are one item of work.
         together = 1 + pieces.Length / MostItems;
         done = new bool[(pieces.Length + together - 1) / together];
+        floored = [.. plan.Tensors.Where(t => t.NonNegative).Select(t => new ParameterRun(t.Offset, t.Count))];
         pool = WorkerPool.Of(threads);
         before = options.Optimiser == Optimiser.Sgd ? new float[plan.ParameterCount] : [];
         this.options = options;
@@ -52,6 +54,7 @@ internal sealed class Stepper
                 Adam(parameters, gradient, (float)scale, piece.Offset, piece.End);
                 return true;
             });
+            KeepAboveFloor(parameters);
             return true;
         }
         parameters.CopyTo(before, 0);
@@ -60,8 +63,15 @@ internal sealed class Stepper
             Sgd(parameters, gradient, (float)scale, piece.Offset, piece.End);
             return TrainingLoop.AllFinite(parameters.AsSpan(piece.Offset, piece.Count));
         });
-        if (!finite) before.CopyTo(parameters, 0);
+        if (finite) KeepAboveFloor(parameters);
+        else before.CopyTo(parameters, 0);
         return finite;
+    }
+
+    private void KeepAboveFloor(float[] parameters)
+    {
+        foreach (ParameterRun run in floored)
+            foreach (ref float p in parameters.AsSpan(run.Offset, run.Count)) p = MathF.Max(p, (float)options.Floor);
     }
 
     /// <summary>Does something to all pieces at the same time; true when it says so of each.</summary>

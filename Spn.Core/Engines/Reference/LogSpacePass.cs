@@ -11,6 +11,7 @@ internal sealed class LogSpacePass
     private readonly double[] slope;   // log of d log S / d (linear value) of each unit
     private double[] parameters = [];
     private double[] weights = [];
+    private double[] logWeights = [];
 
     public LogSpacePass(Plan plan)
     {
@@ -29,10 +30,17 @@ internal sealed class LogSpacePass
 
     public void SetParameters(ReadOnlySpan<float> theta)
     {
-        parameters = new double[theta.Length];
-        for (int i = 0; i < theta.Length; i++) parameters[i] = theta[i];
+        var values = new double[theta.Length];
+        for (int i = 0; i < theta.Length; i++) values[i] = theta[i];
+        SetParameters(values);
+    }
+
+    public void SetParameters(double[] theta)
+    {
+        parameters = theta;
         weights = new double[plan.Blocks.Total];
         foreach (WeightProgram program in plan.Programs) program.Forward(plan.Blocks, parameters, weights);
+        logWeights = Array.ConvertAll(weights, Math.Log);
     }
 
     /// <summary>Logarithms of a region's units after <see cref="Upward"/>.</summary>
@@ -94,7 +102,7 @@ internal sealed class LogSpacePass
             foreach (int child in plan.Regions.Children(region))
                 foreach (double v in Values(child))
                 {
-                    terms[c] = Math.Log(weights[offset + i * columns + c]) + v;
+                    terms[c] = logWeights[offset + i * columns + c] + v;
                     c++;
                 }
             own[i] = max ? terms.Max() : LogSum.Of(terms);
@@ -197,7 +205,7 @@ internal sealed class LogSpacePass
                 {
                     int edge = offset + i * columns + c;
                     if (!byWeights.IsEmpty) byWeights[edge] += factor * Math.Exp(slopes[i] + values[k]);
-                    childSlopes[k] = Add(childSlopes[k], slopes[i] + Math.Log(weights[edge]));
+                    childSlopes[k] = Add(childSlopes[k], slopes[i] + logWeights[edge]);
                 }
             }
         }
@@ -345,7 +353,7 @@ internal sealed class LogSpacePass
         foreach (int child in plan.Regions.Children(region))
             foreach (double v in Values(child))
             {
-                terms[c] = weighted ? Math.Log(weights[offset + unit * columns + c]) + v : v;
+                terms[c] = weighted ? logWeights[offset + unit * columns + c] + v : v;
                 c++;
             }
         return terms;
@@ -379,7 +387,8 @@ internal sealed class LogSpacePass
 
     private static double Add(double a, double b)
     {
+        if (double.IsNegativeInfinity(a)) return b;
         double max = Math.Max(a, b);
-        return double.IsNegativeInfinity(max) ? max : max + Math.Log(Math.Exp(a - max) + Math.Exp(b - max));
+        return max + Math.Log(Math.Exp(a - max) + Math.Exp(b - max));
     }
 }
