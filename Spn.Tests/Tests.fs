@@ -38,6 +38,7 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         TrainingTests.tests
+        OverparametrisationTests.tests
         InputTests.tests
         InputEngineTests.tests
         InitTests.tests

@@ -142,8 +142,9 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <param name="classes">Number of class roots.</param>
     /// <param name="mixture">See <see cref="RootSpec.Mixture"/>.</param>
     /// <param name="classWeights">See <see cref="RootSpec.ClassWeights"/>.</param>
-    public CircuitSpec RootSum(int classes = 1, bool mixture = false, WeightSpec? classWeights = null) =>
-        With(new RootSpec(classes, mixture) { ClassWeights = classWeights });
+    /// <param name="mixtureWeights">See <see cref="RootSpec.MixtureWeights"/>.</param>
+    public CircuitSpec RootSum(int classes = 1, bool mixture = false, WeightSpec? classWeights = null, WeightSpec? mixtureWeights = null) =>
+        With(new RootSpec(classes, mixture) { ClassWeights = classWeights, MixtureWeights = mixtureWeights });
 
     /// <summary>The same model with every sum of free or raw weights replaced by so many sum layers; see <see cref="FactoredWeights"/>.</summary>
     /// <remarks>Weights that are factored already are collapsed before. Source: Trapp, Peharz and Pernkopf 2019, section 3.</remarks>

@@ -15,6 +15,7 @@ internal static class Overparametrisation
         ValueList<int> sizes = GroupSizes(depth);
         if (layers is null)
         {
+            if (depth == 1) return Collapse(spec);
             bool some = false;
             CircuitSpec deep = Map(spec, source => Deepen(source, sizes, ref some));
             return some ? deep : throw Unfit("The circuit", spec.Weights);

@@ -1,4 +1,4 @@
-using Spn.Core.Engines.Reference;
+using Spn.Core.Engines;
 using Spn.Core.Plans;
 
 namespace Spn.Core.Training;
@@ -30,22 +30,22 @@ public sealed record AscentStep(double LogLikelihood, IReadOnlyList<WeightChange
 
 /// <summary>Plain gradient ascent on the average log-likelihood of all samples, in double precision, one step at a time.</summary>
 /// <remarks>
-/// For studies of learning itself: it is slow (every distinct sample by the reference engine), exact to double precision, and says of
-/// every step what it did. The circuit's own training is <see cref="GradientDescent"/>, in single precision.
+/// For studies of learning itself: slow, exact to double precision, and it says of every step what it did. Training for use is
+/// <see cref="GradientDescent"/>, in single precision.
 /// </remarks>
-public sealed class GradientAscent
+public sealed class GradientAscent : IDisposable
 {
     private readonly Circuit circuit;
     private readonly Evidence train;
     private readonly UniqueRows rows;
-    private readonly LogSpacePass pass;
+    private readonly IPreciseSession session;
     private readonly double[] parameters;
 
     /// <summary>Starts at the circuit's parameters.</summary>
-    /// <param name="circuit">The circuit, of one class; it changes only by <see cref="Store"/>.</param>
+    /// <param name="circuit">The circuit, of one class, compiled for <see cref="Engines.Reference.ReferenceEngine"/>; it changes only by <see cref="Store"/>.</param>
     /// <param name="train">The samples, at least one; hidden entries are summed out.</param>
     /// <exception cref="EvidenceException">The samples do not fit the circuit.</exception>
-    /// <exception cref="ArgumentException">There are no samples, the circuit has several classes, or its weights are accumulators.</exception>
+    /// <exception cref="ArgumentException">There are no samples, the circuit has several classes, its weights are accumulators, or its engine knows single precision only.</exception>
     public GradientAscent(Circuit circuit, Evidence train)
     {
         TrainingLoop.Check(circuit, train, null, null, null);
@@ -55,7 +55,13 @@ public sealed class GradientAscent
         this.circuit = circuit;
         this.train = train;
         rows = new UniqueRows(train);
-        pass = new LogSpacePass(circuit.Plan);
+        ISession own = circuit.NewSession();
+        if (own is not IPreciseSession precise)
+        {
+            own.Dispose();
+            throw new ArgumentException($"The engine {circuit.Engine.Name} knows single precision only; compile the circuit for the reference engine.", nameof(circuit));
+        }
+        session = precise;
         parameters = [.. circuit.Parameters.ToArray().Select(p => (double)p)];
     }
 
@@ -76,7 +82,7 @@ public sealed class GradientAscent
         ArgumentNullException.ThrowIfNull(evidence);
         circuit.Check(evidence);
         if (evidence.Count == 0) throw new ArgumentException("An average needs at least one sample.", nameof(evidence));
-        return Average(evidence, evidence == train ? rows : new UniqueRows(evidence), [], []);
+        return Average(evidence, evidence == train ? rows : new UniqueRows(evidence), downward: false);
     }
 
     /// <summary>Derivative of the average log-likelihood of the training samples by the parameters.</summary>
@@ -105,31 +111,29 @@ public sealed class GradientAscent
     /// <summary>Gives the parameters to the circuit, rounded to single precision.</summary>
     public void Store() => circuit.SetParameters([.. parameters.Select(p => (float)p)]);
 
+    /// <summary>Ends the work; the circuit stays.</summary>
+    public void Dispose() => session.Dispose();
+
     private double[] Gradient(out double logLikelihood, out double[] byWeights)
     {
         var gradient = new double[parameters.Length];
         byWeights = new double[circuit.Plan.Blocks.Total];
-        logLikelihood = Average(train, rows, byWeights, gradient);
-        pass.PullBack(byWeights, gradient);
+        logLikelihood = Average(train, rows, downward: true);
+        session.Gradient(gradient);
+        session.WeightGradient(byWeights);
         if (LinearPartition && circuit.Plan.Unnormalised is { } program)
             program.AddLogPartitionGradient(circuit.Plan.Blocks, parameters, 1 - Math.Exp(program.LogPartition(circuit.Plan.Blocks, parameters)[0]), gradient);
         return gradient;
     }
 
-    /// <summary>Average log-likelihood, and unless empty the derivatives of it, added.</summary>
-    private double Average(Evidence evidence, UniqueRows distinct, Span<double> byWeights, Span<double> byParameters)
+    private double Average(Evidence evidence, UniqueRows distinct, bool downward)
     {
-        pass.SetParameters(parameters);
-        Span<double> share = stackalloc double[1];
-        double sum = 0;
-        for (int i = 0; i < distinct.First.Length; i++)
-        {
-            pass.Upward(evidence, distinct.First[i]);
-            share[0] = (double)distinct.Counts[i] / evidence.Count;
-            sum += share[0] * pass.Values(circuit.Plan.Regions.Root)[0];
-            if (!byWeights.IsEmpty) pass.DownwardFromRoot(evidence, distinct.First[i], share, byWeights, byParameters);
-        }
-        return sum;
+        session.SetParameters(parameters);
+        var values = new double[distinct.First.Length];
+        session.Forward(evidence, distinct.First, values);
+        double[] shares = [.. distinct.Counts.Select(count => (double)count / evidence.Count)];
+        if (downward) session.Backward(Routing.Soft, shares);
+        return values.Zip(shares, (value, share) => value * share).Sum();
     }
 
     private IEnumerable<WeightChange> Changes(double stepSize, double[] gradient, double[] byWeights, double[] next)

@@ -35,9 +35,9 @@ internal sealed class LogSpacePass
         SetParameters(values);
     }
 
-    public void SetParameters(double[] theta)
+    public void SetParameters(ReadOnlySpan<double> theta)
     {
-        parameters = theta;
+        parameters = theta.ToArray();
         weights = new double[plan.Blocks.Total];
         foreach (WeightProgram program in plan.Programs) program.Forward(plan.Blocks, parameters, weights);
         logWeights = Array.ConvertAll(weights, Math.Log);

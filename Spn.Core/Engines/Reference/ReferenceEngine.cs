@@ -15,7 +15,7 @@ public sealed class ReferenceEngine : IEngine
     public ISession Bind(Plan plan) => new ReferenceSession(plan);
 }
 
-internal sealed class ReferenceSession(Plan plan) : ISession
+internal sealed class ReferenceSession(Plan plan) : IPreciseSession
 {
     private readonly LogSpacePass pass = new(plan);
     private readonly double[] byWeights = new double[plan.Blocks.Total];
@@ -26,6 +26,13 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     private Dropout? dropout;
 
     public void SetParameters(ReadOnlySpan<float> parameters)
+    {
+        var values = new double[parameters.Length];
+        for (int i = 0; i < values.Length; i++) values[i] = parameters[i];
+        SetParameters(values);
+    }
+
+    public void SetParameters(ReadOnlySpan<double> parameters)
     {
         pass.SetParameters(parameters);
         Array.Clear(byWeights);
@@ -61,10 +68,18 @@ internal sealed class ReferenceSession(Plan plan) : ISession
 
     public void Gradient(Span<float> gradient)
     {
-        var total = (double[])byParameters.Clone();
-        pass.PullBack(byWeights, total);
+        var total = new double[gradient.Length];
+        Gradient(total);
         for (int i = 0; i < total.Length; i++) gradient[i] = (float)total[i];
     }
+
+    public void Gradient(Span<double> gradient)
+    {
+        byParameters.CopyTo(gradient);
+        pass.PullBack(byWeights, gradient);
+    }
+
+    public void WeightGradient(Span<double> target) => byWeights.CopyTo(target);
 
     public void WeightFlows(Span<float> flows)
     {
