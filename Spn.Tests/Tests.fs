@@ -39,6 +39,7 @@ let allTests =
         CircuitTests.tests
         TrainingTests.tests
         OverparametrisationTests.tests
+        OverparamRunTests.tests
         InputTests.tests
         InputEngineTests.tests
         InitTests.tests

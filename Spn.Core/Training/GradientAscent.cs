@@ -129,11 +129,17 @@ public sealed class GradientAscent : IDisposable
     private double Average(Evidence evidence, UniqueRows distinct, bool downward)
     {
         session.SetParameters(parameters);
-        var values = new double[distinct.First.Length];
-        session.Forward(evidence, distinct.First, values);
-        double[] shares = [.. distinct.Counts.Select(count => (double)count / evidence.Count)];
-        if (downward) session.Backward(Routing.Soft, shares);
-        return values.Zip(shares, (value, share) => value * share).Sum();
+        Span<double> value = stackalloc double[1], share = stackalloc double[1];
+        double sum = 0;
+        for (int i = 0; i < distinct.First.Length; i++)
+        {
+            // One sample at a time: the engine then goes down from what it has just gone up.
+            session.Forward(evidence, distinct.First.AsSpan(i, 1), value);
+            share[0] = (double)distinct.Counts[i] / evidence.Count;
+            sum += share[0] * value[0];
+            if (downward) session.Backward(Routing.Soft, share);
+        }
+        return sum;
     }
 
     private IEnumerable<WeightChange> Changes(double stepSize, double[] gradient, double[] byWeights, double[] next)

@@ -12,6 +12,7 @@ internal sealed class LogSpacePass
     private double[] parameters = [];
     private double[] weights = [];
     private double[] logWeights = [];
+    private double[] sumTerms = [];
 
     public LogSpacePass(Plan plan)
     {
@@ -95,7 +96,8 @@ internal sealed class LogSpacePass
     {
         (int rows, int columns, int offset) = plan.Blocks[plan.Regions.Block(region)];
         Span<double> own = Values(region);
-        var terms = new double[columns];
+        if (sumTerms.Length < columns) sumTerms = new double[columns];
+        Span<double> terms = sumTerms.AsSpan(0, columns);
         for (int i = 0; i < rows; i++)
         {
             int c = 0;
@@ -105,7 +107,7 @@ internal sealed class LogSpacePass
                     terms[c] = logWeights[offset + i * columns + c] + v;
                     c++;
                 }
-            own[i] = max ? terms.Max() : LogSum.Of(terms);
+            own[i] = max ? LogSum.Largest(terms) : LogSum.Of(terms);
         }
     }
 
@@ -388,7 +390,6 @@ internal sealed class LogSpacePass
     private static double Add(double a, double b)
     {
         if (double.IsNegativeInfinity(a)) return b;
-        double max = Math.Max(a, b);
-        return max + Math.Log(Math.Exp(a - max) + Math.Exp(b - max));
+        return Math.Max(a, b) + Math.Log(1 + Math.Exp(-Math.Abs(a - b)));
     }
 }

@@ -24,6 +24,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
     private Evidence? evidence;
     private int[] rows = [];
     private Dropout? dropout;
+    private int held = -1; // the row, by its place in the call of Forward, whose sums the pass still has
 
     public void SetParameters(ReadOnlySpan<float> parameters)
     {
@@ -34,6 +35,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
 
     public void SetParameters(ReadOnlySpan<double> parameters)
     {
+        held = -1;
         pass.SetParameters(parameters);
         Array.Clear(byWeights);
         Array.Clear(byParameters);
@@ -52,6 +54,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
             pass.Upward(batch, rows[i]);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
         }
+        held = rows.Length - 1;
         pass.Dropped = null;
     }
 
@@ -60,7 +63,8 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Dropped = dropout is null ? null : (dropout, i);
-            pass.Upward(evidence!, rows[i]);
+            if (held != i) pass.Upward(evidence!, rows[i]);
+            held = i;
             pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, byParameters);
         }
         pass.Dropped = null;
@@ -88,6 +92,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
 
     public void Count(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
     {
+        held = -1;
         for (int i = 0; i < samples.Length; i++)
         {
             pass.Upward(batch, samples[i]);
@@ -110,6 +115,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
 
     public void ForwardMax(Evidence batch, ReadOnlySpan<int> samples, Span<double> logValues)
     {
+        held = -1;
         evidence = batch;
         rows = samples.ToArray();
         for (int i = 0; i < rows.Length; i++)
@@ -144,6 +150,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
 
     private double[] Shares(Evidence batch, int row, ReadOnlySpan<double> prior, out double logLikelihood)
     {
+        held = -1;
         pass.Upward(batch, row);
         return pass.ClassShares(prior, out logLikelihood);
     }
@@ -151,6 +158,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
     public void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units)
     {
         int ways = rows.Length == 0 ? 0 : classes.Length / rows.Length;
+        held = -1;
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Upward(evidence!, rows[i], max: routing == Routing.Max);
