@@ -13,8 +13,7 @@ module OverparamAcceleration =
 
     let private work (job: OverparamJob) =
         // In double precision an iteration takes some fifty times as long.
-        float job.Iterations
-        * (if job.Mode = OverparamMode.Paper then 50.0 else 1.0)
+        float job.Iterations * (if job.Mode = OverparamMode.Paper then 50.0 else 1.0)
 
     let private load (options: OverparamOptions) =
         let loaded = Collections.Generic.Dictionary<string, DataSet>()
@@ -26,7 +25,15 @@ module OverparamAcceleration =
                 loaded[name] <- DataCatalogue.Load(name, options.Data.Path)
                 loaded[name]
 
-    let private runAll (options: OverparamOptions) (output: TextWriter) line (cancellation: CancellationToken) data left save =
+    let private runAll
+        (options: OverparamOptions)
+        (output: TextWriter)
+        line
+        (cancellation: CancellationToken)
+        data
+        left
+        save
+        =
         let name (job: OverparamJob) =
             $"{job.DataSet}, {job.Mode.Name}, L = {job.Depth}, seed {job.Seed}"
 
@@ -65,7 +72,13 @@ module OverparamAcceleration =
 
         left |> Jobs.run output line work name perform
 
-    let private say (output: TextWriter) (options: OverparamOptions) (all: OverparamJob list) (left: OverparamJob list) file =
+    let private say
+        (output: TextWriter)
+        (options: OverparamOptions)
+        (all: OverparamJob list)
+        (left: OverparamJob list)
+        file
+        =
         let names = options.DataSets |> List.map _.Name |> String.concat ", "
         output.WriteLine $"Data: {options.Data}"
 
@@ -76,7 +89,10 @@ module OverparamAcceleration =
             output.WriteLine
                 "The digits are built in, black and white, and not in the paper; with a data folder the paper's nltcs is taken."
 
-        if all |> List.exists (fun job -> job.Iterations < OverparamProtocol.iterations job.Mode) then
+        if
+            all
+            |> List.exists (fun job -> job.Iterations < OverparamProtocol.iterations job.Mode)
+        then
             output.WriteLine "Shortened: fewer iterations than the paper's."
 
         output.WriteLine $"Rows: {file}"
@@ -96,7 +112,9 @@ module OverparamAcceleration =
         output.WriteLine()
 
         for _, own in results |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Mode) do
-            output.WriteLine $"{own.Head.Job.DataSet}, {own.Head.Job.Mode.Title}: training log-likelihood (nats) by iteration"
+            output.WriteLine
+                $"{own.Head.Job.DataSet}, {own.Head.Job.Mode.Title}: training log-likelihood (nats) by iteration"
+
             output.WriteLine(Table.toText (OverparamTables.iterations own))
             output.WriteLine()
 

@@ -37,7 +37,8 @@ type OverparamArguments =
                 "paper (equal starts with jitter, double precision), robust (random indicator weights), log (logarithms as parameters), log-z (the same with Z in the objective), softmax, adam, or several; all (default: paper,robust,log)"
             | Quick -> "a look in a minute: 60 iterations and seed 1 unless told; marked by the number of iterations"
             | Iterations _ -> "steps of each training (default: the protocol's, 500, or 1000 for log and log-z)"
-            | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 10; the paper's figure shows the best of 2)"
+            | Seeds _ ->
+                "a number of seeds, or a list such as 1,5,9 (default: 10; the paper's figure shows the best of 2)"
             | Threads _ -> "threads (default: one a processor; the mode of the paper takes one)"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Out _ -> "folder of results (default: the variable SPN_OUT, else out)"
@@ -85,7 +86,10 @@ module OverparamOptions =
     let private modes (names: string) =
         [
             for name in Script.words names do
-                match OverparamMode.All |> List.tryFind (fun mode -> mode.Name = name.ToLowerInvariant()) with
+                match
+                    OverparamMode.All
+                    |> List.tryFind (fun mode -> mode.Name = name.ToLowerInvariant())
+                with
                 | Some mode -> mode
                 | None when name.ToLowerInvariant() = "all" -> yield! OverparamMode.All
                 | None ->
@@ -100,7 +104,10 @@ module OverparamOptions =
     /// <exception cref="T:System.IO.IOException">Data are missing.</exception>
     let parse (arguments: string[]) : OverparamOptions =
         let given = CommandLine.Parse<OverparamArguments>(Program, arguments)
-        let data = DataFolder.Find(given.TryGetResult OverparamArguments.Data |> Option.toObj)
+
+        let data =
+            DataFolder.Find(given.TryGetResult OverparamArguments.Data |> Option.toObj)
+
         let quick = given.Contains OverparamArguments.Quick
 
         let usual =

@@ -260,7 +260,9 @@ module OverparamProtocol =
             |> Train.gradientWith tell cancellation data.Train data.Test (options job)
 
         cancellation.ThrowIfCancellationRequested()
-        let tests = first :: [ for point in result.Curve -> point.Valid.GetValueOrDefault nan ]
+
+        let tests =
+            first :: [ for point in result.Curve -> point.Valid.GetValueOrDefault nan ]
 
         [
             for point, test in Seq.zip result.Curve tests ->

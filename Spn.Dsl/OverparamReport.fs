@@ -106,9 +106,7 @@ module OverparamReport =
         "What a step does to the heaviest component (means over the seeds): rho is its adaptive step size, eta (u_1 ... u_(L-1))^2 with the factors u of the layers above; lambda the growth by itself, which carries past gradients on; the error is the share of its weight by which the step predicted from them misses the actual one."
 
     let private groups (results: OverparamResult list) =
-        results
-        |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Mode)
-        |> List.map snd
+        results |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Mode) |> List.map snd
 
     /// <summary>The results as an HTML page with charts.</summary>
     /// <param name="command">The command line that makes them.</param>
@@ -178,7 +176,4 @@ module OverparamReport =
             ]
             + "\n"
 
-        page,
-        [
-            for name, own in figures -> name, SvgChart.lines (figure own)
-        ]
+        page, [ for name, own in figures -> name, SvgChart.lines (figure own) ]

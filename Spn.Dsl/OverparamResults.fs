@@ -48,7 +48,10 @@ type OverparamResults(folder: string) =
         )
 
     let number (format: string) (value: float) =
-        if Double.IsNaN value then "-" else ResultFile.Cell(value, format)
+        if Double.IsNaN value then
+            "-"
+        else
+            ResultFile.Cell(value, format)
 
     let value cell =
         if cell = "-" then nan else ResultFile.Number cell

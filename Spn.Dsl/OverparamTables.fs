@@ -63,29 +63,38 @@ module OverparamTables =
             |> Option.map (fun (_, values) -> nats values[depth - 1])
             |> Option.defaultValue ""
 
-        Table.create
-            ("L" :: "" :: [ for i in shown -> string i ])
-            [
-                for depth in depths do
-                    match ofDepth depth results with
-                    | [] -> ()
-                    | own ->
-                        if OverparamProtocol.isPublished own.Head.Job then
-                            string depth :: "published, the best of 2 runs" :: [ for i in shown -> published depth i ]
+        Table.create ("L" :: "" :: [ for i in shown -> string i ]) [
+            for depth in depths do
+                match ofDepth depth results with
+                | [] -> ()
+                | own ->
+                    if OverparamProtocol.isPublished own.Head.Job then
+                        string depth
+                        :: "published, the best of 2 runs"
+                        :: [ for i in shown -> published depth i ]
 
-                        let values i = own |> List.map (fun r -> r.At i)
-                        let label kind = $"{kind} of {own.Length}"
-                        string depth :: label "mean" :: [ for i in shown -> nats (mean (values i)) ]
+                    let values i = own |> List.map (fun r -> r.At i)
+                    let label kind = $"{kind} of {own.Length}"
+                    string depth :: label "mean" :: [ for i in shown -> nats (mean (values i)) ]
 
-                        if own.Length > 1 then
-                            string depth :: "deviation" :: [ for i in shown -> nats (deviation (values i)) ]
-                            string depth :: label "best" :: [ for i in shown -> nats (List.max (values i)) ]
-            ]
+                    if own.Length > 1 then
+                        string depth :: "deviation" :: [ for i in shown -> nats (deviation (values i)) ]
+                        string depth :: label "best" :: [ for i in shown -> nats (List.max (values i)) ]
+        ]
 
     /// <summary>Last values, and when they were reached.</summary>
     /// <param name="results">All results, of any data sets and modes.</param>
     let ends (results: OverparamResult list) : Table =
-        Table.create [ "data set"; "weights"; "L"; "seeds"; "train (nats)"; "test (nats)"; "first within 0.05"; "seconds" ] [
+        Table.create [
+            "data set"
+            "weights"
+            "L"
+            "seeds"
+            "train (nats)"
+            "test (nats)"
+            "first within 0.05"
+            "seconds"
+        ] [
             for (dataSet, mode), group in results |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Mode) do
                 for depth in depths do
                     match ofDepth depth group with
@@ -116,50 +125,45 @@ module OverparamTables =
             |> mean
             |> text "0.0E+0"
 
-        Table.create
-            ("L" :: "" :: [ for i in shown -> string i ])
-            [
-                for depth in depths do
-                    match ofDepth depth results with
-                    | [] -> ()
-                    | own ->
-                        let row name (pick: OverparamPoint -> float) =
-                            string depth :: name :: [ for i in shown -> at i pick own ]
+        Table.create ("L" :: "" :: [ for i in shown -> string i ]) [
+            for depth in depths do
+                match ofDepth depth results with
+                | [] -> ()
+                | own ->
+                    let row name (pick: OverparamPoint -> float) =
+                        string depth :: name :: [ for i in shown -> at i pick own ]
 
-                        row "rho / eta" _.Rho
-                        row "lambda" _.Lambda
-                        row "error of the prediction" _.Error
-            ]
+                    row "rho / eta" _.Rho
+                    row "lambda" _.Lambda
+                    row "error of the prediction" _.Error
+        ]
 
     /// <summary>Errors of predicted steps for a step size and its halves.</summary>
     /// <param name="stepSizes">The step sizes.</param>
     /// <param name="errors">For each depth its errors.</param>
     let halving (stepSizes: float list) (errors: (int * float list) list) : Table =
-        Table.create
-            [
-                "L"
-                for eta in stepSizes do
-                    "eta = " + text "0.####" eta
-                "quotients"
-            ]
-            [
-                for depth, own in errors ->
-                    [
-                        string depth
-                        for error in own do
-                            text "0.00E+0" error
-                        own
-                        |> List.pairwise
-                        |> List.map (fun (coarse, fine) -> text "0.00" (coarse / fine))
-                        |> String.concat ", "
-                    ]
-            ]
+        Table.create [
+            "L"
+            for eta in stepSizes do
+                "eta = " + text "0.####" eta
+            "quotients"
+        ] [
+            for depth, own in errors ->
+                [
+                    string depth
+                    for error in own do
+                        text "0.00E+0" error
+                    own
+                    |> List.pairwise
+                    |> List.map (fun (coarse, fine) -> text "0.00" (coarse / fine))
+                    |> String.concat ", "
+                ]
+        ]
 
     /// <summary>What the paper claims of its figure, and whether it holds here: at iteration 200 deeper is better by at least 0.1 nats, and at 500 all are alike.</summary>
     /// <param name="results">All results.</param>
     let verdict (results: OverparamResult list) : string option =
-        let own =
-            results |> List.filter (fun r -> OverparamProtocol.isPublished r.Job)
+        let own = results |> List.filter (fun r -> OverparamProtocol.isPublished r.Job)
 
         let at depth iteration =
             own |> ofDepth depth |> meanAt iteration

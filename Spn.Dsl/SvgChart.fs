@@ -52,11 +52,7 @@ module SvgChart =
             else
                 Array.min known, Array.max known
 
-        let low, high =
-            if high > low then
-                low, high
-            else
-                low - 0.5, high + 0.5
+        let low, high = if high > low then low, high else low - 0.5, high + 0.5
 
         let marks =
             if axis.Log then
@@ -84,7 +80,9 @@ module SvgChart =
         let x, xMarks = scale chart.X (Array.map fst all)
         let y, yMarks = scale chart.Y (Array.map snd all)
         let across at = left + at * (width - left - right)
-        let down at = height - bottom - at * (height - top - bottom)
+
+        let down at =
+            height - bottom - at * (height - top - bottom)
 
         let path points =
             let mutable pen = "M"
@@ -114,16 +112,19 @@ module SvgChart =
             text (across 0.5) (height - 8.0) "text-anchor=\"middle\"" chart.X.Title
             let middle = number (down 0.5)
             text 14.0 (down 0.5) $"text-anchor=\"middle\" transform=\"rotate(-90 14 {middle})\"" chart.Y.Title
+
             for i, (name, points) in List.indexed series do
                 let colour, dash = Plotly.lineStyle chart name
                 let dash = if dash = "" then "" else $" stroke-dasharray=\"{dash}\""
 
                 $"<path d=\"{path points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-linejoin=\"round\"{dash}/>"
 
-                let from, high = width - right - 190.0, height - bottom - 14.0 - 17.0 * float (series.Length - 1 - i)
+                let from, high =
+                    width - right - 190.0, height - bottom - 14.0 - 17.0 * float (series.Length - 1 - i)
 
                 $"<path d=\"M{number from} {number (high - 4.0)}h26\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/>"
                 text (from + 32.0) high "" name
+
             "</svg>"
             ""
         ]

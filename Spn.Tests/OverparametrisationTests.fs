@@ -44,7 +44,12 @@ let private mixture variables channels weights =
     (HandBuiltRegions variables, [ 0 .. variables - 1 ])
     ||> List.fold (fun graph v -> graph.Leaf v)
     |> _.Join([| 0 .. variables - 1 |])
-    |> Circuit.overRegions [ Input.Indicator 2; Sum.PerRegion channels; Product.Hadamard; Sum.Root(mixtureWeights = weights) ]
+    |> Circuit.overRegions [
+        Input.Indicator 2
+        Sum.PerRegion channels
+        Product.Hadamard
+        Sum.Root(mixtureWeights = weights)
+    ]
     |> Circuit.withWeights (Weights.Raw())
 
 let private bits variables = // every joint value
@@ -58,7 +63,9 @@ let private sample seed variables rows =
 let private total (values: float[]) = LogSum.Of(ReadOnlySpan values)
 
 let private refused (part: string) (spec: CircuitSpec) =
-    let e = Expect.raises<CircuitException> (fun () -> Lowerer.Lower spec |> ignore) part
+    let e =
+        Expect.raises<CircuitException> (fun () -> Lowerer.Lower spec |> ignore) part
+
     Expect.stringContains e.Message part "why"
 
 let private tensor (circuit: Circuit) name =
@@ -67,7 +74,8 @@ let private tensor (circuit: Circuit) name =
 /// Largest distance of predicted from actual weights after one step, by the printed general formula or by another step size.
 let private predictionError depth eta (rho: GradientAscent -> WeightChange -> float) =
     use circuit =
-        mixture 5 8 (Weights.Factored(Weights.Raw(0.2, 0.6), depth = depth)) |> Circuit.compileWith (ReferenceEngine())
+        mixture 5 8 (Weights.Factored(Weights.Raw(0.2, 0.6), depth = depth))
+        |> Circuit.compileWith (ReferenceEngine())
 
     circuit.SetParameters(ReadOnlySpan(unsettle 3 (circuit.Parameters.ToArray())))
     use ascent = new GradientAscent(circuit, sample 4 5 60, Floor = 0.0)
@@ -86,7 +94,10 @@ let tests =
             use circuit = mixture 3 2 (Weights.Raw(0.1, 3.0)) |> Circuit.compile
             let p = circuit.Parameters.ToArray() |> Array.map float
             let at name = (tensor circuit name).Offset
-            let indicator v k s = p[at "sectors.weights" + 4 * v + 2 * k + s]
+
+            let indicator v k s =
+                p[at "sectors.weights" + 4 * v + 2 * k + s]
+
             let f (state: int) =
                 Seq.sum [
                     for k in 0..1 ->
@@ -112,7 +123,11 @@ let tests =
                 for value in circuit.LogLikelihood(Generators.evidence circuit.Plan 2 1.1 seed) do
                     Expect.isTrue (abs value < 1e-5) $"{name}: {value}"
 
-                if circuit.Classes = 1 && circuit.Variables <= 4 && Seq.forall (fun v -> Enumeration.statesOf circuit v > 0) [ 0 .. circuit.Variables - 1 ] then
+                if
+                    circuit.Classes = 1
+                    && circuit.Variables <= 4
+                    && Seq.forall (fun v -> Enumeration.statesOf circuit v > 0) [ 0 .. circuit.Variables - 1 ]
+                then
                     let all = Enumeration.allValues circuit
                     Expect.isTrue (abs (total (circuit.LogLikelihood all)) < 1e-5) $"{name}: all states")
         testCase "simd equals reference with raw and factored weights" (fun () ->
@@ -138,12 +153,19 @@ let tests =
                 then
 
                     let program =
-                        plan.Programs |> Seq.tryPick (function :? NormalisedProgram as p -> Some p | _ -> None)
+                        plan.Programs
+                        |> Seq.tryPick (function
+                            | :? NormalisedProgram as p -> Some p
+                            | _ -> None)
 
                     raw <- raw + Option.count program
 
                     // Beside a large Z differences of log-likelihoods drown.
-                    for linear in (if program.IsSome && circuit.LogPartition()[0] < 4.0 then [ false; true ] else [ false ]) do
+                    for linear in
+                        (if program.IsSome && circuit.LogPartition()[0] < 4.0 then
+                             [ false; true ]
+                         else
+                             [ false ]) do
                         use ascent = new GradientAscent(circuit, train, LinearPartition = linear)
                         let gradient = ascent.Gradient() |> fst
                         both <- both + Convert.ToInt32 linear
@@ -151,7 +173,8 @@ let tests =
                         let objective () =
                             let logZ =
                                 match program with
-                                | Some program when linear -> program.LogPartition(plan.Blocks, Span.op_Implicit ascent.Parameters)[0]
+                                | Some program when linear ->
+                                    program.LogPartition(plan.Blocks, Span.op_Implicit ascent.Parameters)[0]
                                 | _ -> 0.0
 
                             ascent.AverageLogLikelihood train + (if linear then logZ - exp logZ else 0.0)
@@ -168,7 +191,8 @@ let tests =
                                 let numerical = (above - below) / (2.0 * h)
 
                                 if not (abs (gradient[i] - numerical) <= 1e-5 * max 1.0 (abs numerical)) then
-                                    failtest $"{name}, linear {linear}, parameter {i}: {gradient[i]}, numerical {numerical}"
+                                    failtest
+                                        $"{name}, linear {linear}, parameter {i}: {gradient[i]}, numerical {numerical}"
 
             Expect.isGreaterThan raw 20 "circuits with raw weights"
             Expect.isGreaterThan both 5 "circuits with raw weights of moderate Z")
@@ -178,7 +202,12 @@ let tests =
             for seed in 1..120 do
                 let name, spec = Generators.spec seed
 
-                match (try Some(Circuit.overparametrize 3 spec) with :? CircuitException -> None) with
+                match
+                    (try
+                        Some(Circuit.overparametrize 3 spec)
+                     with :? CircuitException ->
+                         None)
+                with
                 | None -> ()
                 | Some deep ->
                     some <- some + 1
@@ -188,17 +217,38 @@ let tests =
             Expect.isGreaterThan some 40 "descriptions with weights to factor"
             let spec = mixture 4 6 (Weights.Raw())
             let root = spec.Overparametrize(2, [ 3 ])
-            Expect.equal (root.Layers[3] :?> RootSpec).MixtureWeights (Weights.Factored(Weights.Raw(), [ 2 ])) "the root alone"
+
+            Expect.equal
+                (root.Layers[3] :?> RootSpec).MixtureWeights
+                (Weights.Factored(Weights.Raw(), [ 2 ]))
+                "the root alone"
+
             Expect.equal root.Weights (Weights.Raw()) "the others stay"
             Expect.equal (root.Overparametrize 1) (Circuit.collapse root) "depth 1 collapses"
-            let automatic = CircuitSpec.Over(BinaryTrees(4, 2)).IndicatorInput().SumPerRegion(3).HadamardProduct().RootSum()
-            Expect.equal (automatic.Overparametrize(2, [ 1; 3 ]) |> Circuit.collapse) automatic "layers that named no source name none")
+
+            let automatic =
+                CircuitSpec.Over(BinaryTrees(4, 2)).IndicatorInput().SumPerRegion(3).HadamardProduct().RootSum()
+
+            Expect.equal
+                (automatic.Overparametrize(2, [ 1; 3 ]) |> Circuit.collapse)
+                automatic
+                "layers that named no source name none")
         testCase "overparametrized circuits say the same, and collapsed again have the same parameters" (fun () ->
             for seed in 1..60 do
                 let name, spec = Generators.spec seed
-                let spec = if seed % 2 = 0 then withSources spec kinds[seed / 2 % 2] else spec
 
-                match (try Some(Circuit.overparametrize (2 + seed % 3) spec) with :? CircuitException -> None) with
+                let spec =
+                    if seed % 2 = 0 then
+                        withSources spec kinds[seed / 2 % 2]
+                    else
+                        spec
+
+                match
+                    (try
+                        Some(Circuit.overparametrize (2 + seed % 3) spec)
+                     with :? CircuitException ->
+                         None)
+                with
                 | None -> ()
                 | Some deep ->
                     use circuit = Circuit.Compile(spec, seed = int64 seed)
@@ -206,8 +256,16 @@ let tests =
                     use back = deeper |> Circuit.collapse
                     let evidence = Generators.evidence circuit.Plan 9 0.2 seed
                     Expect.equal deeper.Spec deep $"{name}: description"
-                    EngineTests.logLikelihoodsClose (deeper.LogLikelihood evidence) (circuit.LogLikelihood evidence) name
-                    Expect.sequenceEqual (back.Parameters.ToArray()) (circuit.Parameters.ToArray()) $"{name}: parameters")
+
+                    EngineTests.logLikelihoodsClose
+                        (deeper.LogLikelihood evidence)
+                        (circuit.LogLikelihood evidence)
+                        name
+
+                    Expect.sequenceEqual
+                        (back.Parameters.ToArray())
+                        (circuit.Parameters.ToArray())
+                        $"{name}: parameters")
         testCase "factors that have moved are multiplied out" (fun () ->
             for weights in kinds do
                 use circuit = mixture 4 7 weights |> Circuit.compile
@@ -232,39 +290,62 @@ let tests =
             for w in ascent.Step(0.01).Weights do
                 Expect.equal (w.Rho, w.Lambda) (0.01, 0.0) "rho, lambda"
                 Expect.isTrue (abs (w.Predicted - w.After) < 1e-14) "prediction")
-        testCase "for three layers the adaptive step takes the factors of all layers above, not of the first alone" (fun () ->
-            let printed (before: GradientAscent) (w: WeightChange) =
-                // Groups of four neighbours share a factor of the first layer, which stands first among the parameters of the mixture.
-                0.01 * before.Parameters[before.Parameters.Length - 14 + w.Column / 4] ** 2.0
+        testCase
+            "for three layers the adaptive step takes the factors of all layers above, not of the first alone"
+            (fun () ->
+                let printed (before: GradientAscent) (w: WeightChange) =
+                    // Groups of four neighbours share a factor of the first layer, which stands first among the parameters of the mixture.
+                    0.01 * before.Parameters[before.Parameters.Length - 14 + w.Column / 4] ** 2.0
 
-            let first (before: GradientAscent) w = printed before w / 0.01
-            let error eta = predictionError 3 eta (fun before w -> eta * first before w)
-            let ratio = error 1e-2 / error 5e-3
-            Expect.isTrue (ratio < 2.5) $"an error of the first order in the step size; halving it divides by {ratio}"
+                let first (before: GradientAscent) w = printed before w / 0.01
 
-            let twoLayers = predictionError 2 1e-2 (fun _ w -> w.Rho)
-            Expect.isTrue (twoLayers < 1e-3) "the printed rule holds for two")
-        testCase "plain ascent in double precision and stochastic gradients on all samples take the same steps" (fun () ->
-            for weights in [ Weights.Raw(); Weights.Factored(Weights.Raw(), depth = 3); Weights.Exponential() ] do
-                use circuit = mixture 6 8 weights |> Circuit.compile
-                use precise = mixture 6 8 weights |> Circuit.compileWith (ReferenceEngine())
-                let train = sample 8 6 200
-                use ascent = new GradientAscent(precise, train)
-                let steps = [ for _ in 1..40 -> ascent.Step(0.05).LogLikelihood ]
+                let error eta =
+                    predictionError 3 eta (fun before w -> eta * first before w)
 
-                let options =
-                    GradientOptions(Optimiser = Optimiser.Sgd, Objective = Objective.Mean, LearningRate = 0.05, BatchSize = 200, Epochs = Nullable 40)
+                let ratio = error 1e-2 / error 5e-3
 
-                let report = circuit.Fit(train, null, options)
-                Expect.floatsClose Accuracy.low [ for point in report.Curve -> point.Train ] steps weights.Name
+                Expect.isTrue
+                    (ratio < 2.5)
+                    $"an error of the first order in the step size; halving it divides by {ratio}"
 
-                Array.iteri2
-                    (fun i (a: float32) e ->
-                        Expect.isTrue (abs (float a - e) < 1e-4) $"{weights.Name}, parameter {i}: {a}, in double {e}")
-                    (circuit.Parameters.ToArray())
-                    (ascent.Parameters.ToArray())
+                let twoLayers = predictionError 2 1e-2 (fun _ w -> w.Rho)
+                Expect.isTrue (twoLayers < 1e-3) "the printed rule holds for two")
+        testCase
+            "plain ascent in double precision and stochastic gradients on all samples take the same steps"
+            (fun () ->
+                for weights in
+                    [
+                        Weights.Raw()
+                        Weights.Factored(Weights.Raw(), depth = 3)
+                        Weights.Exponential()
+                    ] do
+                    use circuit = mixture 6 8 weights |> Circuit.compile
+                    use precise = mixture 6 8 weights |> Circuit.compileWith (ReferenceEngine())
+                    let train = sample 8 6 200
+                    use ascent = new GradientAscent(precise, train)
+                    let steps = [ for _ in 1..40 -> ascent.Step(0.05).LogLikelihood ]
 
-                Expect.isGreaterThan (Seq.last steps) (Seq.head steps) "and they go up")
+                    let options =
+                        GradientOptions(
+                            Optimiser = Optimiser.Sgd,
+                            Objective = Objective.Mean,
+                            LearningRate = 0.05,
+                            BatchSize = 200,
+                            Epochs = Nullable 40
+                        )
+
+                    let report = circuit.Fit(train, null, options)
+                    Expect.floatsClose Accuracy.low [ for point in report.Curve -> point.Train ] steps weights.Name
+
+                    Array.iteri2
+                        (fun i (a: float32) e ->
+                            Expect.isTrue
+                                (abs (float a - e) < 1e-4)
+                                $"{weights.Name}, parameter {i}: {a}, in double {e}")
+                        (circuit.Parameters.ToArray())
+                        (ascent.Parameters.ToArray())
+
+                    Expect.isGreaterThan (Seq.last steps) (Seq.head steps) "and they go up")
         testCase "raising log f - Z brings Z to 1" (fun () ->
             use circuit = mixture 4 3 (Weights.Exponential()) |> Circuit.compile
             Expect.isGreaterThan (abs (circuit.LogPartition()[0])) 0.5 "log Z at the start"
@@ -276,30 +357,55 @@ let tests =
             Expect.isTrue (abs (circuit.LogPartition()[0]) < 0.01) $"log Z is {circuit.LogPartition()[0]}")
         testCase "no step takes a raw weight below the floor" (fun () ->
             for optimiser in [ Optimiser.Sgd; Optimiser.Adam ] do
-                use circuit = mixture 4 6 (Weights.Factored(Weights.Raw(), depth = 2)) |> Circuit.compile
-                let options = GradientOptions(Optimiser = optimiser, LearningRate = 0.02, Steps = 50, Floor = 0.45)
+                use circuit =
+                    mixture 4 6 (Weights.Factored(Weights.Raw(), depth = 2)) |> Circuit.compile
+
+                let options =
+                    GradientOptions(Optimiser = optimiser, LearningRate = 0.02, Steps = 50, Floor = 0.45)
+
                 circuit.Fit(sample 2 4 100, null, options) |> ignore
                 let least = circuit.Parameters.ToArray() |> Array.min
                 Expect.equal least 0.45f $"{optimiser}: some weight is at the floor and none below"
 
             use circuit = mixture 4 6 (Weights.Raw()) |> Circuit.compileWith (ReferenceEngine())
             use ascent = new GradientAscent(circuit, sample 2 4 100, Floor = 0.45)
-            for _ in 1..30 do ascent.Step 0.5 |> ignore
+
+            for _ in 1..30 do
+                ascent.Step 0.5 |> ignore
+
             Expect.equal (ascent.Parameters.ToArray() |> Array.min) 0.45 "plain ascent")
-        testCase "a sum whose raw weights are all 0 is left out, and a root of such is refused nowhere but impossible" (fun () ->
-            use circuit = mixture 3 2 (Weights.Raw()) |> Circuit.compile
-            let parameters = circuit.Parameters.ToArray()
-            parameters[0] <- 0f // both indicator weights of the first component at the first variable
-            parameters[1] <- 0f
-            circuit.SetParameters(ReadOnlySpan parameters)
-            Expect.isTrue (abs (total (circuit.LogLikelihood(bits 3))) < 1e-5) "the other component is all there is"
-            circuit.SetParameters(ReadOnlySpan(Array.zeroCreate<float32> parameters.Length))
-            Expect.isTrue (circuit.LogLikelihood(bits 3) |> Array.forall Double.IsNegativeInfinity) "nothing is possible")
+        testCase
+            "a sum whose raw weights are all 0 is left out, and a root of such is refused nowhere but impossible"
+            (fun () ->
+                use circuit = mixture 3 2 (Weights.Raw()) |> Circuit.compile
+                let parameters = circuit.Parameters.ToArray()
+                parameters[0] <- 0f // both indicator weights of the first component at the first variable
+                parameters[1] <- 0f
+                circuit.SetParameters(ReadOnlySpan parameters)
+
+                Expect.isTrue
+                    (abs (total (circuit.LogLikelihood(bits 3))) < 1e-5)
+                    "the other component is all there is"
+
+                circuit.SetParameters(ReadOnlySpan(Array.zeroCreate<float32> parameters.Length))
+
+                Expect.isTrue
+                    (circuit.LogLikelihood(bits 3) |> Array.forall Double.IsNegativeInfinity)
+                    "nothing is possible")
         testCase "queries of a circuit with raw weights are those of its table" (fun () ->
-            use circuit = mixture 4 3 (Weights.Factored(Weights.Raw(), depth = 2)) |> Circuit.compile
+            use circuit =
+                mixture 4 3 (Weights.Factored(Weights.Raw(), depth = 2)) |> Circuit.compile
+
             let all = bits 4
             let p = circuit.LogLikelihood all |> Array.map exp
-            let one v = Seq.sum [ for s in 0..15 do if s >>> v &&& 1 = 1 then p[s] ]
+
+            let one v =
+                Seq.sum [
+                    for s in 0..15 do
+                        if s >>> v &&& 1 = 1 then
+                            p[s]
+                ]
+
             let posterior = circuit.Posterior(Evidence.Unknown(1, 4))
 
             for v in 0..3 do
@@ -310,7 +416,10 @@ let tests =
             let rest = conditioned.LogLikelihood(bits 3)
             Expect.floatsClose Accuracy.low rest [ for s in 0..7 -> log (p[2 * s + 1] / one 0) ] "conditioned"
             let samples = circuit.Sample(20000, seed = 3L)
-            let share = Seq.averageBy (fun row -> float (samples.Row(row).ToArray()[2])) [ 0 .. samples.Count - 1 ]
+
+            let share =
+                Seq.averageBy (fun row -> float (samples.Row(row).ToArray()[2])) [ 0 .. samples.Count - 1 ]
+
             Expect.isTrue (abs (share - one 2) < 0.02) $"sampled {share}, expected {one 2}")
         testCase "raw and factored weights come back from model files" (fun () ->
             let folder = Directory.CreateTempSubdirectory("spn-deep-").FullName
@@ -327,7 +436,13 @@ let tests =
                 Directory.Delete(folder, true))
         testCase "what raw and factored weights cannot do is refused with a reason" (fun () ->
             let trees sum weights =
-                CircuitSpec.Over(BinaryTrees(4, 2)).IndicatorInput().With(sum).HadamardProduct().RootSum().WithWeights(weights)
+                CircuitSpec
+                    .Over(BinaryTrees(4, 2))
+                    .IndicatorInput()
+                    .With(sum)
+                    .HadamardProduct()
+                    .RootSum()
+                    .WithWeights(weights)
 
             refused "raw weights shared" (trees (SumSpec(3, true)) (Weights.Raw()))
             refused "raw weights shared" (trees (SumSpec 3) (Weights.Tied(Weights.Raw())))
@@ -345,7 +460,10 @@ let tests =
                 Expect.stringContains (Expect.raises<Exception> action part).Message part "why"
 
             raises "depth" (fun () -> mixture 3 4 (Weights.Raw()) |> Circuit.overparametrize 0 |> ignore)
-            raises "nothing to factor" (fun () -> trees (SumSpec 3) Weights.Uniform |> Circuit.overparametrize 2 |> ignore)
+
+            raises "nothing to factor" (fun () ->
+                trees (SumSpec 3) Weights.Uniform |> Circuit.overparametrize 2 |> ignore)
+
             raises "no sum" (fun () -> (mixture 3 4 (Weights.Raw())).Overparametrize(2, [ 0 ]) |> ignore)
             use circuit = mixture 3 4 (Weights.Raw()) |> Circuit.compile
             let parameters = circuit.Parameters.ToArray()
