@@ -15,6 +15,8 @@ type TwentyArguments =
     | Steps of count: int
     /// <summary>How many seeds, or which.</summary>
     | Seeds of seeds: string
+    /// <summary>Looks at samples.</summary>
+    | Parzen
     /// <summary>Number of threads.</summary>
     | Threads of count: int
     /// <summary>The data folder.</summary>
@@ -30,11 +32,13 @@ type TwentyArguments =
         member option.Usage =
             match option with
             | Datasets _ ->
-                "names separated by commas; all: the twenty sets; amazon: the baby registries; digits: built in (default: nltcs where its files are, else digits)"
-            | Models _ -> "hyper, decay or both separated by a comma (default: both)"
+                "names separated by commas; all: the twenty sets; amazon: the baby registries; digits: built in; toy: the made-up set of the paper's appendix (default: nltcs where its files are, else digits)"
+            | Models _ ->
+                "names separated by commas: hyper, decay; large and small: plain SPNs of the paper's Fig. 5 (default: hyper,decay)"
             | Quick -> "300 steps and one setting a model: a look in a minute, marked as shortened"
             | Steps _ -> "gradient steps of each training (default: the paper's; marked where they are fewer)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1)"
+            | Parzen -> "judge samples of every trained model by Parzen windows around the test samples"
             | Threads _ -> "threads (default: one a processor)"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Out _ -> "folder of results (default: the variable SPN_OUT, else out)"

@@ -75,6 +75,8 @@ type ClassifyArguments =
     | Epochs of count: int
     /// <summary>Step size.</summary>
     | Rate of rate: float
+    /// <summary>Step size at the end.</summary>
+    | [<CustomCommandLine "--final-rate">] FinalRate of rate: float
     /// <summary>How many seeds, or which.</summary>
     | Seeds of seeds: string
     /// <summary>Most images to train on.</summary>
@@ -103,6 +105,7 @@ type ClassifyArguments =
             | Epochs _ ->
                 "passes over the images (default: 20, or 15 for notebook; the paper has 400; marked where they are fewer)"
             | Rate _ -> "step size of Adam (default: the preset's; 0.03 for the built-in digits)"
+            | FinalRate _ -> "step size at the end, reached in a straight line (default: the step size of the start)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1; the paper has 5)"
             | Images _ -> "at most so many images to train on, evenly spaced (default: all; marked)"
             | Budget _ -> "minutes after which a training stops, finished or not (default: none; marked)"

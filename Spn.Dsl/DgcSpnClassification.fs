@@ -32,10 +32,13 @@ module DgcSpnClassification =
         for set in options.Sets do
             for preset in options.Presets do
                 for seed in options.Common.Seeds do
+                    let rate = options.Rate |> Option.defaultValue (usualRate set preset)
+
                     {
                         DataSet = set.Name
                         Preset = preset
-                        Rate = options.Rate |> Option.defaultValue (usualRate set preset)
+                        Rate = rate
+                        FinalRate = options.FinalRate |> Option.defaultValue rate
                         Seed = seed
                         Epochs = options.Common.Epochs |> Option.defaultValue (usualEpochs preset)
                         Images = options.Common.Images |> Option.defaultValue set.Train |> min set.Train
@@ -47,7 +50,7 @@ module DgcSpnClassification =
         * float (DataCatalogue.Find job.DataSet).Variables
 
     let private name (job: ClassifyJob) =
-        $"""{job.DataSet}, {job.Preset.Name}, rate {ResultFile.Cell(job.Rate, "0.######")}, seed {job.Seed}"""
+        $"""{job.DataSet}, {job.Preset.Name}, rate {ClassifyTables.rate job}, seed {job.Seed}"""
 
     let private accuracy (test: Evidence) (labels: int[]) (circuit: Circuit) =
         let right =
@@ -76,9 +79,14 @@ module DgcSpnClassification =
         while next < last do
             let epochs = min period (last - next)
 
+            let rateAt pass =
+                let first = options.LearningRate
+                first + (options.FinalLearningRate.Value - first) * float pass / float last
+
             let settings =
                 GradientOptions(
-                    LearningRate = options.LearningRate,
+                    LearningRate = rateAt next,
+                    FinalLearningRate = rateAt (next + epochs),
                     BatchSize = options.BatchSize,
                     Objective = options.Objective,
                     Discriminative = options.Discriminative,

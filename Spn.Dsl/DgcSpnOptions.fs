@@ -72,6 +72,8 @@ type ClassifyRunOptions = {
     Presets: ClassifyPreset list
     /// <summary>Step size; none takes the preset's.</summary>
     Rate: float option
+    /// <summary>Step size at the end; none keeps that of the start.</summary>
+    FinalRate: float option
     /// <summary>The rest.</summary>
     Common: ExperimentOptions
 }
@@ -263,6 +265,13 @@ module DgcSpnOptions =
                         invalidArg "rate" $"--rate is {rate}; it must be above 0."
 
                     rate)
+            FinalRate =
+                given.TryGetResult ClassifyArguments.FinalRate
+                |> Option.map (fun rate ->
+                    if not (rate >= 0.0) || Double.IsInfinity rate then
+                        invalidArg "final-rate" $"--final-rate is {rate}; it must be at least 0."
+
+                    rate)
             Common =
                 commonOf
                     data
@@ -316,6 +325,9 @@ module DgcSpnOptions =
                 $"--presets {list [ for preset in options.Presets -> preset.Name ]}"
             match options.Rate with
             | Some rate -> $"""--rate {ResultFile.Cell(rate, "0.#######")}"""
+            | None -> ()
+            match options.FinalRate with
+            | Some rate -> $"""--final-rate {ResultFile.Cell(rate, "0.#######")}"""
             | None -> ()
             yield! common options.Common
         ]

@@ -85,6 +85,8 @@ type ClassifyJob = {
     Preset: ClassifyPreset
     /// <summary>Step size of Adam.</summary>
     Rate: float
+    /// <summary>Step size at the end, reached in a straight line; the same unless told.</summary>
+    FinalRate: float
     /// <summary>Seed of the starting parameters, the batches and the dropout.</summary>
     Seed: int64
     /// <summary>Passes over the images.</summary>
@@ -227,6 +229,7 @@ module DgcSpnProtocol =
 
         GradientOptions(
             LearningRate = job.Rate,
+            FinalLearningRate = job.FinalRate,
             BatchSize = (if notebook then 32 else 64),
             Epochs = job.Epochs,
             Objective = Objective.Mean,

@@ -217,7 +217,7 @@ module ClassifyReport =
                 [
                     DgcSpnCells.display r.Job.DataSet
                     r.Job.Preset.Name
-                    DgcSpnCells.number "0.######" r.Job.Rate
+                    ClassifyTables.rate r.Job
                     string r.Job.Seed
                     DgcSpnCells.number "0.##" r.Epochs
                     string r.Job.Images
@@ -236,7 +236,7 @@ module ClassifyReport =
                     match curves |> Map.tryFind (files.Training result.Job) with
                     | Some curve ->
                         let job = result.Job
-                        $"""{job.Preset.Name}, rate {DgcSpnCells.number "0.######" job.Rate}, seed {job.Seed}""", curve
+                        $"""{job.Preset.Name}, rate {ClassifyTables.rate job}, seed {job.Seed}""", curve
                     | None -> ()
             ]
 

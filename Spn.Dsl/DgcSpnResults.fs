@@ -205,7 +205,7 @@ type ClassifyResults(folder: string) =
     let rows =
         ResultFile(
             Path.Combine(folder, "dgcspn-classification.csv"),
-            "dataset,preset,rate,seed,epochs,images,accuracy,paper_accuracy,parameters,epochs_done,seconds"
+            "dataset,preset,rate,final_rate,seed,epochs,images,accuracy,paper_accuracy,parameters,epochs_done,seconds"
         )
 
     let curves = CurveFile(Path.Combine(folder, "dgcspn-classification-curves.csv"))
@@ -219,6 +219,7 @@ type ClassifyResults(folder: string) =
             job.DataSet
             job.Preset.Name
             ResultFile.Cell(job.Rate, "0.########")
+            ResultFile.Cell(job.FinalRate, "0.########")
             string job.Seed
             string job.Epochs
             string job.Images
@@ -239,7 +240,8 @@ type ClassifyResults(folder: string) =
 
     /// <summary>The name of a training: of its curve, and of the file its network is kept in.</summary>
     member _.Training(job: ClassifyJob) : string =
-        let rate = ResultFile.Cell(job.Rate, "0.########")
+        let cell (rate: float) = ResultFile.Cell(rate, "0.########")
+        let rate = if job.FinalRate = job.Rate then cell job.Rate else $"{cell job.Rate}to{cell job.FinalRate}"
         $"{job.DataSet}-{job.Preset.Name}-rate{rate}-seed{job.Seed}-{job.Epochs}x{job.Images}"
 
     /// <summary>Where the network of a training is kept.</summary>
@@ -257,14 +259,15 @@ type ClassifyResults(folder: string) =
                     | Some preset -> preset
                     | None -> raise (FormatException())
                 Rate = ResultFile.Number cells[2]
-                Seed = int64 cells[3]
-                Epochs = int cells[4]
-                Images = int cells[5]
+                FinalRate = ResultFile.Number cells[3]
+                Seed = int64 cells[4]
+                Epochs = int cells[5]
+                Images = int cells[6]
             }
-            Accuracy = ResultFile.Number cells[6]
-            Parameters = int cells[8]
-            Epochs = ResultFile.Number cells[9]
-            Seconds = ResultFile.Number cells[10]
+            Accuracy = ResultFile.Number cells[7]
+            Parameters = int cells[9]
+            Epochs = ResultFile.Number cells[10]
+            Seconds = ResultFile.Number cells[11]
         })
 
     /// <summary>Writes a row to the disk.</summary>

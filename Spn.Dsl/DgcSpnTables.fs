@@ -264,6 +264,13 @@ module ClassifyTables =
     let internal groups (results: ClassifyResult list) =
         results |> List.groupBy (fun r -> { r.Job with Seed = 0L }) |> List.map snd
 
+    /// A step size, or from where to where it goes.
+    let internal rate (job: ClassifyJob) =
+        if job.FinalRate = job.Rate then
+            number "0.######" job.Rate
+        else
+            $"""{number "0.######" job.Rate} to {number "0.######" job.FinalRate}"""
+
     let private notes (results: ClassifyResult list) = [
         let job = results.Head.Job
 
@@ -275,6 +282,9 @@ module ClassifyTables =
 
         if job.Rate <> DgcSpnProtocol.classifyRate job.Preset then
             "another rate"
+
+        if job.FinalRate <> job.Rate then
+            "falling rate"
 
         if job.Preset = ClassifyPreset.Notebook then
             "the library's notebook"
@@ -315,7 +325,7 @@ module ClassifyTables =
                         display dataSet
                         "DGC-SPN"
                         job.Preset.Name
-                        number "0.######" job.Rate
+                        rate job
                         spread "0.00" (group |> List.map _.Accuracy)
                         DgcSpnProtocol.paperAccuracy dataSet
                         |> Option.map (number "0.00")

@@ -21,6 +21,8 @@ type TwentyOptions = {
     Data: DataFolder
     /// <summary>The folder of the results.</summary>
     Out: string
+    /// <summary>Looks at samples of every trained model too.</summary>
+    Parzen: bool
     /// <summary>Keeps the rows of an earlier run.</summary>
     Resume: bool
     /// <summary>A Markdown page to write.</summary>
@@ -60,7 +62,9 @@ module HyperSpnOptions =
         match name.ToLowerInvariant() with
         | "hyper" -> TwentyModel.Hyper
         | "decay" -> TwentyModel.Decay
-        | _ -> invalidArg "models" $"There is no model \"{name}\"; the models are hyper and decay."
+        | "large" -> TwentyModel.Large
+        | "small" -> TwentyModel.Small
+        | _ -> invalidArg "models" $"There is no model \"{name}\"; the models are hyper, decay, large and small."
 
     /// <summary>Reads options and looks whether all data are there.</summary>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
@@ -95,6 +99,7 @@ module HyperSpnOptions =
                 |> Script.atLeastOne "--threads"
             Data = data
             Out = Script.out (given.TryGetResult TwentyArguments.Out) "out"
+            Parzen = given.Contains TwentyArguments.Parzen
             Resume = given.Contains TwentyArguments.Resume
             Markdown = given.TryGetResult TwentyArguments.Markdown
         }
@@ -150,12 +155,14 @@ module HyperSpnOptions =
 
         String.concat " " [
             $"{Program} --datasets {names}"
-            if options.Models.Length < 2 then
-                $"--models {options.Models.Head.Name}"
+            if options.Models <> [ TwentyModel.Hyper; TwentyModel.Decay ] then
+                $"--models {list [ for model in options.Models -> model.Name ]}"
             if options.Quick then
                 "--quick"
             match options.Steps with
             | Some steps -> $"--steps {steps}"
             | None -> ()
             yield! Script.seedsOption options.Seeds |> Option.toList
+            if options.Parzen then
+                "--parzen"
         ]

@@ -4,31 +4,41 @@ open Spn.Core
 open Spn.Core.Data
 open Spn.Core.Training
 
-/// <summary>The two models that the HyperSPN paper compares.</summary>
+/// <summary>The models that the HyperSPN paper compares.</summary>
 [<RequireQualifiedAccess>]
 type TwentyModel =
     /// <summary>Weights made by a hyper-network; the setting is h, the width of its last hidden layer.</summary>
     | Hyper
     /// <summary>Free weights with weight decay; the setting is the L2 factor.</summary>
     | Decay
+    /// <summary>Free weights alone, as many as the SPN under the HyperSPN has; the setting is an L2 factor of 0.</summary>
+    | Large
+    /// <summary>Free weights alone in so many replicas that there are about as many parameters as in the HyperSPN of h = 20; the setting is an L2 factor of 0.</summary>
+    | Small
 
     /// <summary>As options and the CSV file call it.</summary>
     member model.Name =
         match model with
         | Hyper -> "hyper"
         | Decay -> "decay"
+        | Large -> "large"
+        | Small -> "small"
 
     /// <summary>As tables call it.</summary>
     member model.Title =
         match model with
         | Hyper -> "HyperSPN"
         | Decay -> "SPN + decay"
+        | Large -> "SPN-Large"
+        | Small -> "SPN-Small"
 
     /// <summary>A setting in words: "h = 5" or "L2 = 0.001".</summary>
     member model.Describe(setting: float) =
         match model with
         | Hyper -> $"h = {setting:``0``}"
         | Decay -> $"L2 = {setting:``0.######``}"
+        | Large
+        | Small -> "no decay"
 
 /// <summary>One training: what identifies a row of the results.</summary>
 type TwentyJob = {
@@ -88,29 +98,35 @@ module HyperSpnProtocol =
             "amzn_toys", (-7.83, -7.79)
         ]
 
-    /// <summary>The paper's test log-likelihood in nats, where it has one.</summary>
+    /// <summary>The paper's test log-likelihood in nats, where it has one; of its two plain SPNs it shows curves only (Fig. 5).</summary>
     let paper (model: TwentyModel) (dataSet: string) : float option =
-        published
-        |> Map.tryFind dataSet
-        |> Option.map (fun (decay, hyper) -> if model = TwentyModel.Hyper then hyper else decay)
+        match model, published |> Map.tryFind dataSet with
+        | TwentyModel.Hyper, Some(_, hyper) -> Some hyper
+        | TwentyModel.Decay, Some(decay, _) -> Some decay
+        | _ -> None
 
     /// <summary>The settings tried; the best by validation log-likelihood is reported.</summary>
     let settings (model: TwentyModel) : float list =
         match model with
         | TwentyModel.Hyper -> [ 5.0; 10.0; 20.0 ]
         | TwentyModel.Decay -> [ 1e-3; 1e-4; 1e-5 ]
+        | TwentyModel.Large
+        | TwentyModel.Small -> [ 0.0 ]
 
     /// <summary>The one setting of a quick run.</summary>
     let quickSetting (model: TwentyModel) : float =
         match model with
         | TwentyModel.Hyper -> 20.0
         | TwentyModel.Decay -> 1e-4
+        | TwentyModel.Large
+        | TwentyModel.Small -> 0.0
 
     /// <summary>Gradient steps, and steps between evaluations on the validation samples.</summary>
     /// <remarks>The built-in digits are not in the paper; they have begun to overfit well before their last step.</remarks>
     let steps (dataSet: string) : int * int =
         match dataSet with
         | "digits" -> 1000, 50
+        | "toy" -> 4000, 10
         | "kdd"
         | "plants"
         | "accidents"
@@ -146,13 +162,22 @@ module HyperSpnProtocol =
             Seed = job.Seed
         )
 
+    /// <summary>Replicas of a plain SPN of 5 channels that has about as many parameters as the HyperSPN of h = 20 on so many variables.</summary>
+    let smallReplicas (variables: int) : int =
+        let sectors, channels, h = 2 * variables, 5, 20
+        let network = 20 * channels + 20 + 20 * h + h + (h + 1) * channels * channels
+        let hyper = 50 * sectors * channels + network + 50
+        max 1 (int (round (float hyper / float (sectors * channels * channels + 1))))
+
     /// <summary>The circuit of a job.</summary>
     /// <param name="variables">Number of variables of the data set.</param>
     /// <param name="job">The job.</param>
     let spec (variables: int) (job: TwentyJob) : CircuitSpec =
         match job.Model with
         | TwentyModel.Hyper -> HyperSpn.Released(variables, int job.Setting, seed = job.Seed)
-        | TwentyModel.Decay -> HyperSpn.Baseline(variables, seed = job.Seed)
+        | TwentyModel.Decay
+        | TwentyModel.Large -> HyperSpn.Baseline(variables, seed = job.Seed)
+        | TwentyModel.Small -> HyperSpn.Baseline(variables, replicas = smallReplicas variables, seed = job.Seed)
 
     /// <summary>Says whether a job follows the released code: "released", "shortened", "lengthened", or "built-in" for data outside the paper.</summary>
     let label (job: TwentyJob) : string =

@@ -102,6 +102,18 @@ module HyperSpnReport =
             Report.Table(HyperSpnTables.table results)
             Report.Text HyperSpnTables.legend
             yield! HyperSpnTables.verdict results |> Option.map Report.Text |> Option.toList
+            yield!
+                match HyperSpnTables.plain results with
+                | Some table -> [
+                    Report.Heading "Plain SPNs of two sizes"
+                    Report.Table table
+                    Report.Text HyperSpnTables.plainLegend
+                  ]
+                | None -> []
+            yield!
+                match HyperSpnTables.parzen results with
+                | Some(table, words) -> [ Report.Heading "Samples"; Report.Table table; Report.Text words ]
+                | None -> []
             yield! charts results
             Report.Heading "Every training"
             Report.Text "A star marks the setting with the best validation log-likelihood."
@@ -121,6 +133,14 @@ module HyperSpnReport =
             Table.toMarkdown (HyperSpnTables.table results)
             HyperSpnTables.legend
             yield! HyperSpnTables.verdict results |> Option.toList
+            yield!
+                match HyperSpnTables.plain results with
+                | Some table -> [ "## Plain SPNs of two sizes"; Table.toMarkdown table; HyperSpnTables.plainLegend ]
+                | None -> []
+            yield!
+                match HyperSpnTables.parzen results with
+                | Some(table, words) -> [ "## Samples"; Table.toMarkdown table; words ]
+                | None -> []
             "## Every training"
             "A star marks the setting with the best validation log-likelihood."
             Table.toMarkdown (HyperSpnTables.settings results)

@@ -13,6 +13,8 @@ type TwentyResult = {
     Valid: float
     /// <summary>Their test log-likelihood, in nats.</summary>
     Test: float
+    /// <summary>Log-density of samples under Parzen windows around the test samples, in nats; not a number when it was not asked for.</summary>
+    Parzen: float
     /// <summary>Wall-clock seconds of the training, evaluations included.</summary>
     Seconds: float
     /// <summary>Training samples a second.</summary>
@@ -29,7 +31,7 @@ type TwentyResults(folder: string) =
     let rows =
         ResultFile(
             Path.Combine(folder, "hyperspn-twenty.csv"),
-            "dataset,model,setting,seed,parameters,steps,valid_ll,test_ll,paper_ll,seconds,samples_per_second,protocol"
+            "dataset,model,setting,seed,parameters,steps,valid_ll,test_ll,paper_ll,seconds,samples_per_second,protocol,parzen"
         )
 
     let curves =
@@ -63,6 +65,7 @@ type TwentyResults(folder: string) =
             number "0.0" result.Seconds
             number "0" result.SamplesPerSecond
             HyperSpnProtocol.label job
+            logLikelihood result.Parzen
         ]
 
     let job (cells: string[]) steps = {
@@ -71,6 +74,8 @@ type TwentyResults(folder: string) =
             match cells[1] with
             | "hyper" -> TwentyModel.Hyper
             | "decay" -> TwentyModel.Decay
+            | "large" -> TwentyModel.Large
+            | "small" -> TwentyModel.Small
             | _ -> raise (FormatException())
         Setting = ResultFile.Number cells[2]
         Seed = Int64.Parse cells[3]
@@ -99,6 +104,7 @@ type TwentyResults(folder: string) =
                 Test = ResultFile.Number cells[7]
                 Seconds = ResultFile.Number cells[9]
                 SamplesPerSecond = ResultFile.Number cells[10]
+                Parzen = ResultFile.Number cells[12]
                 Curve = curveOf |> Map.tryFind job |> Option.defaultValue [] |> List.map snd
             })
 

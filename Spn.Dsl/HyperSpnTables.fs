@@ -127,6 +127,93 @@ module HyperSpnTables =
             "trainings of the data set, with whatever else the machine did meanwhile."
         ]
 
+    /// <summary>The plain SPNs of the paper's Fig. 5 beside the HyperSPN, one row each; empty when no plain one was trained.</summary>
+    let plain (results: TwentyResult list) : Table option =
+        let best = chosen results
+        let sizes = [ TwentyModel.Large; TwentyModel.Small ]
+
+        if best |> List.exists (fun r -> List.contains r.Job.Model sizes) then
+            Some(
+                Table.create [
+                    "data set"
+                    "model"
+                    "parameters"
+                    "train, last"
+                    "valid, last"
+                    "valid, best"
+                    "at step"
+                    "test"
+                ] [
+                    for entry in names results do
+                        for model in sizes @ [ TwentyModel.Hyper ] do
+                            for result in those entry model best |> List.filter (fun r -> not r.Curve.IsEmpty) do
+                                let _, train, last = List.last result.Curve
+                                let step, _, _ = result.Curve |> List.maxBy (fun (_, _, valid) -> valid)
+
+                                [
+                                    entry.DisplayName
+                                    model.Title
+                                    result.Parameters.ToString("N0", CultureInfo.InvariantCulture)
+                                    nats train
+                                    nats last
+                                    nats result.Valid
+                                    string step
+                                    nats result.Test
+                                ]
+                ]
+            )
+        else
+            None
+
+    /// <summary>What the columns of <see cref="M:Spn.HyperSpnTables.plain"/> mean.</summary>
+    let plainLegend =
+        String.concat "\n" [
+            "The models of the paper's Fig. 5: the SPN under the HyperSPN with free weights (Large), one of fewer replicas with about as many"
+            "parameters as the HyperSPN (Small), and the HyperSPN. Log-likelihoods in nats at the last evaluation, of the parameters kept,"
+            "and of these on the test samples: a model that overfits ends with a high training and a low validation log-likelihood."
+        ]
+
+    /// <summary>Parzen scores of the models chosen, one row a data set, and how often the HyperSPN's is best; none when none was asked for.</summary>
+    let parzen (results: TwentyResult list) : (Table * string) option =
+        let scored = chosen results |> List.filter (fun r -> Double.IsFinite r.Parzen)
+        let models = scored |> List.map _.Job.Model |> List.distinct |> List.sort
+
+        let score entry model =
+            match those entry model scored with
+            | [] -> None
+            | own -> own |> List.averageBy _.Parzen |> Some
+
+        if scored.IsEmpty then
+            None
+        else
+            let compared = [
+                for entry in names scored do
+                    match score entry TwentyModel.Hyper, score entry TwentyModel.Decay with
+                    | Some hyper, Some decay -> hyper > decay
+                    | _ -> ()
+            ]
+
+            let table =
+                Table.create ("data set" :: [ for model in models -> model.Title ]) [
+                    for entry in names scored do
+                        entry.DisplayName
+                        :: [
+                            for model in models ->
+                                score entry model |> Option.map (number "0.000") |> Option.defaultValue "-"
+                        ]
+                ]
+
+            let wins = compared |> List.filter id |> List.length
+
+            Some(
+                table,
+                "Log-density in nats of samples of the models under Parzen windows of width 3 around the test samples; higher is better. "
+                + (if compared.IsEmpty then
+                       ""
+                   else
+                       $"HyperSPN's samples score higher than those of the SPN with decay on {wins} of {compared.Length} sets (the paper: 29 of 35).")
+            )
+
     /// <summary>One row a training; a star marks the setting chosen.</summary>
     let settings (results: TwentyResult list) : Table =
         let best = chosen results |> List.map _.Job |> Set.ofList

@@ -27,6 +27,12 @@ module HyperSpnTwenty =
             Parameters = circuit.ParameterCount
             Valid = report.BestValid.Value
             Test = circuit |> Query.averageLogLikelihood data.Test
+            Parzen =
+                if options.Parzen then
+                    let samples = circuit |> Query.sampleWith job.Seed data.Test.Count
+                    ParzenWindow.Score(samples, data.Test, batch = HyperSpnProtocol.batchSize job.DataSet)
+                else
+                    nan
             Seconds = report.Elapsed.TotalSeconds
             SamplesPerSecond = report.SamplesPerSecond
             Curve = [
@@ -76,7 +82,7 @@ module HyperSpnTwenty =
 
         if options.DataSets |> List.exists (fun e -> e.Group = DataGroup.BuiltIn) then
             output.WriteLine
-                "The digits are built in and not in the paper; with a data folder, --datasets all runs the paper's twenty sets."
+                "Built-in sets have no published numbers; with a data folder, --datasets all runs the paper's twenty sets."
 
         if all |> List.exists (fun job -> HyperSpnProtocol.label job = "shortened") then
             output.WriteLine "Shortened: fewer steps than the paper's, so the numbers are not comparable with it."
@@ -104,7 +110,9 @@ module HyperSpnTwenty =
             |> Option.iter (fun backup -> output.WriteLine $"The rows of an earlier run are now in {backup}.")
 
         let wanted = Set.ofList all
-        let known = file.Read() |> List.filter (fun r -> wanted.Contains r.Job)
+        let known =
+            file.Read()
+            |> List.filter (fun r -> wanted.Contains r.Job && (not options.Parzen || Double.IsFinite r.Parzen))
         let results = ResizeArray(known |> List.distinctBy _.Job)
         let left = all |> List.except [ for result in results -> result.Job ]
         say output options all left file.Path
@@ -125,6 +133,21 @@ module HyperSpnTwenty =
             output.WriteLine()
             output.WriteLine HyperSpnTables.legend
             HyperSpnTables.verdict results |> Option.iter output.WriteLine
+
+            HyperSpnTables.plain results
+            |> Option.iter (fun table ->
+                output.WriteLine()
+                output.WriteLine(Table.toText table)
+                output.WriteLine()
+                output.WriteLine HyperSpnTables.plainLegend)
+
+            HyperSpnTables.parzen results
+            |> Option.iter (fun (table, words) ->
+                output.WriteLine()
+                output.WriteLine(Table.toText table)
+                output.WriteLine()
+                output.WriteLine words)
+
             output.WriteLine()
 
             HyperSpnReport.html command results

@@ -19,6 +19,8 @@ let allTests =
         QueryCommandTests.tests
         TableCompletionTests.tests
         EngineTests.tests
+        StepTests.tests
+        SvhnTests.tests
         QueryEngineTests.tests
         QueryTests.tests
         QuerySampleTests.tests
@@ -39,6 +41,7 @@ let allTests =
         CircuitTests.tests
         TrainingTests.tests
         OverparametrisationTests.tests
+        GradientAscentTests.tests
         OverparamRunTests.tests
         InputTests.tests
         InputEngineTests.tests

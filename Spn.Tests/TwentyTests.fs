@@ -3,6 +3,7 @@ module Spn.Tests.TwentyTests
 
 open System
 open System.IO
+open System.Linq
 open System.Threading
 open Spn
 open Spn.Core
@@ -121,7 +122,7 @@ let private arguments =
                 Expect.stringContains error.Message part "the message helps"
 
             wrong [ "--datasets"; "nltc" ] "nltcs"
-            wrong [ "--datasets"; "digits"; "--models"; "hypr" ] "hyper and decay"
+            wrong [ "--datasets"; "digits"; "--models"; "hypr" ] "hyper, decay, large and small"
             wrong [ "--datasets"; "mnist" ] "mnist holds other values than 0 and 1"
             wrong [ "--datasets"; "digits"; "--seeds"; "x" ] "\"x\" is no seed"
             wrong [ "--datasets"; "digits"; "--steps"; "0" ] "at least 1")
@@ -150,7 +151,7 @@ let private running =
                 Expect.hasLength rows 7 "a header and six rows"
                 Expect.stringStarts rows[1] "digits,hyper,5,1,32425,3,-" "a row names its training"
                 Expect.stringContains rows[6] ",-," "no number of the paper"
-                Expect.isTrue (rows[6].EndsWith ",shortened") "the last column marks a short run"
+                Expect.isTrue (rows[6].EndsWith ",shortened,NaN") "a column marks a short run, the last one holds no score"
 
                 let html = File.ReadAllText(Path.Combine(folder, "hyperspn-twenty.html"))
                 Expect.stringContains html "HyperSPN valid" "the report has learning curves"
@@ -176,6 +177,7 @@ let private running =
                 Parameters = 1
                 Valid = valid
                 Test = test
+                Parzen = nan
                 Seconds = 1.0
                 SamplesPerSecond = 1.0
                 Curve = []
@@ -197,6 +199,55 @@ let private running =
             Expect.contains row "+0.06" "difference to the paper's -6.01"
             Expect.contains row "released" "a full run is no shortened one"
             Expect.stringContains (HyperSpnTables.verdict results).Value "1 of 1" "as good as the paper")
+
+        testCase "plain models of two sizes and scores of samples stand in tables of their own" (fun () ->
+            inFolder (fun folder ->
+                let results, text =
+                    run (options folder [ "--models"; "hyper,large,small"; "--parzen"; "--quick" ])
+
+                Expect.hasLength results 3 "one setting each"
+                let size model = results |> List.find (fun r -> r.Job.Model = model) |> _.Parameters
+                let hyper, small, large = size TwentyModel.Hyper, size TwentyModel.Small, size TwentyModel.Large
+                Expect.isTrue (abs (small - hyper) <= 1601) $"{small} parameters are within half a replica of {hyper}"
+                Expect.equal large (Lowerer.Lower(HyperSpn.Baseline 64).ParameterCount) "the structure under the HyperSPN"
+                Expect.isTrue (results |> List.forall (fun r -> Double.IsFinite r.Parzen && r.Parzen < 0.0)) "all have a score"
+                Expect.stringContains text "SPN-Small" "the table is printed"
+                Expect.stringContains text "Parzen windows" "and the scores"
+                let again, _ = run (options folder [ "--models"; "hyper,large,small"; "--parzen"; "--quick"; "--resume" ])
+                Expect.equal (again |> List.map _.Parzen) (results |> List.map (fun r -> Math.Round(r.Parzen, 5))) "scores are read again"))
+
+        testCase "a Parzen score is the mean log of the mean window" (fun () ->
+            let samples = Evidence.From([| 0f; 0f; 3f; 4f; 1f; 1f |], 2)
+            let points = Evidence.From([| 0f; 0f; 0f; 2f; 1f; 2f |], 2)
+            let window d2 = exp (-d2 / 8.0) / (2.0 * sqrt (2.0 * Math.PI))
+
+            let expected =
+                (log ((window 0.0 + window 4.0) / 2.0) + log ((window 25.0 + window 13.0) / 2.0) + log (window 1.0))
+                / 3.0
+
+            Expect.floatClose Accuracy.high (ParzenWindow.Score(samples, points, 2.0, batch = 2)) expected "two batches"
+
+            Expect.throwsT<ArgumentException>
+                (fun () -> ParzenWindow.Score(samples, points.Rows(ReadOnlySpan [| 0 |])) |> ignore)
+                "as many samples as points")
+
+        testCase "the toy set is the same every time, balanced, and its neighbours depend on each other" (fun () ->
+            let set = DataCatalogue.Load("toy", null)
+            Expect.isTrue (set.Train.Values.SequenceEqual((ToyBits.Load 0L).Train.Values)) "the same bits"
+            Expect.equal (set.Train.Count, set.Valid.Count, set.Test.Count) (7000, 1000, 2000) "70 : 10 : 20"
+
+            let share f =
+                Seq.init set.Train.Count (fun row -> if f row then 1.0 else 0.0) |> Seq.average
+
+            let bit row i = set.Train.Row(row)[i]
+            Expect.isTrue (abs (share (fun row -> bit row 7 = 1f) - 0.5) < 0.03) "half of the bits are 1"
+            // Bits 0 and 2^j share the moves of 7 - j doublings.
+            let agreement = [ for j in 0..7 -> share (fun row -> bit row 0 = bit row (1 <<< j)) ]
+            Expect.isTrue (agreement[0] > 0.62) $"neighbours share seven moves: {agreement[0]}"
+            Expect.isTrue (abs (agreement[7] - 0.5) < 0.03) $"the two halves share none: {agreement[7]}"
+
+            for near, far in List.pairwise agreement do
+                Expect.isTrue (near > far - 0.015) $"the nearer, the more alike: {near} and {far}")
 
         testCase "a run without --resume moves an earlier file aside" (fun () ->
             inFolder (fun folder ->

@@ -86,6 +86,7 @@ public static class DataCatalogue
         new("fashion-mnist", "Fashion-MNIST", Images, 28 * 28, 60000, 0, 10000) { Highest = 255 },
         new("digits", "Digits", BuiltIn, 64, 1258, 180, 359),
         new("digits-grey", "Grey digits", BuiltIn, 64, 1258, 180, 359) { Highest = Digits.White },
+        new("toy", "Toy", BuiltIn, 256, ToyBits.Rows.Train, ToyBits.Rows.Valid, ToyBits.Rows.Test),
     ];
 
     /// <summary>Finds a set by its short name, its display name, or for the registries the short name without amzn_; case does not matter.</summary>
@@ -126,7 +127,7 @@ public static class DataCatalogue
     /// <remarks>
     /// A split is looked for as GROUP/NAME/NAME.SPLIT.data (GROUP is debd or amazon), NAME/NAME.SPLIT.data and NAME.SPLIT.data,
     /// each also with .gz; train may be called ts. Images are the four files of <see cref="Idx.Load"/> in the folder NAME.
-    /// The digits are those of <see cref="Digits"/> at seed 0.
+    /// The digits are those of <see cref="Digits"/> at seed 0, the toy set is that of <see cref="ToyBits"/> at seed 0.
     /// </remarks>
     /// <param name="name">A name as in <see cref="TryFind"/>.</param>
     /// <param name="folder">The data folder, as <see cref="DataFolder.Find"/> gives it; null will do for a built-in set.</param>
@@ -136,9 +137,9 @@ public static class DataCatalogue
     public static DataSet Load(string name, string? folder)
     {
         var entry = Find(name);
-        if (entry.Group == BuiltIn) return entry.Highest == 1 ? Digits.LoadBinary() : Digits.LoadGrey();
+        if (entry.Group == BuiltIn) return entry.Name == "toy" ? ToyBits.Load() : entry.Highest == 1 ? Digits.LoadBinary() : Digits.LoadGrey();
         if (folder is null)
-            throw new FileNotFoundException($"The data set {entry.Name} needs a data folder: name one, or set {DataFolder.Variable}. Built in are digits and digits-grey.");
+            throw new FileNotFoundException($"The data set {entry.Name} needs a data folder: name one, or set {DataFolder.Variable}. Built in are {string.Join(", ", Entries.Where(e => e.Group == BuiltIn).Select(e => e.Name))}.");
         if (entry.Group == Images) return LoadImages(entry, Path.Combine(folder, entry.Name));
         return new DataSet(entry.Name,
             Split(entry, folder, "train", entry.Train), Split(entry, folder, "valid", entry.Valid), Split(entry, folder, "test", entry.Test));

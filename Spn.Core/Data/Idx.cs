@@ -3,20 +3,22 @@ using System.Buffers.Binary;
 namespace Spn.Core.Data;
 
 /// <summary>Images of one size, one a sample.</summary>
-/// <param name="Values">[image, row * width + column], grey values 0 to 255, all observed.</param>
+/// <param name="Values">[image, (row * width + column) * colours + colour], values 0 to 255, all observed.</param>
 /// <param name="Height">Rows of an image, in pixels.</param>
 /// <param name="Width">Columns of an image, in pixels.</param>
-public sealed record IdxImages(Evidence Values, int Height, int Width);
+/// <param name="Colours">Values of a pixel: 1 for grey images.</param>
+public sealed record IdxImages(Evidence Values, int Height, int Width, int Colours = 1);
 
 /// <summary>Reads images and labels in the IDX layout, plain or gzip.</summary>
 /// <remarks>
-/// Big-endian 32-bit numbers: 2051, count, height, width for images, 2049, count for labels; then one byte a pixel or label.
+/// Big-endian 32-bit numbers: 2051, count, height, width for grey images, 2052, count, height, width, colours for others, 2049, count
+/// for labels; then one byte a value or label.
 /// Source: LeCun, Bottou, Bengio and Haffner 1998 (MNIST); Fashion-MNIST and others use it too.
 /// </remarks>
 public static class Idx
 {
-    private const uint ImageMagic = 2051, LabelMagic = 2049;
-    private const string ImageEnding = "images-idx3-ubyte", LabelEnding = "labels-idx1-ubyte";
+    private const uint ImageMagic = 2051, ColourMagic = 2052, LabelMagic = 2049;
+    private const string ImageEnding = "images-idx3-ubyte", ColourEnding = "images-idx4-ubyte", LabelEnding = "labels-idx1-ubyte";
     private static readonly string[] TrainNames = ["train"], TestNames = ["t10k", "test"];
 
     /// <summary>Reads a file of images.</summary>
@@ -46,7 +48,7 @@ public static class Idx
 
     /// <summary>Reads the four files of a folder into a data set; the validation split holds no samples.</summary>
     /// <remarks>
-    /// The names are train-images-idx3-ubyte, train-labels-idx1-ubyte and the same with t10k or test for train, with or
+    /// The names are train-images-idx3-ubyte (idx4 in colours), train-labels-idx1-ubyte and the same with t10k or test for train, with or
     /// without a prefix that ends in a hyphen and with or without .gz at the end.
     /// </remarks>
     /// <param name="folder">The folder; its last part becomes the name of the set.</param>
@@ -56,9 +58,8 @@ public static class Idx
     {
         var (train, trainLabels, _) = Split(folder, TrainNames);
         var (test, testLabels, testFile) = Split(folder, TestNames);
-        if ((test.Height, test.Width) != (train.Height, train.Width))
-            throw new DataFormatException(testFile, null, null,
-                $"images of {train.Height} x {train.Width} pixels", $"{test.Height} x {test.Width}");
+        if ((test.Height, test.Width, test.Colours) != (train.Height, train.Width, train.Colours))
+            throw new DataFormatException(testFile, null, null, $"images of {Size(train)}", Size(test));
         var none = Evidence.From(Array.Empty<float>(), train.Values.Variables);
         return new DataSet(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), train.Values, none, test.Values)
         {
@@ -73,11 +74,11 @@ public static class Idx
 
     /// <summary>Whether a folder holds the four files of <see cref="Load"/>; their content is not looked at.</summary>
     internal static bool IsPresent(string folder) => Directory.Exists(folder) && new[] { TrainNames, TestNames }.All(names =>
-        TryFind(folder, names, ImageEnding) is not null && TryFind(folder, names, LabelEnding) is not null);
+        (TryFind(folder, names, ImageEnding) ?? TryFind(folder, names, ColourEnding)) is not null && TryFind(folder, names, LabelEnding) is not null);
 
     private static (IdxImages Images, int[] Labels, string File) Split(string folder, string[] names)
     {
-        string imageFile = Find(folder, names, ImageEnding), labelFile = Find(folder, names, LabelEnding);
+        string imageFile = TryFind(folder, names, ColourEnding) ?? Find(folder, names, ImageEnding), labelFile = Find(folder, names, LabelEnding);
         var images = ReadImages(imageFile);
         var labels = ReadLabels(labelFile);
         if (labels.Length != images.Values.Count)
@@ -103,11 +104,14 @@ public static class Idx
 
     private static IdxImages Images(ReadOnlySpan<byte> bytes, string name)
     {
-        var size = Header(bytes, name, ImageMagic, 3);
-        if (bytes.Length == 16) throw new DataFormatException(name, null, null, "at least one image of at least one pixel", string.Join(" x ", size));
-        int pixels = (int)(size[1] * size[2]);
-        return new IdxImages(Evidence.From(bytes[16..].ToArray(), pixels), (int)size[1], (int)size[2]);
+        bool coloured = bytes.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(bytes) == ColourMagic;
+        var size = coloured ? Header(bytes, name, ColourMagic, 4) : Header(bytes, name, ImageMagic, 3);
+        int start = 4 * (1 + size.Length), colours = coloured ? (int)size[3] : 1;
+        if (bytes.Length == start) throw new DataFormatException(name, null, null, "at least one image of at least one pixel", string.Join(" x ", size));
+        return new IdxImages(Evidence.From(bytes[start..].ToArray(), (int)(size[1] * size[2]) * colours), (int)size[1], (int)size[2], colours);
     }
+
+    private static string Size(IdxImages images) => $"{images.Height} x {images.Width} pixels{(images.Colours == 1 ? "" : $" in {images.Colours} colours")}";
 
     private static int[] Labels(ReadOnlySpan<byte> bytes, string name)
     {
@@ -117,7 +121,7 @@ public static class Idx
 
     private static uint[] Header(ReadOnlySpan<byte> bytes, string name, uint magic, int dimensions)
     {
-        string kind = $"the IDX number {magic} of {(magic == ImageMagic ? "images" : "labels")}";
+        string kind = $"the IDX number {magic} of {(magic == LabelMagic ? "labels" : "images")}";
         if (bytes.Length < 4) throw new DataFormatException(name, null, null, kind, $"a file of {bytes.Length} bytes");
         uint first = BinaryPrimitives.ReadUInt32BigEndian(bytes);
         if (first != magic) throw new DataFormatException(name, null, null, kind, $"{first}");

@@ -19,7 +19,7 @@ public interface IEngine
 /// <remarks>
 /// The order of calls is <see cref="SetParameters"/>, then any number of <see cref="Forward"/>, each of which may be followed by
 /// one <see cref="Backward"/> for the same rows (another one needs another <see cref="Forward"/>) or any number of
-/// <see cref="Route"/>, then <see cref="Gradient"/> or <see cref="WeightFlows"/> for the statistics gathered since.
+/// <see cref="Route"/>, then <see cref="Gradient"/>, <see cref="Step"/> or <see cref="WeightFlows"/> for the statistics gathered since.
 /// </remarks>
 public interface ISession : IDisposable
 {
@@ -50,6 +50,17 @@ public interface ISession : IDisposable
     /// <summary>The derivative of the seeded sum of log-likelihoods by the parameters, from the gathered statistics.</summary>
     /// <param name="gradient">Receives it, laid out as the parameters.</param>
     void Gradient(Span<float> gradient);
+
+    /// <summary>Changes the parameters by a rule and the derivatives from the gathered statistics, then forgets these; as <see cref="Gradient"/>, the rule and <see cref="SetParameters"/> would in turn.</summary>
+    /// <param name="rule">The rule.</param>
+    /// <param name="byClassLogits">Derivatives by the logits of a learned class prior, which log p(x | class) does not depend on; empty without one.</param>
+    /// <returns>False, with everything as it was, when a derivative is not finite.</returns>
+    bool Step(IUpdateRule rule, ReadOnlySpan<float> byClassLogits);
+
+    /// <summary>Copies the parameters as they stand.</summary>
+    /// <param name="first">Place of the first in the flat parameter vector.</param>
+    /// <param name="parameters">Receives them.</param>
+    void GetParameters(int first, Span<float> parameters);
 
     /// <summary>The flow of every edge, weight times derivative: the expected number of times the edge is used (papers: soft EM statistic).</summary>
     /// <param name="flows">Receives the flows, laid out as the plan's weight blocks.</param>

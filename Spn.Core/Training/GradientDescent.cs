@@ -65,12 +65,13 @@ public static class GradientDescent
         private readonly Evidence train;
         private readonly int[]? labels;
         private readonly MergedBatch? merged;
-        private readonly float[] gradient;
+        private readonly float[] parameters;
         private readonly Stepper stepper;
         private double[] logLikelihoods = [];
         private readonly float[] byClass;
-        private readonly double[] constantPrior;
+        private double[] prior;
         private readonly int[] batchRows;
+        private readonly int last;
         private double[] seeds = [];
 
         public Run(Circuit circuit, ISession session, GradientOptions options, Evidence train, int[]? labels, OptimiserState? state)
@@ -81,15 +82,23 @@ public static class GradientDescent
             this.train = train;
             this.labels = labels;
             merged = options.MergeEqualSamples && circuit.Classes == 1 ? MergedBatch.For(train) : null;
-            Parameters = circuit.Parameters.ToArray();
-            gradient = new float[Parameters.Length];
-            stepper = new Stepper(options, circuit.Plan, circuit.Engine.Threads, state);
-            byClass = new float[circuit.Classes];
-            constantPrior = circuit.Prior();
+            parameters = circuit.Parameters.ToArray();
+            session.SetParameters(parameters);
+            stepper = new Stepper(options, circuit.Plan, state);
+            byClass = new float[circuit.Plan.ClassLogits?.Count ?? 0];
+            prior = circuit.Plan.LearnedPrior(parameters) ?? circuit.Prior();
+            last = new BatchSource(options.Schedule, train.Count).Steps - 1;
             batchRows = [.. Enumerable.Range(0, Math.Min(options.BatchSize, train.Count))];
         }
 
-        public float[] Parameters { get; }
+        public float[] Parameters
+        {
+            get
+            {
+                session.GetParameters(0, parameters);
+                return parameters;
+            }
+        }
 
         public bool Step(int step, ReadOnlySpan<int> batch, out double sum)
         {
@@ -105,39 +114,45 @@ public static class GradientDescent
                 rows = batchRows.AsSpan(0, batch.Length);
             }
             if (options.ProductDropout > 0) session.DropProducts(options.ProductDropout, (long)new RandomStream(options.Seed, "product dropout", step).NextUInt64());
-            session.SetParameters(Parameters);
             session.Forward(samples, rows, logLikelihoods);
             sum = 0;
             if (classes == 1)
                 for (int i = 0; i < batch.Length; i++) sum += factors.IsEmpty ? logLikelihoods[i] : factors[i] * logLikelihoods[i];
             else factors = ClassFactors(batch, out sum);
             session.Backward(Routing.Soft, factors);
-            session.Gradient(gradient);
             session.DropProducts(0, 0);
-            if (options.LinearPartition) ToLinearPartition(count);
-            if (circuit.Plan.ClassLogits is { } logits) byClass.AsSpan().CopyTo(gradient.AsSpan(logits.Offset));
-            return stepper.Step(Parameters, gradient, options.Objective == Objective.Sum ? 1 : 1.0 / count);
+            if (options.LinearPartition)
+            {
+                stepper.More = ToLinearPartition(count);
+                if (Array.Exists(stepper.More, m => !float.IsFinite((float)m))) return false;
+            }
+            if (!stepper.Step(session, options.Objective == Objective.Sum ? 1 : 1.0 / count, (double)step / Math.Max(last, 1), byClass)) return false;
+            if (circuit.Plan.ClassLogits is { } logits)
+            {
+                session.GetParameters(logits.Offset, parameters.AsSpan(logits.Offset, logits.Count));
+                prior = circuit.Plan.LearnedPrior(parameters)!;
+            }
+            return true;
         }
 
-        /// <summary>From the derivative of log f - log Z to that of log f - Z: (1 - Z) times the derivative of log Z more.</summary>
-        private void ToLinearPartition(int samples)
+        /// <summary>What the derivative of log f - log Z lacks to that of log f - Z: (1 - Z) times the derivative of log Z.</summary>
+        private double[] ToLinearPartition(int samples)
         {
             NormalisedProgram program = circuit.Plan.Unnormalised!;
-            double[] now = Array.ConvertAll(Parameters, p => (double)p), own = new double[Parameters.Length];
+            double[] now = Array.ConvertAll(Parameters, p => (double)p), more = new double[now.Length];
             double z = Math.Exp(program.LogPartition(circuit.Plan.Blocks, now)[0]);
-            program.AddLogPartitionGradient(circuit.Plan.Blocks, now, samples * (1 - z), own);
-            for (int i = 0; i < own.Length; i++) gradient[i] += (float)own[i];
+            program.AddLogPartitionGradient(circuit.Plan.Blocks, now, samples * (1 - z), more);
+            return more;
         }
 
         public double Score(ReadOnlySpan<double> own, int label)
         {
             if (own.Length == 1) return own[0];
-            double[] prior = circuit.Plan.LearnedPrior(Parameters) ?? constantPrior;
-            return Score(own, label, prior, stackalloc double[own.Length]);
+            return Score(own, label, stackalloc double[own.Length]);
         }
 
         /// <summary>What is raised, of one sample, with p(class | x).</summary>
-        private double Score(ReadOnlySpan<double> own, int label, double[] prior, Span<double> posterior)
+        private double Score(ReadOnlySpan<double> own, int label, Span<double> posterior)
         {
             for (int c = 0; c < own.Length; c++) posterior[c] = own[c] + Math.Log(prior[c]);
             double all = LogSum.Of(posterior), joint = posterior[label];
@@ -153,19 +168,18 @@ public static class GradientDescent
             int classes = circuit.Classes;
             double share = options.Discriminative;
             if (seeds.Length < batch.Length * classes) seeds = new double[batch.Length * classes];
-            double[] prior = circuit.Plan.LearnedPrior(Parameters) ?? constantPrior;
             Array.Clear(byClass);
             Span<double> posterior = stackalloc double[classes];
             sum = 0;
             for (int i = 0; i < batch.Length; i++)
             {
                 int label = labels![batch[i]];
-                sum += Score(logLikelihoods.AsSpan(i * classes, classes), label, prior, posterior);
+                sum += Score(logLikelihoods.AsSpan(i * classes, classes), label, posterior);
                 for (int c = 0; c < classes; c++)
                 {
                     double own = c == label ? 1 : 0;
                     seeds[i * classes + c] = own - share * posterior[c];
-                    byClass[c] += (float)(own - share * posterior[c] - (1 - share) * prior[c]);
+                    if (byClass.Length > 0) byClass[c] += (float)(own - share * posterior[c] - (1 - share) * prior[c]);
                 }
             }
             return seeds.AsSpan(0, batch.Length * classes);

@@ -29,6 +29,9 @@ public sealed record GradientOptions
     /// <summary>Step size.</summary>
     public double LearningRate { get; init; } = 5e-3;
 
+    /// <summary>Step size that the last step reaches from <see cref="LearningRate"/> in a straight line, at least 0; null keeps the step size as it is.</summary>
+    public double? FinalLearningRate { get; init; }
+
     /// <summary>Adam's decay of the mean gradient.</summary>
     public double Beta1 { get; init; } = 0.9;
 
@@ -96,6 +99,8 @@ public sealed record GradientOptions
     internal void Check()
     {
         Positive(LearningRate, nameof(LearningRate));
+        if (FinalLearningRate is double final && !(final >= 0 && double.IsFinite(final)))
+            throw new ArgumentOutOfRangeException(nameof(FinalLearningRate), final, "FinalLearningRate must be at least 0.");
         Positive(BatchSize, nameof(BatchSize));
         if (Epochs is int epochs) Positive(epochs, nameof(Epochs));
         else Positive(Steps, nameof(Steps));

@@ -7,7 +7,7 @@ namespace Spn.Core.Training;
 /// <summary>What changes parameters, one batch at a time.</summary>
 internal interface ILearner
 {
-    /// <summary>The flat parameter vector, changed in place.</summary>
+    /// <summary>The flat parameter vector as it stands; the array may change in later steps.</summary>
     float[] Parameters { get; }
 
     /// <summary>One step.</summary>
@@ -91,7 +91,6 @@ internal sealed class TrainingLoop
     /// <summary>Trains; the circuit ends with the best parameters by the validation samples, or the last without them.</summary>
     public TrainingReport Go(ILearner learner, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        float[] parameters = learner.Parameters;
         int steps = batches.Steps, period = schedule.EvaluationPeriod ?? batches.StepsPerEpoch;
         float[]? best = null;
         double? bestValid = null;
@@ -124,6 +123,7 @@ internal sealed class TrainingLoop
                     (bestValid, bestStep, sinceBest) = (s, step, 0);
                     if (!schedule.KeepLast)
                     {
+                        float[] parameters = learner.Parameters;
                         best ??= new float[parameters.Length];
                         parameters.CopyTo(best, 0);
                     }
@@ -146,17 +146,18 @@ internal sealed class TrainingLoop
             }
         }
         if (best is null) bestStep = step;
-        circuit.SetParameters(best ?? parameters);
+        circuit.SetParameters(best ?? learner.Parameters);
         return new TrainingReport(curve, bestStep, bestValid, step, end, clock.Elapsed, total / clock.Elapsed.TotalSeconds);
     }
 
     /// <summary>Average of what is raised over the validation samples, and the share of those whose likeliest class is theirs.</summary>
     private (double? Score, double? Accuracy) Evaluate(ILearner learner)
     {
-        session.SetParameters(learner.Parameters);
+        float[] parameters = learner.Parameters;
+        session.SetParameters(parameters);
         int[] rows = validRows?.First ?? [.. Enumerable.Range(0, valid!.Count)];
         int classes = circuit.Classes, right = 0;
-        double[] prior = [.. (circuit.Plan.LearnedPrior(learner.Parameters) ?? circuit.Prior()).Select(p => Math.Log(p))];
+        double[] prior = [.. (circuit.Plan.LearnedPrior(parameters) ?? circuit.Prior()).Select(p => Math.Log(p))];
         var result = new double[Math.Min(rows.Length, BlockRows) * classes];
         double weighted = 0;
         for (int first = 0; first < rows.Length; first += BlockRows)

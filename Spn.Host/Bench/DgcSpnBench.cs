@@ -14,7 +14,6 @@ internal sealed class DgcSpnBench : IDisposable
     private readonly float[] parameters;
     private readonly double[] logLikelihoods;
     private readonly double[] seeds;
-    private float[] gradient = [];
     private Stepper? stepper;
     private int step;
 
@@ -53,13 +52,10 @@ internal sealed class DgcSpnBench : IDisposable
     /// <summary>One step of Adam on a batch.</summary>
     public void Adam(int batch)
     {
-        if (gradient.Length == 0) gradient = new float[parameters.Length];
-        stepper ??= new Stepper(new GradientOptions(), circuit.Plan, circuit.Engine.Threads);
-        session.SetParameters(parameters);
+        stepper ??= new Stepper(new GradientOptions(), circuit.Plan);
         session.Forward(images, Batch(batch), logLikelihoods);
         session.Backward(Routing.Soft, Seeds(batch));
-        session.Gradient(gradient);
-        stepper.Step(parameters, gradient, 1.0 / batch);
+        stepper.Step(session, 1.0 / batch, 0, []);
     }
 
     public void Dispose()

@@ -20,7 +20,6 @@ internal sealed class HyperSpnBench : IDisposable
     private readonly Circuit circuit;
     private readonly ISession session;
     private readonly float[] parameters;
-    private readonly float[] gradient;
     private readonly double[] logLikelihoods;
     private readonly Stepper stepper;
     private readonly MergedBatch? merged;
@@ -32,9 +31,9 @@ internal sealed class HyperSpnBench : IDisposable
         circuit = Circuit.Compile(HyperSpn.Released(train.Variables), new SimdEngine(threads));
         session = circuit.NewSession();
         parameters = circuit.Parameters.ToArray();
-        gradient = new float[parameters.Length];
+        session.SetParameters(parameters);
         logLikelihoods = new double[Math.Max(train.Count, 500)];
-        stepper = new Stepper(new GradientOptions(), circuit.Plan, threads);
+        stepper = new Stepper(new GradientOptions(), circuit.Plan);
         merged = MergedBatch.For(train);
     }
 
@@ -66,11 +65,9 @@ internal sealed class HyperSpnBench : IDisposable
         ReadOnlySpan<int> rows = new RandomStream(1, "bench", step++).SampleWithoutReplacement(train.Count, Math.Min(batch, train.Count));
         ReadOnlySpan<double> counts = [];
         if (merge && merged is not null) rows = merged.Merge(rows, out counts);
-        session.SetParameters(parameters);
         session.Forward(train, rows, logLikelihoods);
         session.Backward(Routing.Soft, counts);
-        session.Gradient(gradient);
-        stepper.Step(parameters, gradient, 1);
+        stepper.Step(session, 1, 0, []);
     }
 
     /// <summary>Log-likelihoods of all training rows, weights made afresh.</summary>

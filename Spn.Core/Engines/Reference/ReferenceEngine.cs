@@ -25,6 +25,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
     private int[] rows = [];
     private Dropout? dropout;
     private int held = -1; // the row, by its place in the call of Forward, whose sums the pass still has
+    private float[] own = [];
 
     public void SetParameters(ReadOnlySpan<float> parameters)
     {
@@ -37,6 +38,8 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
     {
         held = -1;
         pass.SetParameters(parameters);
+        own = new float[parameters.Length];
+        for (int i = 0; i < own.Length; i++) own[i] = (float)parameters[i];
         Array.Clear(byWeights);
         Array.Clear(byParameters);
         Array.Clear(edges);
@@ -84,6 +87,19 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
     }
 
     public void WeightGradient(Span<double> target) => byWeights.CopyTo(target);
+
+    public bool Step(IUpdateRule rule, ReadOnlySpan<float> byClassLogits)
+    {
+        var gradient = new float[plan.ParameterCount];
+        Gradient(gradient);
+        if (plan.ClassLogits is { } logits) byClassLogits.CopyTo(gradient.AsSpan(logits.Offset, logits.Count));
+        if (!Array.TrueForAll(gradient, float.IsFinite)) return false;
+        foreach (ParameterRun run in plan.Learned) rule.Apply(run.Offset, gradient.AsSpan(run.Offset, run.Count), own.AsSpan(run.Offset, run.Count));
+        SetParameters(own);
+        return true;
+    }
+
+    public void GetParameters(int first, Span<float> parameters) => own.AsSpan(first, parameters.Length).CopyTo(parameters);
 
     public void WeightFlows(Span<float> flows)
     {

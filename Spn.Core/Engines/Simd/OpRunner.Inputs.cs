@@ -29,9 +29,7 @@ internal static unsafe partial class OpRunner<L, F, I>
             case OpKind.SumOfProduct:
                 if (op.Table is not null) return FormProduct(program, op, ws, lanes);
                 if (op.Sources.Length == 1) return first;
-                RegionKernel<L, F, I>.Multiply(first, UnitsOf(program, ws, op.Sources[1], lanes), ws.Scratch, count);
-                for (int t = 2; t < op.Sources.Length; t++)
-                    RegionKernel<L, F, I>.Multiply(ws.Scratch, UnitsOf(program, ws, op.Sources[t], lanes), ws.Scratch, count);
+                Multiply(program, op, except: -1, ws, d: null, ws.Scratch, count, add: false, ws.Scratch, lanes);
                 return ws.Scratch;
             default:
                 // Exponents of the regions differ; all are brought to the largest. That exponent stays in the spare scratch.
@@ -48,6 +46,27 @@ internal static unsafe partial class OpRunner<L, F, I>
                 }
                 return ws.Scratch;
         }
+    }
+
+    /// <summary>y = (or +=) the channels of all sources of a product but one, multiplied one by one, times d where it is given.</summary>
+    [MethodImpl(Hot)]
+    private static void Multiply(OpProgram program, Op op, int except, Workspace ws, float* d, float* y, int count, bool add, float* spare, int lanes)
+    {
+        float** factors = stackalloc float*[RegionKernel<L, F, I>.MostFactors];
+        int number = 0;
+        if (d != null) factors[number++] = d;
+        for (int t = 0; t < op.Sources.Length; t++)
+        {
+            if (t == except) continue;
+            if (number == RegionKernel<L, F, I>.MostFactors)
+            {
+                RegionKernel<L, F, I>.Product(factors, number, spare, count, add: false);
+                factors[0] = spare;
+                number = 1;
+            }
+            factors[number++] = UnitsOf(program, ws, op.Sources[t], lanes);
+        }
+        RegionKernel<L, F, I>.Product(factors, number, y, count, add);
     }
 
     /// <summary>The two factors of a product of all pairs, in the spare scratch.</summary>

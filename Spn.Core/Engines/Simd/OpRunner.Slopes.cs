@@ -177,17 +177,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         for (int t = 0; t < op.Sources.Length; t++)
         {
             if (!op.Needed[t]) continue;
-            float* q = SlopesOf(program, ws, op.Sources[t], lanes);
-            float* others = d;
-            for (int u = 0, left = op.Sources.Length - 1; u < op.Sources.Length; u++)
-            {
-                if (u == t) continue;
-                float* x = UnitsOf(program, ws, op.Sources[u], lanes);
-                bool last = --left == 0;
-                if (last && !op.First[t]) RegionKernel<L, F, I>.MultiplyAdd(others, x, q, count);
-                else RegionKernel<L, F, I>.Multiply(others, x, last ? q : ws.OtherScratch, count);
-                others = ws.OtherScratch;
-            }
+            Multiply(program, op, t, ws, d, SlopesOf(program, ws, op.Sources[t], lanes), count, !op.First[t], ws.OtherScratch, lanes);
         }
     }
 

@@ -79,30 +79,9 @@ internal static unsafe partial class OpRunner<L, F, I>
                 RegionKernel<L, F, I>.Scale(d, factor, started ? ws.Scratch : q, channels, lanes);
                 if (started) RegionKernel<L, F, I>.Add(ws.Scratch, q, channels * lanes);
             }
-            else Others(program, from, reader.Place, ws, d, q, channels * lanes, started, lanes);
+            else Multiply(program, from, reader.Place, ws, d, q, channels * lanes, started, ws.Scratch, lanes);
             started = true;
         }
         return started;
-    }
-
-    /// <summary>q (+)= d times all sources of a Hadamard product but one.</summary>
-    private static void Others(OpProgram program, Op op, int except, Workspace ws, float* d, float* q, int count, bool add, int lanes)
-    {
-        int left = op.Sources.Length - 1;
-        if (left == 0)
-        {
-            if (add) RegionKernel<L, F, I>.Add(d, q, count);
-            else new Span<float>(d, count).CopyTo(new Span<float>(q, count));
-            return;
-        }
-        for (int t = 0; t < op.Sources.Length; t++)
-        {
-            if (t == except) continue;
-            float* x = UnitsOf(program, ws, op.Sources[t], lanes);
-            bool last = --left == 0;
-            if (last && add) RegionKernel<L, F, I>.MultiplyAdd(d, x, q, count);
-            else RegionKernel<L, F, I>.Multiply(d, x, last ? q : ws.Scratch, count);
-            d = ws.Scratch;
-        }
     }
 }

@@ -6,7 +6,10 @@ namespace Spn.Core.Engines.Simd;
 
 /// <summary>The root sum over all components: the last mixture and the last logarithm are taken in double precision.</summary>
 /// <remarks>Units of the components' tops are [column, row], exponents [child, row]; rows are padded to whole vectors.</remarks>
-internal sealed unsafe class RootMixture : IDisposable
+internal sealed unsafe partial class RootMixture<L, F, I> : IDisposable
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
 {
     private const int ChunkRows = 64;
     private const double LogOfTwo = 0.69314718055994531;
@@ -28,6 +31,9 @@ internal sealed unsafe class RootMixture : IDisposable
         RegionTable regions = plan.Regions;
         channels = [.. regions.Children(regions.Root).ToArray().Select(regions.Channels)];
         columns = channels.Sum();
+        byChildren = channels.Length > 0 && columns >= LeastWideChannels * channels.Length;
+        firstColumn = new int[channels.Length];
+        for (int t = 1; t < channels.Length; t++) firstColumn[t] = firstColumn[t - 1] + channels[t - 1];
         classes = plan.Classes;
         this.weightOffset = weightOffset;
         this.weightStride = weightStride;
@@ -63,28 +69,31 @@ internal sealed unsafe class RootMixture : IDisposable
     /// <summary>Takes over the tops of a component from the workspace, with what they may have lost.</summary>
     public void Keep(BoundComponent bound, Workspace ws, int start, int lanes)
     {
+        for (int b = 0; b < bound.Program.Boundary.Length; b++) Keep(bound, b, ws, start, lanes);
+    }
+
+    /// <summary>The same for one top.</summary>
+    public void Keep(BoundComponent bound, int b, Workspace ws, int start, int lanes)
+    {
         OpProgram program = bound.Program;
-        for (int b = 0; b < program.Boundary.Length; b++)
-        {
-            int slot = program.Boundary[b], column = bound.Source.Columns[b];
-            for (int k = 0; k < program.SlotChannels[slot]; k++)
-                new Span<float>(ws.Units + (long)(program.SlotUnits[slot] + k) * lanes, lanes)
-                    .CopyTo(new Span<float>(Units + (long)(column + k) * Stride + start, lanes));
-            new Span<int>(ws.Exponents + (long)slot * lanes, lanes)
-                .CopyTo(new Span<int>(Exponents + (long)ChildOfColumn[column] * Stride + start, lanes));
-            new Span<int>(ws.Errors + (long)slot * lanes, lanes)
-                .CopyTo(new Span<int>(Errors + (long)ChildOfColumn[column] * Stride + start, lanes));
-        }
+        int slot = program.Boundary[b], column = bound.Source.Columns[b];
+        for (int k = 0; k < program.SlotChannels[slot]; k++)
+            new Span<float>(ws.Units + (long)(program.SlotUnits[slot] + k) * lanes, lanes)
+                .CopyTo(new Span<float>(Units + (long)(column + k) * Stride + start, lanes));
+        new Span<int>(ws.Exponents + (long)slot * lanes, lanes)
+            .CopyTo(new Span<int>(Exponents + (long)ChildOfColumn[column] * Stride + start, lanes));
+        new Span<int>(ws.Errors + (long)slot * lanes, lanes)
+            .CopyTo(new Span<int>(Errors + (long)ChildOfColumn[column] * Stride + start, lanes));
     }
 
     /// <summary>Makes room for a number of rows.</summary>
     /// <param name="rows">Number of rows.</param>
-    /// <param name="padded">Number of rows that components evaluate, a multiple of 8.</param>
+    /// <param name="padded">Number of rows that components evaluate, whole vectors.</param>
     public void Fit(int rows, int padded)
     {
         this.padded = padded;
-        Stride = (rows + 31) / 32 * 32;
-        long floats = (long)Stride * (2 * columns + 2 * channels.Length + 2 + 2 * classes);
+        Stride = padded;
+        long floats = (long)Stride * (2 * columns + 2 * channels.Length + 2 + 2 * classes + (byChildren ? classes * channels.Length : 0));
         if (buffer.Bytes < floats * sizeof(float))
         {
             buffer.Dispose();
@@ -97,6 +106,7 @@ internal sealed unsafe class RootMixture : IDisposable
         Errors = Exponents + (long)Stride * channels.Length;
         Highest = Errors + (long)Stride * channels.Length;
         Worst = Highest + Stride;
+        parts = (float*)(Worst + Stride);
     }
 
     /// <summary>Log-likelihoods of all rows; rows whose sum may have lost digits are marked.</summary>
@@ -109,9 +119,15 @@ internal sealed unsafe class RootMixture : IDisposable
     public void Forward(float* weights, int rows, WorkerPool pool, Span<double> logLikelihoods, byte[] suspect, bool max = false)
     {
         float* w = weights + weightOffset;
+        if (byChildren) PartsOfChildren(w, pool, max);
         pool.Run((padded + ChunkRows - 1) / ChunkRows, (chunk, _) =>
         {
-            for (int row = chunk * ChunkRows; row < Math.Min(padded, (chunk + 1) * ChunkRows); row += 8) ForwardEight(w, row, max);
+            for (int row = chunk * ChunkRows; row < Math.Min(padded, (chunk + 1) * ChunkRows); row += 8)
+            {
+                FindHighest(row);
+                if (byChildren) SumParts(row, max);
+                else ForwardEight(w, row, max);
+            }
         });
         for (int row = 0; row < rows; row++)
             for (int c = 0; c < classes; c++)
@@ -140,6 +156,11 @@ internal sealed unsafe class RootMixture : IDisposable
                 sum = counts ? (seeds.IsEmpty ? 1 : seeds[row * classes + c]) / sum : 0;
             }
         float* w = weights + weightOffset;
+        if (byChildren)
+        {
+            BackwardByChildren(w, statistics + weightOffset, pool);
+            return;
+        }
         int chunks = (padded + ChunkRows - 1) / ChunkRows, size = classes * columns;
         if (partial.Length < chunks * size) partial = new double[chunks * size];
         pool.Run(chunks, (chunk, _) =>
@@ -267,7 +288,7 @@ internal sealed unsafe class RootMixture : IDisposable
     private static Vector256<float> PowerOfDifference(Vector256<int> e, Vector256<int> highest) =>
         (Vector256.Max(Vector256.Max(e - highest, Vector256.Create(-1000)) + Vector256.Create(127), Vector256<int>.Zero) << 23).AsSingle();
 
-    private void ForwardEight(float* w, int row, bool max)
+    private void FindHighest(int row)
     {
         var highest = Vector256.Load(Exponents + row);
         for (int t = 1; t < channels.Length; t++) highest = Vector256.Max(highest, Vector256.Load(Exponents + (long)t * Stride + row));
@@ -276,6 +297,11 @@ internal sealed unsafe class RootMixture : IDisposable
         for (int t = 0; t < channels.Length; t++)
             worst = Vector256.Max(worst, Vector256.Load(Errors + (long)t * Stride + row) + Vector256.Max(Vector256.Load(Exponents + (long)t * Stride + row) - highest, Vector256.Create(-1000)));
         Vector256.Store(worst, Worst + row);
+    }
+
+    private void ForwardEight(float* w, int row, bool max)
+    {
+        var highest = Vector256.Load(Highest + row);
         for (int c = 0; c < classes; c++)
         {
             Vector256<double> low = default, high = default;

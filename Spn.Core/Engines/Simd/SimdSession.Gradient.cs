@@ -68,6 +68,12 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     public void Gradient(Span<float> gradient)
     {
         using FlushToZero flush = FlushToZero.Here();
+        FillGradient(gradient, leaveOut: []);
+    }
+
+    /// <summary>The gradient, apart from the parameters of chunks to leave out, whose places hold anything.</summary>
+    private void FillGradient(Span<float> gradient, bool[] leaveOut)
+    {
         if (!gathers)
         {
             gradient.Clear();
@@ -91,7 +97,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 for (int c = weightItems[item].First; c < weightItems[item].End; c++)
                 {
                     ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
-                    if (makers.Serves(groups[0].Program))
+                    if ((leaveOut.Length == 0 || !leaveOut[c]) && makers.Serves(groups[0].Program))
                         makers.PullBack(groups, parameters.Floats, weights.Floats + groups[0].Offset, statistics.Floats + groups[0].Offset, to,
                             networkGradients.Floats + (long)item * network, weightScratch[worker].Floats);
                 }

@@ -60,6 +60,12 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             });
     }
 
+    private void KeepWide(int start, int lanes)
+    {
+        BoundComponent bound = WideBound;
+        pool.Run(bound.Program.Boundary.Length, (b, _) => root.Keep(bound, b, wideSpace, start, lanes));
+    }
+
     /// <summary>Slopes and statistics of all rows, tile by tile; units that the upward pass has left are not made again.</summary>
     private void WideBackward(List<LostSlope> lost)
     {

@@ -20,7 +20,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private readonly Component[] components;
     private readonly WeightLayout layout;
     private readonly WeightMakers<L, F, I> makers;
-    private readonly RootMixture root;
+    private readonly RootMixture<L, F, I> root;
     private readonly PackedEvidence packed;
     private readonly Workspace[] workspaces;
     private readonly NativeBuffer[] weightScratch;
@@ -89,7 +89,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         int rootBlock = plan.Regions.Block(plan.Regions.Root);
         writesAll = plan.Programs.All(p => p is SoftmaxProgram or AccumulatorProgram)
             && plan.Blocks.Total + plan.Tensors.Where(t => t.Start is ParameterStart.ByInputs).Sum(t => t.Count) + (plan.ClassLogits?.Count ?? 0) == plan.ParameterCount;
-        root = new RootMixture(plan, layout.BlockOffset[rootBlock], layout.Stride(rootBlock));
+        root = new RootMixture<L, F, I>(plan, layout.BlockOffset[rootBlock], layout.Stride(rootBlock));
         packed = new PackedEvidence(plan);
         workspaces = [.. Enumerable.Range(0, threads).Select(_ => new Workspace())];
         weightScratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer((long)makers.ScratchFloats * WeightLayout.ChunkGroups * sizeof(float)))];
@@ -120,14 +120,21 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
             float* from = given;
             InPieces(plan.ParameterCount, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(parameters.Floats + at, count)));
         }
-        for (int i = 0; i < inputParameters; i++) inputValues[i] = values[i];
+        Renew(made: []);
+    }
+
+    /// <summary>Makes what depends on the parameters, and forgets what was gathered.</summary>
+    /// <param name="made">For each chunk whether its weights are made already; empty means none.</param>
+    private void Renew(bool[] made)
+    {
+        for (int i = 0; i < inputParameters; i++) inputValues[i] = parameters.Floats[i];
         long floats = layout.Floats;
         pool.Run(weightItems.Length, (item, worker) =>
         {
             for (int c = weightItems[item].First; c < weightItems[item].End; c++)
             {
                 ReadOnlySpan<WeightGroup> groups = Groups(layout.Chunks[c]);
-                if (makers.Serves(groups[0].Program))
+                if ((made.Length == 0 || !made[c]) && makers.Serves(groups[0].Program))
                     makers.Make(groups, parameters.Floats, weights.Floats + groups[0].Offset, weightScratch[worker].Floats);
                 if (!gathers || (wide && groups[0].Stride == 1)) continue;
                 int end = groups[^1].End;
@@ -171,7 +178,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         {
             // A downward pass will follow, as it did before: its units are made now.
             WideForward(0, Covered);
-            root.Keep(WideBound, wideSpace, 0, Covered);
+            KeepWide(0, Covered);
             wideUnits = true;
             root.Forward(weights.Floats, rowCount, pool, logLikelihoods, suspect);
             RedoForward(max, logLikelihoods);

@@ -40,7 +40,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
     private readonly Stream[] streams;
     private readonly Workspace workspace = new();
     private readonly PackedEvidence packed;
-    private readonly RootMixture root;
+    private readonly RootMixture<L, F, I> root;
     private readonly NativeBuffer theta;
     private readonly NativeBuffer weights;
     private readonly NativeBuffer scratch;
@@ -87,7 +87,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
         }
         LiveRegions = streams.Max(s => s.Bound.Program.LiveRegions);
         weights = new NativeBuffer((long)places.Floats * sizeof(float));
-        root = new RootMixture(plan, 0, rootStride);
+        root = new RootMixture<L, F, I>(plan, 0, rootStride);
         valueTable = new NativeBuffer(places.ValueTableFloats * sizeof(float));
         MakeOtherWeights(programOfBlock);
         Make(new WeightGroup(programOfBlock[rootBlock], rootRows, rootColumns, 1, rootStride, 0)

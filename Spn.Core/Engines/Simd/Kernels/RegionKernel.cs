@@ -22,6 +22,26 @@ internal static unsafe class RegionKernel<L, F, I>
         for (int at = 0; at < count; at += n) L.Store(y + at, L.Multiply(L.Load(a + at), L.Load(b + at)));
     }
 
+    /// <summary>The most factors that <see cref="Product"/> takes.</summary>
+    public const int MostFactors = 4;
+
+    /// <summary>y = (or +=) the product of one to four factors, element by element, in one pass over memory; y may be one of them.</summary>
+    [MethodImpl(Hot)]
+    public static void Product(float** factors, int number, float* y, int count, bool add)
+    {
+        int n = L.Count;
+        float* a = factors[0], b = number > 1 ? factors[1] : null, c = number > 2 ? factors[2] : null, d = number > 3 ? factors[3] : null;
+        for (int at = 0; at < count; at += n)
+        {
+            F product = L.Load(a + at);
+            if (b != null) product = L.Multiply(product, L.Load(b + at));
+            if (c != null) product = L.Multiply(product, L.Load(c + at));
+            if (d != null) product = L.Multiply(product, L.Load(d + at));
+            if (add) product = L.Add(product, L.Load(y + at));
+            L.Store(y + at, product);
+        }
+    }
+
     /// <summary>y += a * b, element by element.</summary>
     [MethodImpl(Hot)]
     public static void MultiplyAdd(float* a, float* b, float* y, int count)
