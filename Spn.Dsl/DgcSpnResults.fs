@@ -241,7 +241,13 @@ type ClassifyResults(folder: string) =
     /// <summary>The name of a training: of its curve, and of the file its network is kept in.</summary>
     member _.Training(job: ClassifyJob) : string =
         let cell (rate: float) = ResultFile.Cell(rate, "0.########")
-        let rate = if job.FinalRate = job.Rate then cell job.Rate else $"{cell job.Rate}to{cell job.FinalRate}"
+
+        let rate =
+            if job.FinalRate = job.Rate then
+                cell job.Rate
+            else
+                $"{cell job.Rate}to{cell job.FinalRate}"
+
         $"{job.DataSet}-{job.Preset.Name}-rate{rate}-seed{job.Seed}-{job.Epochs}x{job.Images}"
 
     /// <summary>Where the network of a training is kept.</summary>

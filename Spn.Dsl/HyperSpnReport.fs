@@ -135,7 +135,11 @@ module HyperSpnReport =
             yield! HyperSpnTables.verdict results |> Option.toList
             yield!
                 match HyperSpnTables.plain results with
-                | Some table -> [ "## Plain SPNs of two sizes"; Table.toMarkdown table; HyperSpnTables.plainLegend ]
+                | Some table -> [
+                    "## Plain SPNs of two sizes"
+                    Table.toMarkdown table
+                    HyperSpnTables.plainLegend
+                  ]
                 | None -> []
             yield!
                 match HyperSpnTables.parzen results with

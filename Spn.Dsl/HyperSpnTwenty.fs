@@ -110,9 +110,11 @@ module HyperSpnTwenty =
             |> Option.iter (fun backup -> output.WriteLine $"The rows of an earlier run are now in {backup}.")
 
         let wanted = Set.ofList all
+
         let known =
             file.Read()
             |> List.filter (fun r -> wanted.Contains r.Job && (not options.Parzen || Double.IsFinite r.Parzen))
+
         let results = ResizeArray(known |> List.distinctBy _.Job)
         let left = all |> List.except [ for result in results -> result.Job ]
         say output options all left file.Path

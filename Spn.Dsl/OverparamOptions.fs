@@ -128,7 +128,7 @@ module OverparamOptions =
                 |> Option.map (Script.atLeastOne "--iterations")
                 |> Option.orElse (if quick then Some 60 else None)
             Seeds =
-                given.GetResult(OverparamArguments.Seeds, (if quick then "1" else "10"))
+                given.GetResult(OverparamArguments.Seeds, (if quick then "1" else string OverparamProtocol.UsualSeeds))
                 |> Script.seeds
             Threads =
                 given.GetResult(OverparamArguments.Threads, Environment.ProcessorCount)

@@ -86,6 +86,10 @@ module OverparamProtocol =
     [<Literal>]
     let Components = 8
 
+    /// <summary>Number of seeds unless told.</summary>
+    [<Literal>]
+    let UsualSeeds = 10
+
     /// <summary>What the released code starts mixture weights with, and keeps all raw weights at or above.</summary>
     [<Literal>]
     let Floor = 1e-4

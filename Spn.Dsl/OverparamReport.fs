@@ -57,17 +57,17 @@ module OverparamReport =
         [
             figure results
             if job.Mode = OverparamMode.Paper then
-                for name, (pick: OverparamPoint -> float), log in
+                for name, (pick: OverparamPoint -> float) in
                     [
-                        "rho / eta, the adaptive step size", _.Rho, true
-                        "lambda, the growth by itself", _.Lambda, false
+                        "rho / eta, the adaptive step size", _.Rho
+                        "lambda, the growth by itself, where it is positive", _.Lambda
                     ] do
                     Chart.Line(
                         lines results pick "",
                         title = $"{job.DataSet}: {name} of the heaviest component",
                         x = "iteration",
                         y = name,
-                        logY = log
+                        logY = true
                     )
             else
                 Chart.Line(
@@ -124,6 +124,7 @@ module OverparamReport =
                 Report.Text(about job.Mode)
                 Report.Columns [ for chart in charts own -> Report.Chart chart ]
                 Report.Table(OverparamTables.iterations own)
+                yield! OverparamTables.comparison own |> Option.map Report.Text |> Option.toList
 
                 if job.Mode = OverparamMode.Paper then
                     Report.Text stepsText
@@ -163,6 +164,7 @@ module OverparamReport =
                     about job.Mode
                     $"![training log-likelihood against iteration]({name})"
                     Table.toMarkdown (OverparamTables.iterations own)
+                    yield! OverparamTables.comparison own |> Option.toList
 
                     if job.Mode = OverparamMode.Paper then
                         stepsText

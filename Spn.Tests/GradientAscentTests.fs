@@ -87,8 +87,8 @@ let tests =
                                     failtest
                                         $"{name}, linear {linear}, parameter {i}: {gradient[i]}, numerical {numerical}"
 
-            Expect.isGreaterThan raw 20 "circuits with raw weights"
-            Expect.isGreaterThan both 5 "circuits with raw weights of moderate Z")
+            Expect.isGreaterThan raw 10 "circuits with raw weights"
+            Expect.isGreaterThan both 3 "circuits with raw weights of moderate Z")
         testCase "halving the step size quarters the error of the predicted step, at every depth" (fun () ->
             for depth in 2..4 do
                 let rho _ (w: WeightChange) = w.Rho

@@ -193,6 +193,13 @@ let tests =
                     "does not hold"
                     "one below -7.5"
 
+                let both = [ result 1 -7.7 -7.1; result 3 -7.1 -7.2 ]
+
+                let sentence =
+                    Expect.wantSome (OverparamTables.comparison both) "one and three layers"
+
+                Expect.stringContains sentence "+0.600 at iteration 200, -0.100 at iteration 500" "three less one"
+                Expect.isNone (OverparamTables.comparison both.Tail) "nothing to compare with"
                 Expect.isNone (verdict [ -7.7, -7.1; -7.3, -7.05 ]) "a depth is missing"
                 Expect.equal (result 1 -7.12 -7.08).Reached 200 "first within 0.05")
         testCase "an SVG of a chart has its titles, a line a series and gaps where values are missing" (fun () ->

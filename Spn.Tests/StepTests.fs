@@ -42,8 +42,13 @@ let private check name (plan: Plan) (bind: Plan -> ISession) seed =
     use session = bind plan
     let start = plan.Initialise seed
     let evidence = Generators.evidence plan 20 0.2 (int seed)
-    let rows, values = Array.init 20 id, Array.zeroCreate<float> (20 * plan.Classes)
-    let byClass = plan.ClassLogits |> Option.ofObj |> Option.map (fun run -> Array.init run.Count float32)
+    let rows, values = Array.init 20 id, Array.zeroCreate<float>(20 * plan.Classes)
+
+    let byClass =
+        plan.ClassLogits
+        |> Option.ofObj
+        |> Option.map (fun run -> Array.init run.Count float32)
+
     session.SetParameters(ReadOnlySpan start)
     let mutable before = start
 
@@ -67,7 +72,12 @@ let private check name (plan: Plan) (bind: Plan -> ISession) seed =
             Array.fill learned run.Offset run.Count true
 
         for i in 0 .. after.Length - 1 do
-            let expected = if learned[i] then rule.Next(before[i], gradient[i]) else before[i]
+            let expected =
+                if learned[i] then
+                    rule.Next(before[i], gradient[i])
+                else
+                    before[i]
+
             Expect.equal rule.Calls[i] (if learned[i] then 1 else 0) $"{name}, step {step}, calls for {i}"
 
             if not (abs (after[i] - expected) <= 1e-6f * max 1f (abs expected)) then
@@ -96,7 +106,7 @@ let tests =
                 use session = bind plan
                 let start = plan.Initialise 3L
                 let evidence = Generators.evidence plan 4 0.0 3
-                let rows, values = Array.init 4 id, Array.zeroCreate<float> (4 * plan.Classes)
+                let rows, values = Array.init 4 id, Array.zeroCreate<float>(4 * plan.Classes)
                 session.SetParameters(ReadOnlySpan start)
                 session.Forward(evidence, ReadOnlySpan rows, Span values)
                 let seeds = Array.create (4 * plan.Classes) 1.0

@@ -15,7 +15,11 @@ let private element little (kind: int) (data: byte[]) =
         if little then own else Array.rev own
 
     if data.Length <= 4 then
-        Array.concat [ bytes (kind ||| (data.Length <<< 16)); data; Array.zeroCreate (4 - data.Length) ]
+        Array.concat [
+            bytes (kind ||| (data.Length <<< 16))
+            data
+            Array.zeroCreate (4 - data.Length)
+        ]
     else
         Array.concat [
             bytes kind
@@ -35,26 +39,31 @@ let private matrix little (name: string) (shape: int list) (dataKind: int) (data
         element little 1 (Encoding.ASCII.GetBytes name)
         element little dataKind data
     ]
-    |> fun body ->
-        Array.concat [
-            number 14
-            number body.Length
-            body
-        ]
+    |> fun body -> Array.concat [ number 14; number body.Length; body ]
 
 let private compressed little (content: byte[]) =
     use to' = new MemoryStream()
 
     using (new ZLibStream(to', CompressionLevel.Fastest, true)) (fun zip -> zip.Write(content, 0, content.Length))
     let packed = to'.ToArray()
-    let number (value: int) = if little then BitConverter.GetBytes value else Array.rev (BitConverter.GetBytes value)
+
+    let number (value: int) =
+        if little then
+            BitConverter.GetBytes value
+        else
+            Array.rev (BitConverter.GetBytes value)
+
     Array.concat [ number 15; number packed.Length; packed ]
 
 let private file little version (parts: byte[] list) =
     let text = Array.create 124 (byte ' ')
+
     Array.concat [
         text
-        (if little then [| 0uy; version; byte 'I'; byte 'M' |] else [| version; 0uy; byte 'M'; byte 'I' |])
+        (if little then
+             [| 0uy; version; byte 'I'; byte 'M' |]
+         else
+             [| version; 0uy; byte 'M'; byte 'I' |])
         Array.concat parts
     ]
 
@@ -74,13 +83,12 @@ let private pixel image row column colour =
     byte ((image * 50 + row * 7 + column * 3 + colour * 90) % 256)
 
 let private images little count =
-    let data =
-        [|
-            for image in 0 .. count - 1 do
-                for colour in 0..2 do
-                    for column in 0..31 do
-                        for row in 0..31 -> pixel image row column colour
-        |]
+    let data = [|
+        for image in 0 .. count - 1 do
+            for colour in 0..2 do
+                for column in 0..31 do
+                    for row in 0..31 -> pixel image row column colour
+    |]
 
     matrix little "X" [ 32; 32; 3; count ] 2 data
 
@@ -104,7 +112,11 @@ let tests =
                 for pack in [ id; compressed little ] do
                     let doubles =
                         values
-                        |> List.map (fun v -> if little then BitConverter.GetBytes v else Array.rev (BitConverter.GetBytes v))
+                        |> List.map (fun v ->
+                            if little then
+                                BitConverter.GetBytes v
+                            else
+                                Array.rev (BitConverter.GetBytes v))
                         |> Array.concat
 
                     let content =
@@ -124,34 +136,64 @@ let tests =
                     Expect.stringContains (refusal (fun () -> read cut "z")).Found "cut short" "a file that ends early")
         testCase "files of version 7.3 and other files are refused with the way out" (fun () ->
             Expect.stringContains (refusal (fun () -> read (file true 2uy []) "X")).Message "-v7" "save it otherwise"
-            Expect.stringContains (refusal (fun () -> read (Array.zeroCreate 200) "X")).Found "another kind" "no MAT file"
+
+            Expect.stringContains
+                (refusal (fun () -> read (Array.zeroCreate 200) "X")).Found
+                "another kind"
+                "no MAT file"
+
             Expect.stringContains (refusal (fun () -> read [| 1uy |] "X")).Found "cut short" "a byte")
-        testCase "house numbers are read with colours innermost, 10 as the digit 0, and the additional images on demand" (fun () ->
-            withFolder (fun folder ->
-                let write name (content: byte[]) =
-                    File.WriteAllBytes(Path.Combine(folder, name), content)
+        testCase
+            "house numbers are read with colours innermost, 10 as the digit 0, and the additional images on demand"
+            (fun () ->
+                withFolder (fun folder ->
+                    let write name (content: byte[]) =
+                        File.WriteAllBytes(Path.Combine(folder, name), content)
 
-                Expect.throwsT<FileNotFoundException> (fun () -> Svhn.Load folder |> ignore) "nothing is there"
-                write "train_32x32.mat" (file true 1uy [ compressed true (images true 3); compressed true (labels true [ 10uy; 1uy; 2uy ]) ])
-                write "test_32x32.mat" (file true 1uy [ images true 6; labels true [ 3uy; 4uy; 10uy; 1uy; 1uy; 9uy ] ])
-                let set = Svhn.Load folder
-                Expect.equal (set.Train.Count, set.Valid.Count, set.Test.Count, set.Variables) (3, 0, 6, 3072) "shape"
-                Expect.equal set.TrainLabels [| 0; 1; 2 |] "labels"
-                Expect.equal set.TestLabels [| 3; 4; 0; 1; 1; 9 |] "test labels"
+                    Expect.throwsT<FileNotFoundException> (fun () -> Svhn.Load folder |> ignore) "nothing is there"
 
-                for image, row, column, colour in [ 0, 0, 0, 0; 1, 5, 30, 2; 5, 31, 0, 1 ] do
+                    write
+                        "train_32x32.mat"
+                        (file true 1uy [
+                            compressed true (images true 3)
+                            compressed true (labels true [ 10uy; 1uy; 2uy ])
+                        ])
+
+                    write
+                        "test_32x32.mat"
+                        (file true 1uy [ images true 6; labels true [ 3uy; 4uy; 10uy; 1uy; 1uy; 9uy ] ])
+
+                    let set = Svhn.Load folder
+
                     Expect.equal
-                        (set.Test.Row(image)[(row * 32 + column) * 3 + colour])
-                        (float32 (pixel image row column colour))
-                        "a pixel"
+                        (set.Train.Count, set.Valid.Count, set.Test.Count, set.Variables)
+                        (3, 0, 6, 3072)
+                        "shape"
 
-                Expect.throwsT<FileNotFoundException> (fun () -> Svhn.Load(folder, 2) |> ignore) "no additional images"
-                write "extra_32x32.mat" (file true 1uy [ compressed true (images true 4); labels true [ 5uy; 6uy; 7uy; 8uy ] ])
-                let more = Svhn.Load(folder, 2)
-                Expect.equal more.TrainLabels [| 0; 1; 2; 5; 6 |] "two of the additional images"
-                Expect.equal (more.Train.Row(4)[0]) (float32 (pixel 1 0 0 0)) "their pixels"))
+                    Expect.equal set.TrainLabels [| 0; 1; 2 |] "labels"
+                    Expect.equal set.TestLabels [| 3; 4; 0; 1; 1; 9 |] "test labels"
+
+                    for image, row, column, colour in [ 0, 0, 0, 0; 1, 5, 30, 2; 5, 31, 0, 1 ] do
+                        Expect.equal
+                            (set.Test.Row(image)[(row * 32 + column) * 3 + colour])
+                            (float32 (pixel image row column colour))
+                            "a pixel"
+
+                    Expect.throwsT<FileNotFoundException>
+                        (fun () -> Svhn.Load(folder, 2) |> ignore)
+                        "no additional images"
+
+                    write
+                        "extra_32x32.mat"
+                        (file true 1uy [ compressed true (images true 4); labels true [ 5uy; 6uy; 7uy; 8uy ] ])
+
+                    let more = Svhn.Load(folder, 2)
+                    Expect.equal more.TrainLabels [| 0; 1; 2; 5; 6 |] "two of the additional images"
+                    Expect.equal (more.Train.Row(4)[0]) (float32 (pixel 1 0 0 0)) "their pixels"))
         testCase "images in colours are read in the IDX layout" (fun () ->
-            let bigEndian (values: int list) = values |> List.map (BitConverter.GetBytes >> Array.rev) |> Array.concat
+            let bigEndian (values: int list) =
+                values |> List.map (BitConverter.GetBytes >> Array.rev) |> Array.concat
+
             let content = Array.append (bigEndian [ 2052; 2; 1; 2; 3 ]) [| 1uy .. 12uy |]
             use stream = new MemoryStream(content)
             let images = Idx.ReadImages(stream, "colours")

@@ -151,7 +151,10 @@ let private running =
                 Expect.hasLength rows 7 "a header and six rows"
                 Expect.stringStarts rows[1] "digits,hyper,5,1,32425,3,-" "a row names its training"
                 Expect.stringContains rows[6] ",-," "no number of the paper"
-                Expect.isTrue (rows[6].EndsWith ",shortened,NaN") "a column marks a short run, the last one holds no score"
+
+                Expect.isTrue
+                    (rows[6].EndsWith ",shortened,NaN")
+                    "a column marks a short run, the last one holds no score"
 
                 let html = File.ReadAllText(Path.Combine(folder, "hyperspn-twenty.html"))
                 Expect.stringContains html "HyperSPN valid" "the report has learning curves"
@@ -206,26 +209,53 @@ let private running =
                     run (options folder [ "--models"; "hyper,large,small"; "--parzen"; "--quick" ])
 
                 Expect.hasLength results 3 "one setting each"
-                let size model = results |> List.find (fun r -> r.Job.Model = model) |> _.Parameters
-                let hyper, small, large = size TwentyModel.Hyper, size TwentyModel.Small, size TwentyModel.Large
+
+                let size model =
+                    results |> List.find (fun r -> r.Job.Model = model) |> _.Parameters
+
+                let hyper, small, large =
+                    size TwentyModel.Hyper, size TwentyModel.Small, size TwentyModel.Large
+
                 Expect.isTrue (abs (small - hyper) <= 1601) $"{small} parameters are within half a replica of {hyper}"
-                Expect.equal large (Lowerer.Lower(HyperSpn.Baseline 64).ParameterCount) "the structure under the HyperSPN"
-                Expect.isTrue (results |> List.forall (fun r -> Double.IsFinite r.Parzen && r.Parzen < 0.0)) "all have a score"
+
+                Expect.equal
+                    large
+                    (Lowerer.Lower(HyperSpn.Baseline 64).ParameterCount)
+                    "the structure under the HyperSPN"
+
+                Expect.isTrue
+                    (results |> List.forall (fun r -> Double.IsFinite r.Parzen && r.Parzen < 0.0))
+                    "all have a score"
+
                 Expect.stringContains text "SPN-Small" "the table is printed"
                 Expect.stringContains text "Parzen windows" "and the scores"
-                let again, _ = run (options folder [ "--models"; "hyper,large,small"; "--parzen"; "--quick"; "--resume" ])
-                Expect.equal (again |> List.map _.Parzen) (results |> List.map (fun r -> Math.Round(r.Parzen, 5))) "scores are read again"))
+
+                let again, _ =
+                    run (options folder [ "--models"; "hyper,large,small"; "--parzen"; "--quick"; "--resume" ])
+
+                Expect.equal
+                    (again |> List.map _.Parzen)
+                    (results |> List.map (fun r -> Math.Round(r.Parzen, 5)))
+                    "scores are read again"))
 
         testCase "a Parzen score is the mean log of the mean window" (fun () ->
             let samples = Evidence.From([| 0f; 0f; 3f; 4f; 1f; 1f |], 2)
             let points = Evidence.From([| 0f; 0f; 0f; 2f; 1f; 2f |], 2)
-            let window d2 = exp (-d2 / 8.0) / (2.0 * sqrt (2.0 * Math.PI))
+
+            let window d2 =
+                exp (-d2 / 8.0) / (2.0 * sqrt (2.0 * Math.PI))
 
             let expected =
-                (log ((window 0.0 + window 4.0) / 2.0) + log ((window 25.0 + window 13.0) / 2.0) + log (window 1.0))
+                (log ((window 0.0 + window 4.0) / 2.0)
+                 + log ((window 25.0 + window 13.0) / 2.0)
+                 + log (window 1.0))
                 / 3.0
 
-            Expect.floatClose Accuracy.high (ParzenWindow.Score(samples, points, 2.0, batch = 2)) expected "two batches"
+            Expect.floatClose
+                Accuracy.high
+                (ParzenWindow.Score(samples, points, 2.0, batch = 2))
+                expected
+                "two batches"
 
             Expect.throwsT<ArgumentException>
                 (fun () -> ParzenWindow.Score(samples, points.Rows(ReadOnlySpan [| 0 |])) |> ignore)
