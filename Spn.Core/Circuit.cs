@@ -97,13 +97,16 @@ public sealed partial class Circuit : IDisposable
 
     /// <summary>Replaces the parameters.</summary>
     /// <param name="values">As many as <see cref="ParameterCount"/>, all finite.</param>
-    /// <exception cref="ArgumentException">The number differs or a value is not finite.</exception>
+    /// <exception cref="ArgumentException">The number differs, a value is not finite, or a raw weight is below 0.</exception>
     public void SetParameters(ReadOnlySpan<float> values)
     {
         if (values.Length != ParameterCount)
             throw new ArgumentException($"The circuit has {ParameterCount} parameters, {values.Length} were given.", nameof(values));
         for (int i = 0; i < values.Length; i++)
             if (!float.IsFinite(values[i])) throw new ArgumentException($"Parameter {i} is {values[i]}.", nameof(values));
+        foreach (ParameterTensor tensor in Plan.Tensors.Where(t => t.NonNegative))
+            for (int i = tensor.Offset; i < tensor.Offset + tensor.Count; i++)
+                if (values[i] < 0) throw new ArgumentException($"Parameter {i} is a weight of \"{tensor.Name}\" and must be at least 0; it is {values[i]}.", nameof(values));
         lock (change)
         {
             parameters = values.ToArray();

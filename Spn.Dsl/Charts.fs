@@ -56,8 +56,8 @@ type Chart = {
         }
 
     /// <summary>Lines through points, such as learning curves.</summary>
-    /// <remarks>Names that differ only in a last word train, valid, validation or test share a colour; train is solid,
-    /// valid dashed, test dotted.</remarks>
+    /// <remarks>Names that differ only in a last word train, valid, validation, test or published share a colour; train is solid,
+    /// valid dashed, test and published dotted.</remarks>
     /// <param name="series">Name and (x, y) points of each line, in drawing order.</param>
     /// <param name="title">Heading.</param>
     /// <param name="x">Title of the horizontal axis, with its unit.</param>

@@ -61,6 +61,19 @@ module Circuit =
     let mix (parts: (float * Circuit) list) : Circuit =
         Circuit.Mix([| for _, circuit in parts -> circuit |], [| for share, _ in parts -> share |])
 
+    /// <summary>The same model with so many sum layers in place of every sum of free or raw weights; of a circuit, one of the same distribution.</summary>
+    /// <remarks>Depth changes how gradients move the weights, not what the model can say. Source: Trapp, Peharz and Pernkopf 2019.</remarks>
+    /// <param name="depth">Number of sum layers in place of one; 1 collapses.</param>
+    /// <param name="model">A description or a circuit; a circuit stays as it is.</param>
+    /// <exception cref="T:Spn.Core.CircuitException">No sum has such weights, or the depth is below 1 or above 30.</exception>
+    let inline overparametrize (depth: int) (model: ^Model) : ^Model =
+        (^Model: (member Overparametrize: int -> ^Model) (model, depth))
+
+    /// <summary>The same model with the sum layers that <c>overparametrize</c> made multiplied out; of a circuit, one of the same distribution.</summary>
+    /// <param name="model">A description or a circuit; a circuit stays as it is.</param>
+    let inline collapse (model: ^Model) : ^Model =
+        (^Model: (member Collapse: unit -> ^Model) model)
+
     /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
     let summary (circuit: Circuit) : string = circuit.Summary()
 

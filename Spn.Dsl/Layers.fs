@@ -201,12 +201,16 @@ type Sum =
     /// <param name="mixture">Gives every replica a root sum of its own, which the classes mix; false unless told.</param>
     /// <param name="weights">Where the weights of the replicas' own root sums come from; the circuit's unless told.</param>
     /// <param name="classWeights">Free weights learn p(class) as a root sum over the classes; a constant unless told. See <see cref="P:Spn.Core.RootSpec.ClassWeights"/>.</param>
-    static member Root(?classes: int, ?mixture: bool, ?weights: WeightSpec, ?classWeights: WeightSpec) : LayerSpec =
+    /// <param name="mixtureWeights">Where the weights of the top mixture come from. See <see cref="P:Spn.Core.RootSpec.MixtureWeights"/>.</param>
+    static member Root
+        (?classes: int, ?mixture: bool, ?weights: WeightSpec, ?classWeights: WeightSpec, ?mixtureWeights: WeightSpec)
+        : LayerSpec =
         RootSpec(
             defaultArg classes 1,
             defaultArg mixture false,
             Weights = Option.toObj weights,
-            ClassWeights = Option.toObj classWeights
+            ClassWeights = Option.toObj classWeights,
+            MixtureWeights = Option.toObj mixtureWeights
         )
 
 /// <summary>Products of one channel from each child of a partition.</summary>

@@ -24,7 +24,7 @@ module Plotly =
             for i, colour in List.indexed colours -> Json.List [ Json.Number(float i / 6.0); Json.Text colour ]
         ]
 
-    /// A name without its last word train, valid, validation or test, and the dash for that word.
+    /// A name without its last word train, valid, validation, test or published, and the dash for that word.
     let private stem (name: string) =
         let cut = name.LastIndexOfAny [| ' '; ','; '/'; ':' |]
         let rest = name.Substring(0, max 0 cut).TrimEnd(' ', ',', '/', ':')
@@ -34,7 +34,8 @@ module Plotly =
         | "training" -> rest, "solid"
         | "valid"
         | "validation" -> rest, "dash"
-        | "test" -> rest, "dot"
+        | "test"
+        | "published" -> rest, "dot"
         | _ -> name, "solid"
 
     let private traceName trace =
@@ -51,6 +52,22 @@ module Plotly =
         match trace with
         | Trace.Lines(name, _) -> fst (stem name)
         | _ -> traceName trace
+
+    let private colourOf (chart: Chart) trace =
+        let keys = chart.Traces |> List.map colourKey |> List.distinct
+        palette[List.findIndex ((=) (colourKey trace)) keys % palette.Length]
+
+    /// <summary>Colour of a line of a chart, and its dashes as SVG writes them; none when it is solid.</summary>
+    /// <param name="chart">The chart.</param>
+    /// <param name="name">Name of one of its lines.</param>
+    let lineStyle (chart: Chart) (name: string) : string * string =
+        let dashes =
+            match snd (stem name) with
+            | "dash" -> "9 6"
+            | "dot" -> "2 4"
+            | _ -> ""
+
+        colourOf chart (Trace.Lines(name, [||])), dashes
 
     let private barCount traces =
         traces
@@ -233,18 +250,13 @@ module Plotly =
     /// script element. The title is left to the page; pictures have no traces.</remarks>
     /// <param name="chart">The chart.</param>
     let toJson (chart: Chart) : string =
-        let keys = chart.Traces |> List.map colourKey |> List.distinct
-
-        let colourOf trace =
-            palette[List.findIndex ((=) (colourKey trace)) keys % palette.Length]
-
         Json.toString (
             Json.Object [
                 "data",
                 Json.List [
                     for item in chart.Traces do
                         if not item.IsPicture then
-                            trace chart colourOf item
+                            trace chart (colourOf chart) item
                 ]
                 "layout", layout chart
             ]

@@ -30,5 +30,29 @@ type Weights =
     /// <summary>Equal weights that never change.</summary>
     static member Uniform: WeightSpec = WeightSpec.Uniform()
 
+    /// <summary>Weights that are parameters themselves and need not add to 1; see <see cref="T:Spn.Core.RawWeights"/>.</summary>
+    /// <param name="low">Least weight at the start; 0.5 unless told.</param>
+    /// <param name="high">Largest weight at the start, not reached; 1.5 unless told. The same as <paramref name="low"/> starts all equal.</param>
+    static member Raw(?low: float, ?high: float) : WeightSpec =
+        WeightSpec.Raw(defaultArg low 0.5, defaultArg high 1.5)
+
+    /// <summary>Weights whose logarithms are the parameters and which need not add to 1; see <see cref="T:Spn.Core.RawWeights"/>.</summary>
+    /// <param name="low">Least weight at the start, above 0; 0.5 unless told.</param>
+    /// <param name="high">Largest weight at the start, not reached; 1.5 unless told.</param>
+    static member Exponential(?low: float, ?high: float) : WeightSpec =
+        WeightSpec.Exponential(defaultArg low 0.5, defaultArg high 1.5)
+
+    /// <summary>Overparametrized weights: every weight a product of factors, as if so many sums stood on one another; see <see cref="T:Spn.Core.FactoredWeights"/>.</summary>
+    /// <param name="source">The weights that are factored: raw, exponential or free.</param>
+    /// <param name="groupSizes">For each layer but the last, from the root down, how many neighbouring inputs share a factor; each a multiple of the next.</param>
+    /// <param name="factorStart">The factors of all layers but the last at the start; 1 unless told.</param>
+    static member Factored(source: WeightSpec, groupSizes: seq<int>, ?factorStart: float) : WeightSpec =
+        WeightSpec.Factored(source, groupSizes, defaultArg factorStart 1.0)
+
+    /// <summary>The same with groups of 2, 4, 8, ... inputs.</summary>
+    /// <param name="source">The weights that are factored: raw, exponential or free.</param>
+    /// <param name="depth">Number of layers, and of factors of a weight.</param>
+    static member Factored(source: WeightSpec, depth: int) : WeightSpec = WeightSpec.Factored(source, depth)
+
     /// <summary>One set of weights for all replicas.</summary>
     static member Tied(source: WeightSpec) : WeightSpec = WeightSpec.Tied source

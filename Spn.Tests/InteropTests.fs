@@ -193,6 +193,22 @@ let private descriptions: (string * CircuitSpec * CircuitSpec) list = [
         .ChannelTableProduct([| 0; 1 |], [| 1; 0 |])
         .RootSum()
         .WithWeights(WeightSpec.Tied(WeightSpec.Free()))
+    "raw weights in three layers below exponential ones",
+    trees
+    |> Circuit.overRegions [
+        Input.Indicator 2
+        Sum.PerRegion(4, weights = Weights.Raw(low = 0.1, high = 0.2))
+        Product.Hadamard
+        Sum.Root(mixtureWeights = Weights.Factored(Weights.Exponential(), groupSizes = [ 4; 2 ], factorStart = 0.5))
+    ]
+    |> Circuit.overparametrize 3,
+    CircuitSpec
+        .Over(trees)
+        .IndicatorInput()
+        .SumPerRegion(4, WeightSpec.Raw(0.1, 0.2))
+        .HadamardProduct()
+        .RootSum(mixtureWeights = WeightSpec.Factored(WeightSpec.Exponential(), [ 4; 2 ], factorStart = 0.5))
+        .Overparametrize(3)
     "hand-built regions",
     Regions.HandBuilt(
         3,

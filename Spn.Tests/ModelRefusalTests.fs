@@ -105,7 +105,7 @@ let private descriptions =
                 "an unknown weights kind",
                 "\"free\"",
                 "\"dear\"",
-                "unknown weights kind \"dear\"; expected accumulators, fixed, free"
+                "unknown weights kind \"dear\"; expected accumulators, factored, fixed, free"
                 "no kind", "\"kind\":\"sum\",", "", "names no kind"
                 "an unknown field", "\"shared\"", "\"shard\"", "layer \"sum\""
                 "a missing field", "\"variables\":3,", "", "variables"

@@ -45,6 +45,9 @@ let allTests =
         StructureTests.tests
         DrawingTests.tests
         TrainingTests.tests
+        OverparametrisationTests.tests
+        GradientAscentTests.tests
+        OverparamRunTests.tests
         InputTests.tests
         InputEngineTests.tests
         InitTests.tests

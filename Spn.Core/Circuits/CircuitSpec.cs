@@ -157,8 +157,25 @@ public sealed partial record CircuitSpec(StructureSpec Structure, ValueList<Laye
     /// <param name="classes">Number of class roots.</param>
     /// <param name="mixture">See <see cref="RootSpec.Mixture"/>.</param>
     /// <param name="classWeights">See <see cref="RootSpec.ClassWeights"/>.</param>
-    public CircuitSpec RootSum(int classes = 1, bool mixture = false, WeightSpec? classWeights = null) =>
-        With(new RootSpec(classes, mixture) { ClassWeights = classWeights });
+    /// <param name="mixtureWeights">See <see cref="RootSpec.MixtureWeights"/>.</param>
+    public CircuitSpec RootSum(int classes = 1, bool mixture = false, WeightSpec? classWeights = null, WeightSpec? mixtureWeights = null) =>
+        With(new RootSpec(classes, mixture) { ClassWeights = classWeights, MixtureWeights = mixtureWeights });
+
+    /// <summary>The same model with every sum of free or raw weights replaced by so many sum layers; see <see cref="FactoredWeights"/>.</summary>
+    /// <remarks>Weights that are factored already are collapsed before. Source: Trapp, Peharz and Pernkopf 2019, section 3.</remarks>
+    /// <param name="depth">Number of sum layers in place of one; 1 collapses.</param>
+    /// <exception cref="CircuitException">No sum has such weights, or the depth is below 1 or above 30.</exception>
+    public CircuitSpec Overparametrize(int depth) => Overparametrisation.Of(this, depth, null);
+
+    /// <summary>The same for the sums of some layers only.</summary>
+    /// <param name="depth">Number of sum layers in place of one.</param>
+    /// <param name="layers">Positions of the layers, from 0; each must be a sum or the root, whose top mixture is meant.</param>
+    /// <exception cref="CircuitException">A layer has no such weights, or the depth is below 1 or above 30.</exception>
+    public CircuitSpec Overparametrize(int depth, IEnumerable<int> layers) => Overparametrisation.Of(this, depth, [.. layers]);
+
+    /// <summary>The same model with one sum layer in place of those that <see cref="Overparametrize(int)"/> made.</summary>
+    /// <remarks>A layer whose weights are then those that it would take by itself names none.</remarks>
+    public CircuitSpec Collapse() => Overparametrisation.Collapse(this);
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -35,7 +35,7 @@ public sealed record RootSpec(int Classes = 1, bool Mixture = false) : LayerSpec
     /// <inheritdoc/>
     public override string Name => $"Sum.Root({string.Join(", ", new[] { Classes == 1 ? null : $"classes = {Classes}", Mixture ? "mixture over replicas" : null, ClassWeights is null ? null : $"class weights {ClassWeights.Name}" }.OfType<string>())})";
 
-    /// <summary>Where the weights of the top mixture come from; null takes fixed weights and accumulators of the circuit, and makes the others free.</summary>
+    /// <summary>Where the weights of the top mixture come from; null takes fixed, free, raw and factored weights and accumulators of the circuit, and makes the others free.</summary>
     public WeightSpec? MixtureWeights { get; init; }
 
     /// <summary>

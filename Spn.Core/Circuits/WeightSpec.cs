@@ -29,6 +29,28 @@ public abstract record WeightSpec
     /// <param name="values">All weights of the layer's blocks in order, [block, out, in]; every row adds to 1.</param>
     public static FixedWeights Fixed(IEnumerable<double> values) => new(new ValueList<double>(values));
 
+    /// <summary>Weights that are parameters themselves and need not add to 1; see <see cref="RawWeights"/>.</summary>
+    /// <param name="low">Least weight at the start.</param>
+    /// <param name="high">Largest weight at the start, not reached; the same as the least starts all weights equal.</param>
+    public static RawWeights Raw(double low = 0.5, double high = 1.5) => new(low, high);
+
+    /// <summary>Weights whose logarithms are the parameters and which need not add to 1; see <see cref="RawWeights"/>.</summary>
+    /// <inheritdoc cref="Raw"/>
+    public static RawWeights Exponential(double low = 0.5, double high = 1.5) => new(low, high) { Logarithmic = true };
+
+    /// <summary>Every weight a product of factors, one a layer; see <see cref="FactoredWeights"/>.</summary>
+    /// <param name="source">The weights that are factored: raw, exponential or free.</param>
+    /// <param name="groupSizes">See <see cref="FactoredWeights.GroupSizes"/>.</param>
+    /// <param name="factorStart">See <see cref="FactoredWeights.FactorStart"/>.</param>
+    public static FactoredWeights Factored(WeightSpec source, IEnumerable<int> groupSizes, double factorStart = 1) =>
+        new(source, new ValueList<int>(groupSizes)) { FactorStart = factorStart };
+
+    /// <summary>The same with groups of 2, 4, 8, ... inputs: so many sum layers in place of one, each sum of which has two children.</summary>
+    /// <param name="source">The weights that are factored: raw, exponential or free.</param>
+    /// <param name="depth">Number of layers, and of factors of a weight; 2 to 30.</param>
+    public static FactoredWeights Factored(WeightSpec source, int depth) =>
+        new(source, Overparametrisation.GroupSizes(depth));
+
     /// <summary>The replicas share one set of weights.</summary>
     /// <param name="source">Where the shared weights come from.</param>
     public static TiedWeights Tied(WeightSpec source) => new(source);

@@ -122,6 +122,22 @@ public interface ISession : IDisposable
     void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units);
 }
 
+/// <summary>A session that can take parameters and give derivatives in double precision.</summary>
+public interface IPreciseSession : ISession
+{
+    /// <summary>As <see cref="ISession.SetParameters"/>.</summary>
+    /// <param name="parameters">The flat parameter vector.</param>
+    void SetParameters(ReadOnlySpan<double> parameters);
+
+    /// <summary>As <see cref="ISession.Gradient"/>.</summary>
+    /// <param name="gradient">Receives it, laid out as the parameters.</param>
+    void Gradient(Span<double> gradient);
+
+    /// <summary>The derivative of the seeded sum of log-likelihoods by the weights, each taken as free, from the gathered statistics.</summary>
+    /// <param name="byWeights">Receives it, laid out as the plan's weight blocks.</param>
+    void WeightGradient(Span<double> byWeights);
+}
+
 /// <summary>How a sum passes the count that arrives at it on to its children (one downward pass, several meanings).</summary>
 public enum Routing
 {

@@ -87,6 +87,8 @@ public sealed class SpecKinds
         kinds.AddWeights<HyperWeights>("hyper");
         kinds.AddWeights<FixedWeights>("fixed");
         kinds.AddWeights<TiedWeights>("tied");
+        kinds.AddWeights<RawWeights>("raw");
+        kinds.AddWeights<FactoredWeights>("factored");
         return kinds;
     }
 

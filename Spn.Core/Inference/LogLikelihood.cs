@@ -73,9 +73,18 @@ public sealed partial class Circuit
         return joint;
     }
 
-    /// <summary>Logarithm of the partition function, the sum over all values of all variables: 0 up to rounding for a normalised circuit.</summary>
+    /// <summary>
+    /// Logarithm of the partition function Z, the sum over all values of all variables: 0 up to rounding for a normalised circuit, and
+    /// for one with raw weights log Z, by which its log-likelihoods are log f - log Z.
+    /// </summary>
     /// <returns>[class], in nats.</returns>
-    public double[] LogPartition() => LogLikelihood(Evidence.Unknown(1, Variables));
+    public double[] LogPartition()
+    {
+        double[] logZ = LogLikelihood(Evidence.Unknown(1, Variables));
+        if (Plan.Unnormalised is not { } program) return logZ;
+        double[] raw = program.LogPartition(Plan.Blocks, [.. Snapshot().Parameters.Select(p => (double)p)]);
+        return [.. logZ.Zip(raw, (normalised, own) => normalised + own)];
+    }
 
     private static EvidenceException Impossible(int row) =>
         new($"Row {row}: the evidence has probability 0, so nothing follows from it. Hide the entries that contradict the model.", row);

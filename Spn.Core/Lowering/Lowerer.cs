@@ -47,7 +47,8 @@ public static class Lowerer
         IReadOnlyList<CircuitFinding> findings = CheckStructure.Find(built.Regions, spec.Structure.VariableCount, spec.Layers);
         if (findings.Count > 0) throw new CircuitException(findings);
         var placed = new PlaceParameters(built);
-        var plan = new Plan(spec.Structure.VariableCount, built.Regions, built.Blocks, placed.Programs, placed.Tensors);
+        IReadOnlyList<WeightProgram> programs = NormaliseWeights.Join(built.Regions, built.Blocks, placed.Programs, spec.Layers);
+        var plan = new Plan(spec.Structure.VariableCount, built.Regions, built.Blocks, programs, placed.Tensors);
         return spec.Absorbed.Count == 0 ? plan : AbsorbVariables.From(plan, spec.Absorbed).Plan;
     }
 }

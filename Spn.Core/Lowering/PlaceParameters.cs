@@ -26,6 +26,8 @@ internal sealed class PlaceParameters
             {
                 FreeWeights free => Free(free, sites, suffix),
                 AccumulatorWeights accumulators => Accumulators(accumulators, sites, suffix),
+                RawWeights raw => Factored(new FactoredWeights(raw, []), sites, suffix),
+                FactoredWeights factored => Factored(factored, sites, suffix),
                 HyperWeights hyper => Hyper(hyper, sites, suffix),
                 FixedWeights given => Fixed(given, sites),
                 WeightSpec other => throw new CircuitException(other.Name, "unknown weights", $"{other.GetType().Name} has no program.", "Use one of WeightSpec's."),
@@ -45,9 +47,10 @@ internal sealed class PlaceParameters
 
     private static WeightSpec Untied(WeightSpec source) => source is TiedWeights tied ? Untied(tied.Source) : source;
 
-    private int Place(string name, ParameterStart start, params int[] shape)
+    private int Place(string name, ParameterStart start, params int[] shape) => Place(new ParameterTensor(name, shape, next, start));
+
+    private int Place(ParameterTensor tensor)
     {
-        var tensor = new ParameterTensor(name, shape, next, start);
         Tensors.Add(tensor);
         next = checked(next + tensor.Count);
         return tensor.Offset;
@@ -56,9 +59,12 @@ internal sealed class PlaceParameters
     private (int Rows, int Columns) Largest(BlockSite[] sites) =>
         (sites.Max(s => built.Blocks[s.Block].Rows), sites.Max(s => built.Blocks[s.Block].Columns));
 
+    private static ParameterStart StartOf(FreeWeights source) =>
+        source.Start == FreeStart.UniformLogits ? ZeroToOne : new ParameterStart.LogTruncatedNormal(1, 0.5, 1e-3);
+
     private SoftmaxProgram Free(FreeWeights source, BlockSite[] sites, string suffix)
     {
-        ParameterStart start = source.Start == FreeStart.UniformLogits ? ZeroToOne : new ParameterStart.LogTruncatedNormal(1, 0.5, 1e-3);
+        ParameterStart start = StartOf(source);
         int[] blocks = [.. sites.Select(s => s.Block)];
         if (source.DeadEntries && sites[0].Sector >= 0)
         {
@@ -82,11 +88,38 @@ internal sealed class PlaceParameters
             source.Smoothing, source.StartCount, source.EqualStart ? null : source.Concentration);
     }
 
-    /// <summary>One parameter a weight, block after block; returns the first of each block.</summary>
-    private int[] PlaceBlocks(string name, ParameterStart start, BlockSite[] sites)
+    private FactoredProgram Factored(FactoredWeights source, BlockSite[] sites, string suffix)
     {
-        int[] sizes = [.. sites.Select(s => built.Blocks.Weights(s.Block))];
-        int at = Place(name, start, sizes.Sum());
+        int[] sizes = [.. source.GroupSizes, 1];
+        for (int layer = 0; layer < sizes.Length; layer++)
+            if (sizes[layer] < 1 || (layer > 0 && sizes[layer - 1] % sizes[layer] != 0))
+                throw new CircuitException(source.Name, "groups unfit", $"The group sizes are {source.GroupSizes}.", "Give sizes of at least 1, each a multiple of the next.");
+        if (!(source.FactorStart > 0) || double.IsInfinity(source.FactorStart))
+            throw new CircuitException(source.Name, "start unfit", $"Factors start at {source.FactorStart}.", "Give a finite number above 0.");
+        (WeightLink link, string name, ParameterStart start) = source.Source switch
+        {
+            RawWeights raw when !(raw.Low >= 0 && raw.Low <= raw.High && double.IsFinite(raw.High)) || (raw.Logarithmic && raw.Low == 0) =>
+                throw new CircuitException(source.Name, "start unfit", $"Weights start between {raw.Low} and {raw.High}.", "Give finite numbers of at least 0, or above 0 for weights given by their logarithms, the lower one first."),
+            RawWeights { Logarithmic: true } raw => (WeightLink.Exponential, "logs", new ParameterStart.LogUniform(raw.Low, raw.High)),
+            RawWeights raw => (WeightLink.Identity, "weights", (ParameterStart)new ParameterStart.Uniform(raw.Low, raw.High)),
+            FreeWeights { DeadEntries: false } free => (WeightLink.Softmax, "logits", StartOf(free)),
+            WeightSpec other => throw new CircuitException(source.Name, "nothing to factor", $"The weights are {other.Name}.", "Only raw weights, and free weights without dead entries, can be products of factors."),
+        };
+        bool nonNegative = link == WeightLink.Identity;
+        double factor = nonNegative ? source.FactorStart : Math.Log(source.FactorStart);
+        var places = new int[sizes.Length][];
+        for (int layer = 0; layer < places.Length; layer++)
+            places[layer] = layer == places.Length - 1
+                ? PlaceBlocks($"{suffix}.{name}", start, sites, nonNegative: nonNegative)
+                : PlaceBlocks($"{suffix}.factors.{layer}", new ParameterStart.Uniform(factor, factor), sites, sizes[layer], nonNegative);
+        return new FactoredProgram([.. sites.Select(s => s.Block)], places, sizes, link);
+    }
+
+    /// <summary>One parameter for each group of inputs of each sum, block after block; returns the first of each block.</summary>
+    private int[] PlaceBlocks(string name, ParameterStart start, BlockSite[] sites, int groupSize = 1, bool nonNegative = false)
+    {
+        int[] sizes = [.. sites.Select(s => built.Blocks[s.Block].Rows * FactoredProgram.Groups(built.Blocks.Row(s.Block, 0).Count, groupSize))];
+        int at = Place(new ParameterTensor(name, [sizes.Sum()], next, start) { NonNegative = nonNegative });
         var places = new int[sites.Length];
         for (int i = 0; i < sites.Length; at += sizes[i++]) places[i] = at;
         return places;

@@ -109,7 +109,7 @@ internal abstract class RegionBuilder(CircuitSpec spec, LoweringContext context)
             throw new CircuitException(Describe(root), "class weights unfit", $"The class weights are {root.ClassWeights.Name}{(root.ClassWeights is FreeWeights ? " with dead entries" : "")}.",
                 "Give free weights to learn them, or none and set Circuit.ClassPrior to a constant.");
         LearnsClassPrior = root.ClassWeights is not null;
-        WeightSpec source = root.MixtureWeights ?? (spec.Weights is FixedWeights or AccumulatorWeights or FreeWeights { DeadEntries: false } ? spec.Weights : WeightSpec.Free());
+        WeightSpec source = root.MixtureWeights ?? Overparametrisation.Automatic(spec.Weights);
         int block = AddBlock(root.Classes, tops.Sum(Regions.Channels), source, 0, -1, root.MixtureWeights is null ? -1 : layers, channelwise);
         Regions.AddSum(root.Classes, block, tops, Regions.Scope(tops[0]), layer);
     }

@@ -6,11 +6,18 @@ public static class LogSum
     /// <summary>log(sum of exp(values)); minus infinity when all are, never NaN.</summary>
     public static double Of(ReadOnlySpan<double> values)
     {
-        double max = double.NegativeInfinity;
-        foreach (double v in values) max = Math.Max(max, v);
+        double max = Largest(values);
         if (double.IsNegativeInfinity(max)) return max;
         double sum = 0;
         foreach (double v in values) sum += Math.Exp(v - max);
         return max + Math.Log(sum);
+    }
+
+    /// <summary>The largest value; minus infinity when there is none.</summary>
+    public static double Largest(ReadOnlySpan<double> values)
+    {
+        double max = double.NegativeInfinity;
+        foreach (double v in values) max = Math.Max(max, v);
+        return max;
     }
 }

@@ -6,6 +6,9 @@ public abstract record ParameterStart
     /// <summary>Independent draws from U[low, high).</summary>
     public sealed record Uniform(double Low, double High) : ParameterStart;
 
+    /// <summary>Logarithms of independent draws from U[low, high).</summary>
+    public sealed record LogUniform(double Low, double High) : ParameterStart;
+
     /// <summary>Logarithms of draws from a normal distribution cut at two deviations and at <paramref name="Least"/>.</summary>
     public sealed record LogTruncatedNormal(double Mean, double Deviation, double Least) : ParameterStart;
 
@@ -28,6 +31,9 @@ public sealed record ParameterTensor(string Name, IReadOnlyList<int> Shape, int 
 
     /// <summary>The entries that no learner changes, as runs in ascending order that do not touch: set at the start, kept in files, never trained.</summary>
     public IReadOnlyList<ParameterRun> Frozen { get; init; } = [];
+
+    /// <summary>Whether the entries are weights or factors of weights themselves: at least 0, which learners see to.</summary>
+    public bool NonNegative { get; init; }
 
     /// <summary>The tensor of the parameters of all inputs, which stands first in the flat vector; null when they have none.</summary>
     internal static ParameterTensor? OfInputs(RegionTable regions)

@@ -153,6 +153,9 @@ public sealed class Plan
         return prior;
     }
 
+    /// <summary>What makes weights of sums that need not add to 1, or null where all weights do.</summary>
+    internal NormalisedProgram? Unnormalised => Programs.OfType<NormalisedProgram>().FirstOrDefault();
+
     /// <summary>Fresh parameters.</summary>
     /// <param name="seed">The same seed gives the same parameters.</param>
     /// <param name="train">Samples whose values place learned input densities, or null.</param>
@@ -165,6 +168,8 @@ public sealed class Plan
             Span<float> own = parameters.AsSpan(Tensors[t].Offset, Tensors[t].Count);
             if (Tensors[t].Start is ParameterStart.Uniform uniform)
                 foreach (ref float p in own) p = (float)(uniform.Low + (uniform.High - uniform.Low) * random.NextDouble());
+            else if (Tensors[t].Start is ParameterStart.LogUniform logs)
+                foreach (ref float p in own) p = (float)Math.Log(logs.Low + (logs.High - logs.Low) * random.NextDouble());
             else if (Tensors[t].Start is ParameterStart.LogTruncatedNormal normal)
                 foreach (ref float p in own)
                 {

@@ -9,6 +9,9 @@ public abstract class WeightProgram
     /// <summary>The blocks it makes.</summary>
     public abstract IReadOnlyList<int> Blocks { get; }
 
+    /// <summary>Whether every row of its weights adds to 1.</summary>
+    public virtual bool IsNormalised => true;
+
     /// <summary>Writes the weights of its blocks.</summary>
     /// <param name="blocks">Shapes and places of all blocks.</param>
     /// <param name="parameters">The flat parameter vector.</param>

@@ -32,6 +32,8 @@ public static class GradientDescent
             throw new ArgumentException("Only circuits with several classes can be trained to tell them apart; give the root classes, or set Discriminative to 0.", nameof(options));
         if (circuit.Plan.Programs.Any(p => p is AccumulatorProgram))
             throw new ArgumentException("Weights of this circuit are accumulators, which gradient steps could make negative; use free weights, or train by expectation maximisation.", nameof(circuit));
+        if (options.LinearPartition && (circuit.Classes > 1 || circuit.Plan.Unnormalised is null))
+            throw new ArgumentException("Z can be raised in place of log Z only for circuits of one class with raw weights; leave LinearPartition false.", nameof(options));
         using ISession session = circuit.NewSession();
         var learner = new Run(circuit, session, options, train, labels, state);
         return new TrainingLoop(circuit, session, options.Schedule, train, valid, validLabels).Go(learner, progress, cancellation);
@@ -119,6 +121,11 @@ public static class GradientDescent
             else factors = ClassFactors(batch, out sum);
             session.Backward(Routing.Soft, factors);
             session.DropProducts(0, 0);
+            if (options.LinearPartition)
+            {
+                stepper.More = ToLinearPartition(count);
+                if (Array.Exists(stepper.More, m => !float.IsFinite((float)m))) return false;
+            }
             if (!stepper.Step(session, options.Objective == Objective.Sum ? 1 : 1.0 / count, (double)step / Math.Max(last, 1), byClass)) return false;
             if (circuit.Plan.ClassLogits is { } logits)
             {
@@ -126,6 +133,16 @@ public static class GradientDescent
                 prior = circuit.Plan.LearnedPrior(parameters)!;
             }
             return true;
+        }
+
+        /// <summary>What the derivative of log f - log Z lacks to that of log f - Z: (1 - Z) times the derivative of log Z.</summary>
+        private double[] ToLinearPartition(int samples)
+        {
+            NormalisedProgram program = circuit.Plan.Unnormalised!;
+            double[] now = Array.ConvertAll(Parameters, p => (double)p), more = new double[now.Length];
+            double z = Math.Exp(program.LogPartition(circuit.Plan.Blocks, now)[0]);
+            program.AddLogPartitionGradient(circuit.Plan.Blocks, now, samples * (1 - z), more);
+            return more;
         }
 
         public double Score(ReadOnlySpan<double> own, int label)

@@ -44,6 +44,14 @@ public sealed record GradientOptions
     /// <summary>L2 weight decay on every parameter, coupled.</summary>
     public double WeightDecay { get; init; }
 
+    /// <summary>After every step raw weights, and factors of raw weights, are at least this; other parameters have no bound.</summary>
+    /// <remarks>Source: Trapp, Peharz and Pernkopf 2019, released code.</remarks>
+    public double Floor { get; init; } = 1e-4;
+
+    /// <summary>True raises log f - Z instead of log f - log Z of circuits with raw weights: the same optimum, where Z is 1, on another way.</summary>
+    /// <remarks>Curves show log f - log Z either way. Source: Trapp, Peharz and Pernkopf 2019, later code.</remarks>
+    public bool LinearPartition { get; init; }
+
     /// <summary>What a batch contributes.</summary>
     public Objective Objective { get; init; } = Objective.Sum;
 
@@ -99,6 +107,7 @@ public sealed record GradientOptions
         if (EvaluationPeriod is int period) Positive(period, nameof(EvaluationPeriod));
         if (Patience is int patience) Positive(patience, nameof(Patience));
         if (!(WeightDecay >= 0)) throw new ArgumentOutOfRangeException(nameof(WeightDecay), WeightDecay, "Weight decay is at least 0.");
+        if (!(Floor >= 0) || double.IsInfinity(Floor)) throw new ArgumentOutOfRangeException(nameof(Floor), Floor, "The floor of weights is at least 0.");
         Fraction(Beta1, nameof(Beta1));
         Fraction(Beta2, nameof(Beta2));
         Positive(Epsilon, nameof(Epsilon));

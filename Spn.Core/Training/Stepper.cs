@@ -13,12 +13,14 @@ internal sealed class Stepper : IUpdateRule
     private float scale;
     private double rate;
     private volatile bool left;
+    private readonly ParameterRun[] floored;
 
     /// <param name="options">The rule and its settings.</param>
     /// <param name="plan">Whose parameters they are.</param>
     /// <param name="state">What is remembered from step to step, or null to start afresh.</param>
     public Stepper(GradientOptions options, Plan plan, OptimiserState? state = null)
     {
+        floored = [.. plan.Tensors.Where(t => t.NonNegative).Select(t => new ParameterRun(t.Offset, t.Count))];
         before = options.Optimiser == Optimiser.Sgd ? new float[plan.ParameterCount] : [];
         this.options = options;
         this.state = state ?? new OptimiserState();
@@ -45,9 +47,18 @@ internal sealed class Stepper : IUpdateRule
         return false;
     }
 
+    /// <summary>Added to the gradient of the next steps, laid out as the parameters; empty adds nothing.</summary>
+    public double[] More { get; set; } = [];
+
     /// <inheritdoc/>
     public void Apply(int first, ReadOnlySpan<float> gradient, Span<float> parameters)
     {
+        if (More.Length > 0)
+        {
+            var whole = new float[gradient.Length];
+            for (int i = 0; i < whole.Length; i++) whole[i] = gradient[i] + (float)More[first + i];
+            gradient = whole;
+        }
         // Adam's steps are bounded by the learning rate: from a finite gradient they are finite.
         if (options.Optimiser == Optimiser.Adam) Adam(first, gradient, parameters);
         else
@@ -55,6 +66,9 @@ internal sealed class Stepper : IUpdateRule
             Sgd(gradient, parameters);
             if (!TrainingLoop.AllFinite(parameters)) left = true;
         }
+        foreach (ParameterRun run in floored)
+            for (int i = Math.Max(run.Offset, first); i < Math.Min(run.End, first + parameters.Length); i++)
+                parameters[i - first] = MathF.Max(parameters[i - first], (float)options.Floor);
     }
 
     private void Sgd(ReadOnlySpan<float> gradient, Span<float> parameters)

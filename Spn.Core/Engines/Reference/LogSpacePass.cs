@@ -11,6 +11,8 @@ internal sealed class LogSpacePass
     private readonly double[] slope;   // log of d log S / d (linear value) of each unit
     private double[] parameters = [];
     private double[] weights = [];
+    private double[] logWeights = [];
+    private double[] sumTerms = [];
 
     public LogSpacePass(Plan plan)
     {
@@ -34,10 +36,17 @@ internal sealed class LogSpacePass
 
     public void SetParameters(ReadOnlySpan<float> theta)
     {
-        parameters = new double[theta.Length];
-        for (int i = 0; i < theta.Length; i++) parameters[i] = theta[i];
+        var values = new double[theta.Length];
+        for (int i = 0; i < theta.Length; i++) values[i] = theta[i];
+        SetParameters(values);
+    }
+
+    public void SetParameters(ReadOnlySpan<double> theta)
+    {
+        parameters = theta.ToArray();
         weights = new double[plan.Blocks.Total];
         foreach (WeightProgram program in plan.Programs) program.Forward(plan.Blocks, parameters, weights);
+        logWeights = Array.ConvertAll(weights, Math.Log);
     }
 
     /// <summary>Logarithms of a region's units after <see cref="Upward"/>.</summary>
@@ -92,17 +101,18 @@ internal sealed class LogSpacePass
     {
         (int rows, int columns, int offset) = plan.Blocks[plan.Regions.Block(region)];
         Span<double> own = Values(region);
-        var terms = new double[columns];
+        if (sumTerms.Length < columns) sumTerms = new double[columns];
+        Span<double> terms = sumTerms.AsSpan(0, columns);
         for (int i = 0; i < rows; i++)
         {
             int c = 0;
             foreach (int child in plan.Regions.Children(region))
                 foreach (double v in Values(child))
                 {
-                    terms[c] = Math.Log(weights[offset + i * columns + c]) + v;
+                    terms[c] = logWeights[offset + i * columns + c] + v;
                     c++;
                 }
-            own[i] = max ? terms.Max() : LogSum.Of(terms);
+            own[i] = max ? LogSum.Largest(terms) : LogSum.Of(terms);
         }
     }
 
@@ -209,7 +219,7 @@ internal sealed class LogSpacePass
                 {
                     int edge = offset + i * columns + c;
                     if (!byWeights.IsEmpty) byWeights[edge] += factor * Math.Exp(slopes[i] + values[k]);
-                    childSlopes[k] = Add(childSlopes[k], slopes[i] + Math.Log(weights[edge]));
+                    childSlopes[k] = Add(childSlopes[k], slopes[i] + logWeights[edge]);
                 }
             }
         }
@@ -358,7 +368,7 @@ internal sealed class LogSpacePass
         foreach (int child in plan.Regions.Children(region))
             foreach (double v in Values(child))
             {
-                terms[c] = weighted ? Math.Log(weights[offset + unit * columns + c]) + v : v;
+                terms[c] = weighted ? logWeights[offset + unit * columns + c] + v : v;
                 c++;
             }
         return terms;
@@ -392,7 +402,7 @@ internal sealed class LogSpacePass
 
     private static double Add(double a, double b)
     {
-        double max = Math.Max(a, b);
-        return double.IsNegativeInfinity(max) ? max : max + Math.Log(Math.Exp(a - max) + Math.Exp(b - max));
+        if (double.IsNegativeInfinity(a)) return b;
+        return Math.Max(a, b) + Math.Log(1 + Math.Exp(-Math.Abs(a - b)));
     }
 }

@@ -15,7 +15,7 @@ public sealed class ReferenceEngine : IEngine
     public ISession Bind(Plan plan) => new ReferenceSession(plan);
 }
 
-internal sealed class ReferenceSession(Plan plan) : ISession
+internal sealed class ReferenceSession(Plan plan) : IPreciseSession
 {
     private readonly LogSpacePass pass = new(plan);
     private readonly double[] byWeights = new double[plan.Blocks.Total];
@@ -25,12 +25,22 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     private Evidence? evidence;
     private int[] rows = [];
     private Dropout? dropout;
+    private int held = -1; // the row, by its place in the call of Forward, whose sums the pass still has
     private float[] own = [];
 
     public void SetParameters(ReadOnlySpan<float> parameters)
     {
+        var values = new double[parameters.Length];
+        for (int i = 0; i < values.Length; i++) values[i] = parameters[i];
+        SetParameters(values);
+    }
+
+    public void SetParameters(ReadOnlySpan<double> parameters)
+    {
+        held = -1;
         pass.SetParameters(parameters);
-        own = parameters.ToArray();
+        own = new float[parameters.Length];
+        for (int i = 0; i < own.Length; i++) own[i] = (float)parameters[i];
         Array.Clear(byWeights);
         Array.Clear(byParameters);
         Array.Clear(statistics);
@@ -51,6 +61,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
             pass.Upward(batch, rows[i]);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
         }
+        held = rows.Length - 1;
         pass.Dropped = null;
     }
 
@@ -59,7 +70,8 @@ internal sealed class ReferenceSession(Plan plan) : ISession
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Dropped = dropout is null ? null : (dropout, i);
-            pass.Upward(evidence!, rows[i]);
+            if (held != i) pass.Upward(evidence!, rows[i]);
+            held = i;
             pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, AtInputs);
         }
         pass.Dropped = null;
@@ -74,10 +86,18 @@ internal sealed class ReferenceSession(Plan plan) : ISession
 
     public void Gradient(Span<float> gradient)
     {
-        var total = (double[])byParameters.Clone();
-        pass.PullBack(byWeights, total);
+        var total = new double[gradient.Length];
+        Gradient(total);
         for (int i = 0; i < total.Length; i++) gradient[i] = (float)total[i];
     }
+
+    public void Gradient(Span<double> gradient)
+    {
+        byParameters.CopyTo(gradient);
+        pass.PullBack(byWeights, gradient);
+    }
+
+    public void WeightGradient(Span<double> target) => byWeights.CopyTo(target);
 
     public bool Step(IUpdateRule rule, ReadOnlySpan<float> byClassLogits)
     {
@@ -101,6 +121,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
 
     public void Count(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
     {
+        held = -1;
         for (int i = 0; i < samples.Length; i++)
         {
             pass.Upward(batch, samples[i]);
@@ -128,6 +149,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
 
     public void ForwardMax(Evidence batch, ReadOnlySpan<int> samples, Span<double> logValues)
     {
+        held = -1;
         evidence = batch;
         rows = samples.ToArray();
         for (int i = 0; i < rows.Length; i++)
@@ -162,6 +184,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
 
     private double[] Shares(Evidence batch, int row, ReadOnlySpan<double> prior, out double logLikelihood)
     {
+        held = -1;
         pass.Upward(batch, row);
         return pass.ClassShares(prior, out logLikelihood);
     }
@@ -169,6 +192,7 @@ internal sealed class ReferenceSession(Plan plan) : ISession
     public void Route(Routing routing, ReadOnlySpan<int> classes, long firstWay, long seed, Span<int> units)
     {
         int ways = rows.Length == 0 ? 0 : classes.Length / rows.Length;
+        held = -1;
         for (int i = 0; i < rows.Length; i++)
         {
             pass.Upward(evidence!, rows[i], max: routing == Routing.Max);

@@ -1,0 +1,117 @@
+namespace Spn.Core.Plans;
+
+/// <summary>How a weight follows from its parameter, or from its factors.</summary>
+public enum WeightLink
+{
+    /// <summary>The weight is the parameter, the product of its factors.</summary>
+    Identity,
+
+    /// <summary>The weight is the exponential of the parameter, the sum of its factors' logarithms.</summary>
+    Exponential,
+
+    /// <summary>A row of weights is the softmax of the parameters, each the sum of its factors' logits.</summary>
+    Softmax,
+}
+
+/// <summary>Weights that are products of one or more factors; neighbouring inputs of a sum share those of the layers above.</summary>
+/// <remarks>Source: Trapp, Peharz and Pernkopf 2019, section 3. One factor makes raw weights.</remarks>
+/// <param name="blocks">The blocks it makes.</param>
+/// <param name="places">For each layer from the root down, and each block, the place of its first factor in the parameter vector, [out, group].</param>
+/// <param name="groupSizes">For each layer how many neighbouring inputs share a factor; the last is 1.</param>
+/// <param name="link">How weights follow from factors.</param>
+public sealed class FactoredProgram(IReadOnlyList<int> blocks, IReadOnlyList<IReadOnlyList<int>> places, IReadOnlyList<int> groupSizes, WeightLink link) : WeightProgram
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Blocks => blocks;
+
+    /// <inheritdoc/>
+    public override bool IsNormalised => link == WeightLink.Softmax;
+
+    /// <summary>Number of factors of a weight.</summary>
+    public int Depth => groupSizes.Count;
+
+    /// <summary>How weights follow from factors.</summary>
+    public WeightLink Link => link;
+
+    /// <summary>Factors of one layer that a row of so many inputs has.</summary>
+    public static int Groups(int columns, int groupSize) => (columns + groupSize - 1) / groupSize;
+
+    /// <summary>Place of a weight's factor in the parameter vector.</summary>
+    /// <param name="layer">The layer, from 0 at the root.</param>
+    /// <param name="block">The block, by index among this program's.</param>
+    /// <param name="row">Output of the sum.</param>
+    /// <param name="column">Which of the sum's weights.</param>
+    /// <param name="columns">Number of weights of the sum.</param>
+    public int Place(int layer, int block, int row, int column, int columns) =>
+        places[layer][block] + row * Groups(columns, groupSizes[layer]) + column / groupSizes[layer];
+
+    /// <summary>The parameters that one layer would need to make a block: products of factors, or sums of logarithms.</summary>
+    /// <param name="layout">Shapes and places of all blocks.</param>
+    /// <param name="block">The block, by index among this program's.</param>
+    /// <param name="parameters">The flat parameter vector.</param>
+    /// <param name="collapsed">Receives them, [out, weight].</param>
+    public void Collapse(WeightBlocks layout, int block, ReadOnlySpan<double> parameters, Span<double> collapsed)
+    {
+        int rows = layout[blocks[block]].Rows, columns = layout.Row(blocks[block], 0).Count;
+        for (int i = 0; i < rows; i++)
+            for (int c = 0; c < columns; c++)
+            {
+                double whole = parameters[Place(Depth - 1, block, i, c, columns)];
+                for (int layer = 0; layer < Depth - 1; layer++)
+                {
+                    double factor = parameters[Place(layer, block, i, c, columns)];
+                    whole = link == WeightLink.Identity ? whole * factor : whole + factor;
+                }
+                collapsed[i * columns + c] = whole;
+            }
+    }
+
+    /// <inheritdoc/>
+    public override void Forward(WeightBlocks layout, ReadOnlySpan<double> parameters, Span<double> weights)
+    {
+        for (int b = 0; b < blocks.Count; b++)
+        {
+            var own = new double[layout.Weights(blocks[b])];
+            Collapse(layout, b, parameters, own);
+            for (int i = 0; i < layout[blocks[b]].Rows; i++)
+            {
+                WeightRow row = layout.Row(blocks[b], i);
+                Span<double> w = own.AsSpan(i * row.Count, row.Count);
+                if (link == WeightLink.Softmax) Softmax(w, weights[row.First..], row.Step);
+                else
+                    for (int c = 0; c < row.Count; c++) weights[row[c]] = link == WeightLink.Identity ? w[c] : Math.Exp(w[c]);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(
+        WeightBlocks layout, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters)
+    {
+        for (int b = 0; b < blocks.Count; b++)
+        {
+            int columns = layout.Row(blocks[b], 0).Count;
+            var whole = new double[columns]; // derivatives by what one layer would need
+            for (int i = 0; i < layout[blocks[b]].Rows; i++)
+            {
+                WeightRow row = layout.Row(blocks[b], i);
+                whole.AsSpan().Clear();
+                if (link == WeightLink.Softmax) AddSoftmaxGradient(weights[row.First..], byWeights[row.First..], whole, row.Step);
+                else
+                    for (int c = 0; c < columns; c++) whole[c] = link == WeightLink.Identity ? byWeights[row[c]] : byWeights[row[c]] * weights[row[c]];
+                for (int c = 0; c < columns; c++)
+                    for (int layer = 0; layer < Depth; layer++)
+                        byParameters[Place(layer, b, i, c, columns)] += whole[c] * Others(parameters, layer, b, i, c, columns);
+            }
+        }
+    }
+
+    /// <summary>Derivative of a product of factors by one of them; of a sum it is 1.</summary>
+    private double Others(ReadOnlySpan<double> parameters, int but, int block, int row, int column, int columns)
+    {
+        double product = 1;
+        for (int layer = 0; layer < Depth && link == WeightLink.Identity; layer++)
+            if (layer != but) product *= parameters[Place(layer, block, row, column, columns)];
+        return product;
+    }
+}
