@@ -6,10 +6,10 @@ open Spn.Core
 open Spn.Core.Lowering
 open Spn.Core.Plans
 
-let private components = 3
+let components = 3
 
 /// Every input with some parameters: name, family, parameters in double precision.
-let private families =
+let families =
     lazy
         [
             for name, input in Generators.inputs components do
@@ -26,20 +26,20 @@ let private families =
                 name, family, parameters
         ]
 
-let private each law =
+let each law =
     for name, family, parameters in families.Value do
         for k in 0 .. components - 1 do
             law $"{name}, component {k}" (family: InputFamily) (parameters: float[]) k
 
-let private logDensity (family: InputFamily) (parameters: float[]) k (x: float) =
+let logDensity (family: InputFamily) (parameters: float[]) k (x: float) =
     family.LogDensity(k, float32 x, ReadOnlySpan parameters)
 
-let private logProbability (family: InputFamily) (parameters: float[]) k set =
+let logProbability (family: InputFamily) (parameters: float[]) k set =
     family.LogProbability(k, set, ReadOnlySpan parameters)
 
 /// The values of a domain between two bounds, each with the width that it stands for: all integers, or steps of a line that bends
 /// where densities are steep.
-let private nodes (domain: ValueDomain) low high : (float * float)[] =
+let nodes (domain: ValueDomain) low high : (float * float)[] =
     let low, high = max low domain.Low, min high domain.High
     let steps = 20000
 
@@ -67,14 +67,14 @@ let private nodes (domain: ValueDomain) low high : (float * float)[] =
         line id id (fun _ -> 1.0)
 
 /// Sum of f over the values, weighed by their probabilities.
-let private expectation (family: InputFamily) parameters k low high (f: float -> float) =
+let expectation (family: InputFamily) parameters k low high (f: float -> float) =
     nodes family.Domain low high
     |> Seq.sumBy (fun (x, width) ->
         let p = exp (logDensity family parameters k x) * width
         if p = 0.0 then 0.0 else p * f x)
 
 /// Pieces of the domain that hold something.
-let private pieces (domain: ValueDomain) =
+let pieces (domain: ValueDomain) =
     if domain.IsInteger then
         [ 0.0, 3.0; 2.0, infinity; 1.5, 6.2; 3.0, 3.0; 0.0, 1e9 ]
     elif Double.IsInfinity domain.Low then
@@ -87,10 +87,10 @@ let private pieces (domain: ValueDomain) =
 
         [ at 0.1, at 0.6; at 0.31, at 0.33; at 0.45, infinity; -infinity, at 0.72 ]
 
-let private close = { absolute = 3e-5; relative = 3e-4 }
+let close = { absolute = 3e-5; relative = 3e-4 }
 
 /// Parameters that are learned.
-let private learned (family: InputFamily) =
+let learned (family: InputFamily) =
     let first, count = family.Frozen.ToTuple()
 
     [ 0 .. family.ParameterCount - 1 ]
@@ -346,128 +346,4 @@ let private samplingLaws =
                 Expect.isTrue (square < 40.0) $"{name}: chi-square {square}"))
     ]
 
-let private statisticLaws =
-    testList "statistics" [
-        testCase "expected statistics are the average of those of the values" (fun () ->
-            each (fun name family parameters k ->
-                // The statistics of a Laplace density have a pole at its location, which points do not show.
-                if family.StatisticCount > 0 && not (family :? LaplaceFamily) then
-                    let expected: float[] = Array.zeroCreate family.StatisticCount
-                    let actual: float[] = Array.zeroCreate family.StatisticCount
-
-                    for x, width in nodes family.Domain -infinity infinity do
-                        let p = exp (logDensity family parameters k x) * width
-
-                        if p > 0.0 then
-                            family.AddStatistics(k, float32 x, p, ReadOnlySpan parameters, Span expected)
-
-                    family.MeanStatistics(ReadOnlySpan parameters, Span actual)
-                    let own = family.StatisticCount / components
-
-                    for i in k * own .. (k + 1) * own - 1 do
-                        Expect.floatClose
-                            { absolute = 2e-3; relative = 2e-3 }
-                            actual[i]
-                            expected[i]
-                            $"{name}, statistic {i}"
-
-                    for low, high in pieces family.Domain do
-                        let set = ValueSet.Between(low, high)
-                        let total = logProbability family parameters k set
-
-                        if total > -10.0 && not (high > 4000.0 && high < infinity) then
-                            let expected: float[] = Array.zeroCreate family.StatisticCount
-                            let actual: float[] = Array.zeroCreate family.StatisticCount
-
-                            for x, width in nodes family.Domain low high do
-                                let p = exp (logDensity family parameters k x - total) * width
-
-                                if p > 0.0 then
-                                    family.AddStatistics(k, float32 x, p, ReadOnlySpan parameters, Span expected)
-
-                            family.AddStatistics(k, set, 1.0, ReadOnlySpan parameters, Span actual)
-
-                            for i in 0 .. actual.Length - 1 do
-                                Expect.floatClose
-                                    { absolute = 2e-3; relative = 2e-3 }
-                                    actual[i]
-                                    expected[i]
-                                    $"{name}, {set}, statistic {i}"))
-        testCase "the M-step recovers the parameters from the statistics of many values" (fun () ->
-            for name, family, parameters in families.Value do
-                if family.StatisticCount > 0 then
-                    let statistics: float[] = Array.zeroCreate family.StatisticCount
-                    let many = 20000
-
-                    for k in 0 .. components - 1 do
-                        for i in 0 .. many - 1 do
-                            let x =
-                                family.Quantile(k, null, (float i + 0.5) / float many, ReadOnlySpan parameters)
-
-                            family.AddStatistics(k, x, 0.5, ReadOnlySpan parameters, Span statistics)
-
-                    let isLearned = learned family |> set
-
-                    let fitted =
-                        parameters
-                        |> Array.mapi (fun i p ->
-                            if isLearned.Contains i then
-                                p + 0.4 * float (i % 2) - 0.1
-                            else
-                                p)
-
-                    family.Maximise(ReadOnlySpan statistics, Span fitted)
-
-                    for k in 0 .. components - 1 do
-                        let all = nodes family.Domain 0.1 4.0
-
-                        for share in [ 0.01; 0.2; 0.5; 0.75; 0.99 ] do
-                            let x = fst all[int (share * float all.Length)]
-                            let expected = logDensity family parameters k x
-
-                            if expected > -20.0 then
-                                Expect.floatClose
-                                    { absolute = 0.02; relative = 0.01 }
-                                    (logDensity family fitted k x)
-                                    expected
-                                    $"{name}, component {k} at {x}")
-        testCase "components without flow stay as they are" (fun () ->
-            for name, family, parameters in families.Value do
-                if family.StatisticCount > 0 then
-                    let fitted = Array.copy parameters
-                    family.Maximise(ReadOnlySpan(Array.zeroCreate family.StatisticCount), Span fitted)
-                    Expect.equal fitted parameters name)
-        testCase "a start from values is near them" (fun () ->
-            for name, family, parameters in families.Value do
-                let values = [|
-                    for i in 0..400 ->
-                        family.Quantile(i % components, null, (float i + 0.5) / 401.0, ReadOnlySpan parameters)
-                |]
-
-                let start (fill: float32[] -> unit) =
-                    let own: float32[] = Array.zeroCreate family.ParameterCount
-                    fill own
-                    Array.map float own
-
-                let fitted =
-                    start (fun own ->
-                        family.InitialiseFrom(RandomStream(1L, "start", 0L), ReadOnlySpan values, Span own))
-
-                Expect.isTrue (fitted |> Array.forall Double.IsFinite) $"{name}: finite"
-
-                match family with
-                | :? TailFamily ->
-                    let least, most = float (Array.min values), float (Array.max values)
-                    let slack = 0.1 * (most - least)
-
-                    for k in 0 .. components - 1 do
-                        let moments = [| 0.0; 0.0 |]
-                        family.Expect(k, null, ReadOnlySpan fitted, 0.0, Span moments)
-
-                        Expect.isTrue
-                            (moments[0] > least - slack && moments[0] < most + slack)
-                            $"{name}: component {k} starts at {moments[0]}, values are {least} to {most}"
-                | _ -> ())
-    ]
-
-let tests = testList "input families" [ densityLaws; samplingLaws; statisticLaws ]
+let tests = testList "input families" [ densityLaws; samplingLaws ]

@@ -38,7 +38,9 @@ let allTests =
         GoldenTests.tests
         SpecialFunctionTests.tests
         FamilyTests.tests
+        FamilyStatisticTests.tests
         FamilyQueryTests.tests
+        FamilyTableTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
