@@ -22,9 +22,12 @@ public sealed partial class Circuit
 
     /// <summary>The columns, or for a circuit whose variables have no names columns x0, x1 and so on with their inputs' domains.</summary>
     public Schema SchemaOrDefault => schema ?? new Schema(Plan.InputOf.Select((family, v) =>
-        family?.States is int states
-            ? (Column)new DiscreteColumn($"x{v}", Enumerable.Range(0, states).Select(code => code.ToString(CultureInfo.InvariantCulture)))
-            : new RealColumn($"x{v}")));
+        family?.Domain switch
+        {
+            { HasCodes: true, States: int states } => (Column)new DiscreteColumn($"x{v}", Enumerable.Range(0, states).Select(code => code.ToString(CultureInfo.InvariantCulture))),
+            { IsInteger: true } => new CountColumn($"x{v}"),
+            _ => new RealColumn($"x{v}"),
+        }));
 
     /// <summary>How errors call a variable.</summary>
     private string NameOf(int variable) => schema is null ? $"variable {variable}" : $"column \"{schema.Columns[variable].Name}\"";

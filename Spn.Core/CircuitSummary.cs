@@ -18,11 +18,13 @@ internal static class CircuitSummary
         text.AppendLine($"  weights    {circuit.Spec.Weights.Name}");
         text.AppendLine($"  engine     {circuit.Engine.Name}");
         text.AppendLine("  layers, bottom up");
+        if (circuit.Spec.Structure is MixtureOf mixture)
+            foreach (var same in mixture.Parts.GroupBy(p => p)) text.AppendLine($"    {(same.Count() == 1 ? "part:" : $"{same.Count()} parts:")} {same.Key}");
         IReadOnlyList<LayerSpec> layers = circuit.Spec.Layers;
         for (int layer = 0; layer < layers.Count; layer++)
         {
             int[] own = [.. Enumerable.Range(0, regions.Count).Where(r => regions.Layer(r) == layer)];
-            int edges = own.Where(r => regions.Kind(r) == RegionKind.Sum).Select(regions.Block).Distinct().Sum(b => plan.Blocks[b].Rows * plan.Blocks[b].Columns);
+            int edges = own.Where(r => regions.Kind(r) == RegionKind.Sum).Select(regions.Block).Distinct().Sum(plan.Blocks.Weights);
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"    {layers[layer].Name,-36} {own.Length,9:N0} regions {own.Sum(regions.Channels),11:N0} units{(edges > 0 ? $" {edges,11:N0} weights" : "")}");
         }

@@ -14,7 +14,7 @@ public abstract record Column
     /// <summary>Name in the header.</summary>
     public string Name { get; }
 
-    /// <summary>Number of values, whose codes are 0 to States - 1, or null for a real column.</summary>
+    /// <summary>Number of values, whose codes are 0 to States - 1, or null for a column of real numbers or of counts.</summary>
     public abstract int? States { get; }
 
     /// <summary>The cells that are accepted, in words.</summary>
@@ -39,6 +39,9 @@ public abstract record Column
     /// <summary>The input distribution that suits the column.</summary>
     /// <param name="components">Components of a density; a discrete column has one channel a value instead.</param>
     public abstract InputSpec Input(int components);
+
+    /// <summary>Whether a variable with these values can be the column.</summary>
+    internal abstract bool Fits(ValueDomain domain);
 
     internal static bool TryNumber(ReadOnlySpan<char> cell, out double number) =>
         double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out number) && double.IsFinite(number);
@@ -93,6 +96,8 @@ public sealed record RealColumn : Column
 
     /// <inheritdoc/>
     public override InputSpec Input(int components) => new NormalInput(components) { Location = Location, Scale = Scale };
+
+    internal override bool Fits(ValueDomain domain) => !domain.IsInteger;
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name}: real, mean {Location:G4}, deviation {Scale:G4}");

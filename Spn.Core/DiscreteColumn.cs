@@ -88,6 +88,8 @@ public sealed record DiscreteColumn : Column
     /// <inheritdoc/>
     public override InputSpec Input(int components) => new IndicatorInput(Labels.Count);
 
+    internal override bool Fits(ValueDomain domain) => domain.HasCodes && domain.States == Labels.Count;
+
     /// <inheritdoc/>
     public bool Equals(DiscreteColumn? other) => other is not null && Name == other.Name && Labels.Equals(other.Labels);
 

@@ -82,16 +82,19 @@ public sealed partial record Schema
     /// <exception cref="ArgumentOutOfRangeException">No label has this code.</exception>
     public string Rounded(int variable, double value) => Columns[variable].Rounded(value);
 
-    /// <summary>The input layer that suits the columns: indicators of the labels, normal densities of the numbers.</summary>
-    /// <param name="components">Components of a normal density, at least 1.</param>
+    /// <summary>The input layer that suits the columns: indicators of the labels, normal densities of the numbers, negative binomial counts.</summary>
+    /// <param name="components">Components of a density, at least 1.</param>
+    /// <param name="special">Inputs of columns, by name, that are to have other ones; for example a log-normal density of prices.</param>
     /// <returns>One <see cref="IndicatorInput"/> when all columns are discrete and of one size, else a <see cref="PerVariableInput"/>.</returns>
-    public InputSpec Inputs(int components)
+    /// <exception cref="EvidenceException">An input is given for a column that there is not.</exception>
+    public InputSpec Inputs(int components, IReadOnlyDictionary<string, InputSpec>? special = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(components, 1);
+        foreach (string name in special?.Keys ?? []) _ = Find(name);
         int? states = Columns[0].States;
-        return states is int count && Columns.All(c => c.States == states)
+        return special is not { Count: > 0 } && states is int count && Columns.All(c => c.States == states)
             ? new IndicatorInput(count)
-            : new PerVariableInput(new(Columns.Select(c => c.Input(components))));
+            : new PerVariableInput(new(Columns.Select(c => special?.GetValueOrDefault(c.Name) ?? c.Input(components))));
     }
 
     /// <inheritdoc/>

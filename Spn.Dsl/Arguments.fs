@@ -55,6 +55,16 @@ type FitModel =
     /// <summary>The same structure with free weights.</summary>
     | Spn
 
+/// <summary>How <c>spn fit</c> trains.</summary>
+[<RequireQualifiedAccess>]
+type FitLearner =
+    /// <summary>Gradient steps by Adam.</summary>
+    | Adam
+    /// <summary>Expectation maximisation, a step a batch.</summary>
+    | Em
+    /// <summary>Expectation maximisation, a step an epoch.</summary>
+    | FullEm
+
 /// <summary>Options of <c>spn fit</c>.</summary>
 [<RequireQualifiedAccess>]
 type FitArguments =
@@ -70,12 +80,15 @@ type FitArguments =
     | Real of columns: string
     /// <summary>Columns of the table that are discrete.</summary>
     | Discrete of columns: string
+    | Counts of columns: string
     /// <summary>Columns of the table that are no variables.</summary>
     | Drop of columns: string
     /// <summary>The data folder.</summary>
     | Data of folder: string
     /// <summary>Which model.</summary>
     | Model of FitModel
+    /// <summary>How it is trained.</summary>
+    | Learner of FitLearner
     /// <summary>Width of the last hidden layer.</summary>
     | H of width: int
     /// <summary>Channels of a region.</summary>
@@ -92,6 +105,8 @@ type FitArguments =
     | [<CustomCommandLine "--lr">] LearningRate of rate: float
     /// <summary>L2 weight decay.</summary>
     | Decay of factor: float
+    /// <summary>Pseudo-count of expectation maximisation.</summary>
+    | Smoothing of count: float
     /// <summary>Evaluations without progress before it stops.</summary>
     | Patience of evaluations: int
     /// <summary>Seed.</summary>
@@ -111,18 +126,24 @@ type FitArguments =
             | Missing _ -> "cell that means missing, besides an empty one, ?, NA and NaN; may be repeated"
             | Real _ -> "columns that are real though they hold few integers, separated by commas"
             | Discrete _ -> "columns that are discrete though they hold many numbers, separated by commas"
+            | Counts _ -> "columns of counts, integers from 0 without an end, separated by commas"
             | Drop _ -> "columns that are no variables, separated by commas"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
-            | Model _ -> "HyperSPN, SPN with weight decay, or plain SPN (default: hyper)"
+            | Model _ ->
+                "HyperSPN, SPN with weight decay, or plain SPN (default: hyper; spn for expectation maximisation)"
+            | Learner _ ->
+                "gradient steps by Adam, or expectation maximisation of weights and inputs with a step a batch (em) or an epoch (fullem) (default: adam)"
             | H _ -> "width of the hyper-network's last hidden layer (default: 20)"
             | Channels _ -> "channels of a region (default: 5)"
             | Replicas _ -> "random trees (default: 50; 5 for a table that is not binary)"
             | Steps _ -> "gradient steps (default: 4000)"
-            | Epochs _ -> "passes over the samples, instead of steps"
+            | Epochs _ -> "passes over the samples, instead of steps (default of em: 50)"
             | Batch _ -> "samples a batch (default: 500; 200 for a table that is not binary)"
             | LearningRate _ ->
-                "step size of Adam (default: 0.005 for hyper, else 0.02; 0.01 for a table that is not binary)"
+                "step size of Adam (default: 0.005 for hyper, else 0.02; 0.01 for a table that is not binary), or of em (default: 0.05)"
             | Decay _ -> "L2 weight decay (default: 0.0001 for decay, else 0)"
+            | Smoothing _ ->
+                "samples that every sum and every discrete input shares out equally in a step of em (default: 0.1)"
             | Patience _ ->
                 "stop after this many evaluations without a better validation log-likelihood (default: never; 15 for a table that is not binary)"
             | Seed _ -> "seed of structure, parameters and batches (default: 1)"
@@ -243,12 +264,18 @@ type InfoArguments =
     | [<MainCommand; ExactlyOnce>] File of model: string
     /// <summary>What the model can answer.</summary>
     | Queries
+    /// <summary>Where to draw the circuit.</summary>
+    | Svg of file: string
+    /// <summary>Where to write the circuit as a graph.</summary>
+    | Dot of file: string
 
     interface IArgParserTemplate with
         member option.Usage =
             match option with
             | File _ -> "model file that 'spn fit' wrote"
             | Queries -> "which questions the model answers exactly, which approximately, and why"
+            | Svg _ -> "draw the circuit to this file: every unit of a small one, else the regions"
+            | Dot _ -> "write the same graph to this file for Graphviz"
 
 /// <summary>Options of <c>spn data list</c>.</summary>
 [<RequireQualifiedAccess>]

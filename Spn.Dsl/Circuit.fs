@@ -22,6 +22,10 @@ module Circuit =
     /// <summary>The description with another source of mixture weights.</summary>
     let withWeights (weights: WeightSpec) (spec: CircuitSpec) : CircuitSpec = spec.WithWeights weights
 
+    /// <summary>Circuits side by side under a root that mixes them, each with structure, layers and weights of its own.</summary>
+    /// <param name="parts">The descriptions, over the same variables and with as many class roots.</param>
+    let mixtureOf (parts: CircuitSpec seq) : CircuitSpec = CircuitSpec.MixtureOf parts
+
     /// <summary>Everything that is wrong with a description; empty when it compiles.</summary>
     let check (spec: CircuitSpec) : CircuitFinding list = Lowerer.Check spec |> List.ofSeq
 
@@ -62,6 +66,13 @@ module Circuit =
     /// <param name="model">A description or a circuit; a circuit stays as it is.</param>
     let inline collapse (model: ^Model) : ^Model =
         (^Model: (member Collapse: unit -> ^Model) model)
+
+    /// <summary>One circuit that mixes copies of others, each with how much it counts; see <see cref="M:Spn.Core.Circuit.Mix"/>.</summary>
+    /// <param name="parts">Shares, which need not add to 1, and circuits over the same variables.</param>
+    /// <exception cref="T:Spn.Core.CircuitException">There are no parts, or they do not fit together.</exception>
+    /// <exception cref="T:System.ArgumentException">A share is unfit.</exception>
+    let mix (parts: (float * Circuit) list) : Circuit =
+        Circuit.Mix([| for _, circuit in parts -> circuit |], [| for share, _ in parts -> share |])
 
     /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
     let summary (circuit: Circuit) : string = circuit.Summary()

@@ -23,6 +23,8 @@ type TableColumns = {
     Real: string[]
     /// <summary>Names of columns that are discrete.</summary>
     Discrete: string[]
+    /// <summary>Names of columns of counts.</summary>
+    Counts: string[]
     /// <summary>Names of columns that are no variables.</summary>
     Drop: string[]
 } with
@@ -32,6 +34,7 @@ type TableColumns = {
         Missing = [||]
         Real = [||]
         Discrete = [||]
+        Counts = [||]
         Drop = [||]
     }
 
@@ -43,6 +46,8 @@ type FitSettings = {
     Columns: TableColumns
     /// <summary>Which model.</summary>
     Model: FitModel
+    /// <summary>How it is trained.</summary>
+    Learner: FitLearner
     /// <summary>Width of the hyper-network's last hidden layer.</summary>
     H: int
     /// <summary>Channels of a region.</summary>
@@ -59,6 +64,8 @@ type FitSettings = {
     LearningRate: Nullable<float>
     /// <summary>L2 weight decay.</summary>
     Decay: float
+    /// <summary>Pseudo-count of expectation maximisation.</summary>
+    Smoothing: float
     /// <summary>Evaluations without progress before it stops, or null.</summary>
     Patience: Nullable<int>
     /// <summary>Seed of structure, parameters and batches.</summary>
@@ -142,8 +149,8 @@ type SpnCommand =
     | Score of settings: ScoreSettings
     /// <summary>Questions to a model.</summary>
     | Query of settings: QuerySettings
-    /// <summary>Describes a model, perhaps with what it can answer.</summary>
-    | Info of file: string * queries: bool
+    /// <summary>Describes a model, perhaps with what it can answer; draws it to the files that are not null.</summary>
+    | Info of file: string * queries: bool * svg: (string | null) * dot: (string | null)
     /// <summary>Lists data sets; the folder may be null.</summary>
     | DataList of folder: (string | null)
     /// <summary>Measures the engine.</summary>
@@ -181,18 +188,43 @@ type SpnCommand =
             Missing = Array.ofList (given.GetResults FitArguments.Missing)
             Real = SpnCommand.Names(given.GetResults FitArguments.Real)
             Discrete = SpnCommand.Names(given.GetResults FitArguments.Discrete)
+            Counts = SpnCommand.Names(given.GetResults FitArguments.Counts)
             Drop = SpnCommand.Names(given.GetResults FitArguments.Drop)
         }
 
         if not (given.Contains FitArguments.Csv) && columns <> TableColumns.Unknown then
             invalidArg
                 "columns"
-                "--missing, --real, --discrete and --drop say how a table is read; give them with --csv."
+                "--missing, --real, --discrete, --counts and --drop say how a table is read; give them with --csv."
 
         columns
 
     static member private OfFit(given: ParseResults<FitArguments>) =
-        let model = given.GetResult(FitArguments.Model, FitModel.Hyper)
+        let learner = given.GetResult(FitArguments.Learner, FitLearner.Adam)
+        let byEm = not learner.IsAdam
+
+        let model =
+            given.GetResult(FitArguments.Model, (if byEm then FitModel.Spn else FitModel.Hyper))
+
+        let steps, decay =
+            given.TryGetResult FitArguments.Steps, given.TryGetResult FitArguments.Decay
+
+        let smoothing = given.TryGetResult FitArguments.Smoothing
+
+        // An option that the learner does not heed is a slip worth a message.
+        if byEm && not model.IsSpn then
+            invalidArg
+                "option"
+                "Expectation maximisation has no step for this model; use --model spn, or --learner adam."
+
+        if byEm && steps.IsSome then
+            invalidArg "option" "--steps is for --learner adam; give --epochs."
+
+        if byEm && decay.IsSome then
+            invalidArg "option" "--decay is for --learner adam; give --smoothing."
+
+        if not byEm && smoothing.IsSome then
+            invalidArg "option" "--smoothing is for --learner em and fullem; give --decay."
 
         {
             Source =
@@ -204,14 +236,16 @@ type SpnCommand =
                 )
             Columns = SpnCommand.OfColumns given
             Model = model
+            Learner = learner
             H = given.GetResult(FitArguments.H, 20) |> SpnCommand.AtLeast 1 "--h"
             Channels = given.GetResult(FitArguments.Channels, 5) |> SpnCommand.AtLeast 1 "--channels"
             Replicas = given.TryGetResult FitArguments.Replicas |> SpnCommand.Perhaps "--replicas"
-            Steps = given.GetResult(FitArguments.Steps, 4000) |> SpnCommand.AtLeast 1 "--steps"
+            Steps = defaultArg steps 4000 |> SpnCommand.AtLeast 1 "--steps"
             Epochs = given.TryGetResult FitArguments.Epochs |> SpnCommand.Perhaps "--epochs"
             Batch = given.TryGetResult FitArguments.Batch |> SpnCommand.Perhaps "--batch"
             LearningRate = given.TryGetResult FitArguments.LearningRate |> Option.toNullable
-            Decay = given.GetResult(FitArguments.Decay, (if model.IsDecay then 1e-4 else 0.0))
+            Decay = defaultArg decay (if model.IsDecay then 1e-4 else 0.0)
+            Smoothing = defaultArg smoothing 0.1
             Patience = given.TryGetResult FitArguments.Patience |> SpnCommand.Perhaps "--patience"
             Seed = given.GetResult(FitArguments.Seed, 1L)
             Threads = given.GetResult(FitArguments.Threads, 0) |> SpnCommand.AtLeast 0 "--threads"
@@ -297,7 +331,13 @@ type SpnCommand =
         | SpnArguments.Fit given :: _ -> Fit(SpnCommand.OfFit given)
         | SpnArguments.Score given :: _ -> Score(SpnCommand.OfScore given)
         | SpnArguments.Query given :: _ -> Query(SpnCommand.OfQuery given)
-        | SpnArguments.Info given :: _ -> Info(given.GetResult InfoArguments.File, given.Contains InfoArguments.Queries)
+        | SpnArguments.Info given :: _ ->
+            Info(
+                given.GetResult InfoArguments.File,
+                given.Contains InfoArguments.Queries,
+                given.TryGetResult InfoArguments.Svg |> Option.toObj,
+                given.TryGetResult InfoArguments.Dot |> Option.toObj
+            )
         | SpnArguments.Data given :: _ ->
             match given.TryGetResult DataArguments.List with
             | Some given -> DataList(given.TryGetResult DataListArguments.Data |> Option.toObj)

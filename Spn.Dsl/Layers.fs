@@ -2,52 +2,16 @@ namespace Spn
 
 open Spn.Core
 
-/// <summary>Which regions a circuit has.</summary>
-[<AbstractClass; Sealed>]
-type Regions =
-    /// <summary>Balanced binary trees over the variables, in another random order in every replica.</summary>
-    /// <remarks>Source: Shih, Sadigh and Ermon 2021, section 3.</remarks>
-    /// <param name="variables">Number of variables, at least 1.</param>
-    /// <param name="replicas">Number of trees, at least 1.</param>
-    /// <param name="seed">Seed of the orders; 1 unless told.</param>
-    static member RandomBinaryTrees(variables: int, replicas: int, ?seed: int64) : StructureSpec =
-        BinaryTrees(variables, replicas, defaultArg seed 1L)
-
-    /// <summary>Regions given one by one, children before parents; those that are no child are the tops.</summary>
-    /// <param name="variables">Number of variables, at least 1.</param>
-    /// <param name="regions">Made by <c>Leaf</c> and <c>Join</c>; a region's index is its place in the list, from 0.</param>
-    static member HandBuilt(variables: int, regions: seq<HandBuiltRegions -> HandBuiltRegions>) : StructureSpec =
-        (HandBuiltRegions(variables), regions) ||> Seq.fold (fun graph add -> add graph) :> StructureSpec
-
-    /// <summary>A region without children.</summary>
-    /// <param name="scope">The variables it speaks of.</param>
-    static member Leaf(scope: seq<int>) : HandBuiltRegions -> HandBuiltRegions = _.Leaf(Array.ofSeq scope)
-
-    /// <summary>A region that partitions split.</summary>
-    /// <param name="partitions">Each a list of indices of earlier regions.</param>
-    static member Join(partitions: seq<#seq<int>>) : HandBuiltRegions -> HandBuiltRegions =
-        _.Join([| for partition in partitions -> Array.ofSeq partition |])
-
-/// <summary>Variables on a grid, for stacks of spatial layers.</summary>
-[<AbstractClass; Sealed>]
-type Variables =
-    /// <summary>An image; its variables are numbered row by row, the colours of a cell innermost.</summary>
-    static member Image(height: int, width: int, ?colours: int) : GridVariables =
-        GridVariables.Image(height, width, defaultArg colours 1)
-
-    /// <summary>A signal of so many steps.</summary>
-    static member Line(length: int, ?colours: int) : GridVariables =
-        GridVariables.Line(length, defaultArg colours 1)
-
-    /// <summary>A volume.</summary>
-    static member Volume(depth: int, height: int, width: int, ?colours: int) : GridVariables =
-        GridVariables.Volume(depth, height, width, defaultArg colours 1)
-
 /// <summary>Input distributions over one variable: the bottom of a circuit.</summary>
 [<AbstractClass; Sealed>]
 type Input =
     static let fixedTo values =
         values |> Option.map ValueList<float> |> Option.toObj
+
+    static member private OfLayer(argument: string, layer: LayerSpec) : InputSpec =
+        match layer with
+        | :? InputSpec as input -> input
+        | other -> invalidArg argument $"{other.Name} is no input."
 
     /// <summary>One channel a value: 1 when the variable has it, else 0.</summary>
     /// <param name="states">Number of values, which are 0 to states - 1.</param>
@@ -68,6 +32,7 @@ type Input =
     /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
     /// <param name="leastDeviation">Deviations stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="mostDeviation">Deviations stay below this multiple of the scale, unless they are fixed; no bound unless told.</param>
     /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
     /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
     /// <param name="trainableMeans">The same for the means alone.</param>
@@ -80,6 +45,7 @@ type Input =
             ?location: float,
             ?scale: float,
             ?leastDeviation: float,
+            ?mostDeviation: float,
             ?init: Init,
             ?trainable: bool,
             ?trainableMeans: bool,
@@ -94,6 +60,7 @@ type Input =
             Location = defaultArg location 0.0,
             Scale = defaultArg scale 1.0,
             LeastDeviation = defaultArg leastDeviation 0.001,
+            MostDeviation = Option.toNullable mostDeviation,
             Init = defaultArg init Init.Random,
             TrainableLocations = defaultArg trainableMeans trainable,
             TrainableScales = defaultArg trainableVariances trainable
@@ -106,6 +73,7 @@ type Input =
     /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
     /// <param name="leastDeviation">Scales stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="mostDeviation">Scales stay below this multiple of the scale, unless they are fixed; no bound unless told.</param>
     /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
     /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
     /// <param name="trainableLocations">The same for the locations alone.</param>
@@ -118,6 +86,7 @@ type Input =
             ?location: float,
             ?scale: float,
             ?leastDeviation: float,
+            ?mostDeviation: float,
             ?init: Init,
             ?trainable: bool,
             ?trainableLocations: bool,
@@ -132,6 +101,7 @@ type Input =
             Location = defaultArg location 0.0,
             Scale = defaultArg scale 1.0,
             LeastDeviation = defaultArg leastDeviation 0.001,
+            MostDeviation = Option.toNullable mostDeviation,
             Init = defaultArg init Init.Random,
             TrainableLocations = defaultArg trainableLocations trainable,
             TrainableScales = defaultArg trainableScales trainable
@@ -144,6 +114,7 @@ type Input =
     /// <param name="location">Origin of the parameters: where the values lie; 0 unless told.</param>
     /// <param name="scale">Unit of the parameters: how far the values scatter; 1 unless told.</param>
     /// <param name="leastDeviation">Scales stay above this share of the scale, unless they are fixed; 0.001 unless told.</param>
+    /// <param name="mostDeviation">Scales stay below this multiple of the scale, unless they are fixed; no bound unless told.</param>
     /// <param name="init">How the parameters start; <c>Init.Random</c> unless told.</param>
     /// <param name="trainable">False keeps all of them as they start; true unless told.</param>
     /// <param name="trainableLocations">The same for the locations alone.</param>
@@ -156,6 +127,7 @@ type Input =
             ?location: float,
             ?scale: float,
             ?leastDeviation: float,
+            ?mostDeviation: float,
             ?init: Init,
             ?trainable: bool,
             ?trainableLocations: bool,
@@ -170,6 +142,7 @@ type Input =
             Location = defaultArg location 0.0,
             Scale = defaultArg scale 1.0,
             LeastDeviation = defaultArg leastDeviation 0.001,
+            MostDeviation = Option.toNullable mostDeviation,
             Init = defaultArg init Init.Random,
             TrainableLocations = defaultArg trainableLocations trainable,
             TrainableScales = defaultArg trainableScales trainable
@@ -178,19 +151,20 @@ type Input =
     /// <summary>An input of its own for every variable: mixed types in one model; a sum must follow where channels differ.</summary>
     /// <param name="inputs">[variable]</param>
     static member PerVariable(inputs: seq<LayerSpec>) : LayerSpec =
-        PerVariableInput(
-            ValueList<InputSpec>(
-                inputs
-                |> Seq.map (function
-                    | :? InputSpec as input -> input
-                    | other -> invalidArg (nameof inputs) $"{other.Name} is no input.")
-            )
-        )
+        PerVariableInput(ValueList<InputSpec>(inputs |> Seq.map (fun input -> Input.OfLayer(nameof inputs, input))))
 
-    /// <summary>Inputs that suit the columns of a table.</summary>
-    /// <param name="components">Components of the densities of real columns.</param>
+    /// <summary>Inputs that suit the columns of a table: indicators of labels, normal densities of real columns, negative binomial counts.</summary>
+    /// <param name="components">Components of the densities.</param>
     /// <param name="schema">The columns.</param>
-    static member ForSchema(components: int, schema: Schema) : LayerSpec = schema.Inputs components
+    /// <param name="special">Inputs of columns, by name, that are to have other ones.</param>
+    static member ForSchema(components: int, schema: Schema, ?special: seq<string * LayerSpec>) : LayerSpec =
+        schema.Inputs(
+            components,
+            dict [
+                for name, input in defaultArg special [] -> name, Input.OfLayer(nameof special, input)
+            ]
+            |> System.Collections.Generic.Dictionary
+        )
 
 /// <summary>Mixtures over the channels of regions with the same scope.</summary>
 [<AbstractClass; Sealed>]
@@ -200,6 +174,14 @@ type Sum =
     /// <param name="weights">Where the weights come from; the circuit's unless told.</param>
     static member PerRegion(channels: int, ?weights: WeightSpec) : LayerSpec =
         SumSpec(channels, Weights = Option.toObj weights)
+
+    /// <summary>Mixtures with weights of their own at every partition; where a region has several, channel k mixes channel k of each. The root does the same with its classes.</summary>
+    /// <remarks>The einsum and mixing layers of Peharz et al. 2020. <c>Sum.PerRegion</c> describes the same distributions with other parameters.</remarks>
+    /// <param name="channels">Mixtures a partition and a region.</param>
+    /// <param name="weights">Where the weights at partitions come from; the circuit's unless told.</param>
+    /// <param name="mixing">Where the weights that mix partitions come from; free, fixed and accumulator weights of the circuit unless told, and free where it has others.</param>
+    static member PerPartition(channels: int, ?weights: WeightSpec, ?mixing: WeightSpec) : LayerSpec =
+        SumSpec(channels, PerPartition = true, Weights = Option.toObj weights, MixingWeights = Option.toObj mixing)
 
     /// <summary>Mixtures whose weights the regions of a level share.</summary>
     /// <param name="channels">Mixtures a region.</param>

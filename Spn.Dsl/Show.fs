@@ -91,6 +91,7 @@ module Show =
                 value.ToString("G4", CultureInfo.InvariantCulture)
 
             [ "real"; $"mean {number real.Location}, deviation {number real.Scale}" ]
+        | :? CountColumn -> [ "counts"; column.Domain ]
         | column ->
             let states = column.States.GetValueOrDefault()
             [ (if states = 1 then "1 value" else $"{states} values"); column.Domain ]

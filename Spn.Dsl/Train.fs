@@ -40,14 +40,30 @@ module Train =
     let gradient (train: Evidence) (valid: Evidence) (options: GradientOptions) (circuit: Circuit) : TrainingReport =
         gradientWith ignore CancellationToken.None train valid options circuit
 
-    /// <summary>Hard expectation maximisation that tells how it stands and can be cancelled.</summary>
+    /// <summary>Expectation maximisation that tells how it stands and can be cancelled.</summary>
     /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
     /// <param name="cancellation">Ends the training; the circuit keeps what it has learned so far.</param>
-    /// <param name="options">Settings.</param>
-    /// <param name="train">Training samples, at least one.</param>
-    /// <param name="circuit">The circuit, whose weights are accumulators.</param>
+    /// <param name="options"><c>SoftEmOptions</c> or <c>HardEmOptions</c>: which form it takes, and its settings.</param>
+    /// <param name="train">Training samples, at least one; hidden entries are summed out.</param>
+    /// <param name="circuit">The circuit; hard expectation maximisation needs weights that are accumulators, soft ones that are free or accumulators.</param>
     /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
-    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, or the weights are no accumulators.</exception>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, or weights or inputs have no M-step.</exception>
+    let emWith
+        (report: TrainingProgress -> unit)
+        (cancellation: CancellationToken)
+        (options: EmOptions)
+        (train: Evidence)
+        (circuit: Circuit)
+        : TrainingReport =
+        circuit.Fit(train, options, progress = progressOf report, cancellation = cancellation)
+
+    /// <summary>Expectation maximisation of weights and inputs, in the form that the options say.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.emWith"/>
+    let em (options: EmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport =
+        emWith ignore CancellationToken.None options train circuit
+
+    /// <summary>Hard expectation maximisation that tells how it stands and can be cancelled.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.emWith"/>
     let hardEmWith
         (report: TrainingProgress -> unit)
         (cancellation: CancellationToken)
@@ -55,15 +71,14 @@ module Train =
         (train: Evidence)
         (circuit: Circuit)
         : TrainingReport =
-        circuit.Fit(train, options, progress = progressOf report, cancellation = cancellation)
+        emWith report cancellation options train circuit
 
     /// <summary>Hard expectation maximisation of weights that are accumulators.</summary>
-    /// <inheritdoc cref="M:Spn.TrainModule.hardEmWith"/>
-    let hardEm (options: HardEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport =
-        hardEmWith ignore CancellationToken.None options train circuit
+    /// <inheritdoc cref="M:Spn.TrainModule.emWith"/>
+    let hardEm (options: HardEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport = em options train circuit
 
     /// <summary>Soft expectation maximisation that tells how it stands and can be cancelled.</summary>
-    /// <inheritdoc cref="M:Spn.TrainModule.hardEmWith"/>
+    /// <inheritdoc cref="M:Spn.TrainModule.emWith"/>
     let softEmWith
         (report: TrainingProgress -> unit)
         (cancellation: CancellationToken)
@@ -71,12 +86,11 @@ module Train =
         (train: Evidence)
         (circuit: Circuit)
         : TrainingReport =
-        circuit.Fit(train, options, progress = progressOf report, cancellation = cancellation)
+        emWith report cancellation options train circuit
 
-    /// <summary>Soft expectation maximisation of weights that are accumulators.</summary>
-    /// <inheritdoc cref="M:Spn.TrainModule.hardEmWith"/>
-    let softEm (options: SoftEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport =
-        softEmWith ignore CancellationToken.None options train circuit
+    /// <summary>Soft expectation maximisation of weights and inputs.</summary>
+    /// <inheritdoc cref="M:Spn.TrainModule.emWith"/>
+    let softEm (options: SoftEmOptions) (train: Evidence) (circuit: Circuit) : TrainingReport = em options train circuit
 
     /// <summary>Gradient ascent on a data set that tells how it stands and can be cancelled.</summary>
     /// <remarks>
@@ -108,10 +122,10 @@ module Train =
     /// <param name="report">Called about five times a second, such as <c>Progress.show</c>.</param>
     /// <param name="cancellation">Ends the training; the circuit keeps what it has learned so far.</param>
     /// <param name="data">Training and validation samples; their labels are used where the circuit has several classes.</param>
-    /// <param name="options"><c>HardEmOptions</c> or <c>SoftEmOptions</c>.</param>
-    /// <param name="circuit">The circuit, whose weights are accumulators.</param>
+    /// <param name="options"><c>SoftEmOptions</c>, <c>HardEmOptions</c>, or <c>BaumWelchOptions</c>, which trains class roots to classify.</param>
+    /// <param name="circuit">The circuit; hard expectation maximisation needs weights that are accumulators, the others ones that are free or accumulators.</param>
     /// <exception cref="T:Spn.Core.EvidenceException">The samples do not fit the circuit.</exception>
-    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, labels are missing, or the weights are no accumulators.</exception>
+    /// <exception cref="T:System.ArgumentException">A setting is out of range, there are no samples, labels are missing, or weights or inputs have no M-step.</exception>
     let dataSetEmWith
         (report: TrainingProgress -> unit)
         (cancellation: CancellationToken)
@@ -121,7 +135,7 @@ module Train =
         : TrainingReport =
         circuit.Fit(data, options, progressOf report, cancellation)
 
-    /// <summary>Expectation maximisation, hard or soft as the options say, on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
+    /// <summary>Expectation maximisation, in the form that the options say, on the training and validation samples of a data set, with its labels where the circuit has class roots.</summary>
     /// <inheritdoc cref="M:Spn.TrainModule.dataSetEmWith"/>
     let dataSetEm (data: DataSet) (options: EmOptions) (circuit: Circuit) : TrainingReport =
         dataSetEmWith ignore CancellationToken.None data options circuit

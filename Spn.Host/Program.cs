@@ -28,7 +28,7 @@ public static class Program
                     QueryCommand.Run(query.settings, output, progress, cancellation);
                     break;
                 case SpnCommand.Info info:
-                    InfoCommand.Run(info.file, info.queries, output);
+                    InfoCommand.Run(info.file, info.queries, info.svg, info.dot, output);
                     break;
                 case SpnCommand.DataList list:
                     DataListCommand.Run(list.folder, output);

@@ -1,171 +1,139 @@
-/// Numbers of the Einsum networks' authors, with missing variables too: their graphs are hand-built regions with Kronecker products.
+/// Numbers of the Einsum networks' authors, with missing variables and derivatives.
 module Spn.Tests.EinsumGoldenTests
 
 open System
-open System.IO
 open System.Text.Json
 open Spn.Core
 open Spn.Core.Engines
 open Spn.Core.Engines.Reference
 open Spn.Core.Engines.Simd
-open Spn.Core.Plans
 
-let private load name =
-    let file = Path.Combine(Generators.repository, "..", "shared", "golden", name)
+let private sources: (string * WeightSpec) list = [
+    "free", WeightSpec.Free()
+    "accumulators", WeightSpec.Accumulators 0.0
+]
 
-    if not (File.Exists file) then
-        skiptest $"the golden file {name} is not beside the repository"
-
-    (JsonDocument.Parse(File.ReadAllText file)).RootElement
-
-let private items (element: JsonElement) = List.ofSeq (element.EnumerateArray())
-let private number (element: JsonElement) = element.GetDouble()
-
-let rec private flat (element: JsonElement) =
-    if element.ValueKind = JsonValueKind.Array then
-        items element |> List.collect flat
-    else
-        [ number element ]
-
-let private int2 (element: JsonElement) =
-    let pair = items element
-    pair[0].GetInt32(), pair[1].GetInt32()
-
-/// The graph: leaves, then a region for every einsum product; those of the last einsum layer are the tops.
-let private graph (data: JsonElement) =
-    let layers = items (data.GetProperty "structure")
-    let mutable regions = HandBuiltRegions((data.GetProperty "variables").GetInt32())
-    let place = Collections.Generic.Dictionary<int * int, int>()
-    let leaves = items (layers[0].GetProperty "regions")
-
-    leaves
-    |> List.iteri (fun column leaf ->
-        place[(0, column)] <- regions.Regions.Count
-        regions <- regions.Leaf [| for v in items (leaf.GetProperty "scope") -> v.GetInt32() |])
-
-    layers
-    |> List.iteri (fun layer description ->
-        if (description.GetProperty "type").GetString() = "EinsumLayer" then
-            items (description.GetProperty "products")
-            |> List.iteri (fun column product ->
-                let left, right =
-                    place[int2 (product.GetProperty "left")], place[int2 (product.GetProperty "right")]
-
-                place[(layer, column)] <- regions.Regions.Count
-                regions <- regions.Join [| left; right |]))
-
-    regions, layers, leaves
-
-/// Sum weights in the order of the regions, the root's last: [out, left + K right], and the mixing weights taken into the root's.
-let private weights (layers: JsonElement list) (parameters: JsonElement) =
-    let shape layer = items parameters |> List.item layer
-    let einsums = [ for i in 1 .. layers.Length - 2 -> i ]
-
-    let at (element: JsonElement) (indices: int list) =
-        List.fold (fun (e: JsonElement) i -> e[i]) element indices |> number
-
-    let k = (shape 1).GetArrayLength()
-    let mixing = shape (layers.Length - 1)
-
-    let block layer product outputs scale = [
-        for o in outputs do
-            for right in 0 .. k - 1 do
-                for left in 0 .. k - 1 do
-                    yield scale o * at (shape layer) [ left; right; o; product ]
-    ]
-
-    let last = List.last einsums
-
-    let products layer =
-        items (layers[layer].GetProperty "products") |> List.length
-
-    [
-        for layer in einsums do
-            if layer < last then
-                for product in 0 .. products layer - 1 do
-                    yield! block layer product [ 0 .. k - 1 ] (fun _ -> 1.0)
-        for c in 0 .. mixing.GetArrayLength() - 1 do
-            for product in 0 .. products last - 1 do
-                yield! block last product [ c ] (fun _ -> at mixing [ c; 0; product ])
-    ]
-
-let private inputParameters kind (statistics: float list[]) : float32 list =
-    match kind with
-    | "BinomialArray" -> [ for s in statistics -> float32 (log (s[0] / (1.0 - s[0]))) ]
-    | "CategoricalArray" -> [
-        for s in statistics do
-            for p in s -> float32 (log p)
-      ]
-    | _ -> [
-        for s in statistics -> float32 s[0]
-        for s in statistics -> float32 (0.5 * log (s[1] - s[0] * s[0]))
-      ]
-
-let private circuit (engine: IEngine) (data: JsonElement) (parameters: JsonElement) =
-    let regions, layers, leaves = graph data
-    let k = (data.GetProperty "k").GetInt32()
-    let classes = (data.GetProperty "classes").GetInt32()
-    let kind = string ((data.GetProperty "leaf").GetString())
-    let leafParameters = (items parameters)[0]
-
-    let input: InputSpec =
-        match kind with
-        | "BinomialArray" -> BernoulliInput k
-        | "CategoricalArray" -> CategoricalInput(k, leafParameters[0].[0].[0].GetArrayLength())
-        | _ -> NormalInput k
-
-    let recipe: LayerSpec list = [ input; KroneckerProduct(); SumSpec k; RootSpec classes ]
-
-    let circuit =
-        Circuit.Compile(CircuitSpec(regions, ValueList recipe, WeightSpec.Fixed(weights layers parameters)), engine)
-
-    let values = circuit.Parameters.ToArray()
-    // The inputs of a plan stand leaf by leaf, variables in order.
-    let mutable next = 0
-
-    for leaf in leaves do
-        let replica = (leaf.GetProperty "replica").GetInt32()
-
-        for variable in [ for v in items (leaf.GetProperty "scope") -> v.GetInt32() ] |> List.sort do
-            let statistics = [| for c in 0 .. k - 1 -> flat (leafParameters[variable].[c].[replica]) |]
-
-            for value in inputParameters kind statistics do
-                values[next] <- value
-                next <- next + 1
-
-    circuit.SetParameters values
+let private circuit engine weights (data: JsonElement) (given: JsonElement) =
+    let circuit = Circuit.Compile(EinsumGolden.describe weights data, engine)
+    circuit.SetParameters(ReadOnlySpan(EinsumGolden.parameters circuit.Plan data given))
     circuit
 
+let private close name tolerance (actual: float seq) (expected: float seq) =
+    Expect.equal (Seq.length actual) (Seq.length expected) $"{name}: how many"
+
+    Seq.iter2
+        (fun (a: float) e -> Expect.isTrue (abs (a - e) <= tolerance * max 1.0 (abs e)) $"{name}: {a}, expected {e}")
+        actual
+        expected
+
 let private check name (circuit: Circuit) (evidence: Evidence) (expected: JsonElement) =
-    List.iter2
-        (fun (a: float) e -> Expect.isTrue (abs (a - e) <= 1e-5 * max 1.0 (abs e)) $"{name}: {a}, expected {e}")
-        (List.ofArray (circuit.LogLikelihood evidence))
-        (flat expected)
+    close name 1e-5 (circuit.LogLikelihood evidence) (GoldenTests.numbers expected)
+
+/// Derivatives of the sum of all log-likelihoods by the weights, each taken as free.
+let private byWeights (circuit: Circuit) (evidence: Evidence) =
+    let plan = circuit.Plan
+    let weights = Array.zeroCreate<float> plan.Blocks.Total
+    let parameters = circuit.Parameters.ToArray() |> Array.map float
+
+    for program in plan.Programs do
+        program.Forward(plan.Blocks, ReadOnlySpan parameters, Span weights)
+
+    use session = circuit.Engine.Bind plan
+    session.SetParameters circuit.Parameters
+
+    session.Forward(
+        evidence,
+        ReadOnlySpan [| 0 .. evidence.Count - 1 |],
+        Span(Array.zeroCreate (evidence.Count * plan.Classes))
+    )
+
+    session.Backward(Routing.Soft, ReadOnlySpan Array.empty)
+    let flows: float32[] = Array.zeroCreate plan.Blocks.Total
+    session.WeightFlows(Span flows)
+
+    [
+        for block in 0 .. plan.Blocks.Count - 1 do
+            let struct (rows, _, _) = plan.Blocks[block]
+
+            for i in 0 .. rows - 1 do
+                let row = plan.Blocks.Row(block, i)
+
+                for j in 0 .. row.Count - 1 do
+                    let entry = row.First + j * row.Step
+                    float flows[entry] / weights[entry]
+    ]
+
+/// Derivatives of the sum of a sample's log-likelihoods by the log-densities, [sample, variable, k, replica] with 0 where there is no leaf.
+let private byDensities (data: JsonElement) (circuit: Circuit) (evidence: Evidence) (expected: JsonElement) =
+    use session = circuit.Engine.Bind circuit.Plan
+    session.SetParameters circuit.Parameters
+    let k = GoldenTests.integer "k" data
+    let samples = [| 0 .. evidence.Count - 1 |]
+
+    for variable in 0 .. circuit.Variables - 1 do
+        let replicas = [
+            for v, replica in EinsumGolden.inputs data do
+                if v = variable then
+                    replica
+        ]
+
+        let units = k * replicas.Length
+        let total = Array.zeroCreate<float>(evidence.Count * units)
+
+        for c in 0 .. circuit.Classes - 1 do
+            let only = Array.init circuit.Classes (fun other -> if other = c then 1.0 else 0.0)
+            let own = Array.zeroCreate<float> total.Length
+
+            session.InputFlows(
+                evidence,
+                ReadOnlySpan samples,
+                variable,
+                ReadOnlySpan only,
+                Span(Array.zeroCreate samples.Length),
+                Span own
+            )
+
+            own |> Array.iteri (fun i flow -> total[i] <- total[i] + flow)
+
+        let file = [
+            for sample in samples do
+                for replica in replicas do
+                    for channel in 0 .. k - 1 -> expected[sample].[variable].[channel].[replica].GetDouble()
+        ]
+
+        close $"leaves of variable {variable}" 1e-5 total file
 
 let private reproduce name =
     testCase name (fun () ->
-        let data = load $"{name}.json"
+        let data = EinsumGolden.load name
+        let evidence = EinsumGolden.evidence data
 
-        let evidence =
-            Evidence.From [|
-                for row in items (data.GetProperty "x") -> [| for v in flat row -> float32 v |]
-            |]
+        for source, weights in sources do
+            for engine in [ ReferenceEngine() :> IEngine; SimdEngine 2 ] do
+                let name = $"{name}, {source}, {engine.Name}"
+                use before = circuit engine weights data (data.GetProperty "params")
+                check name before evidence (data.GetProperty "log_likelihood")
+                let gradients = data.GetProperty "gradients_of_sum_log_likelihood"
 
-        for engine in [ ReferenceEngine() :> IEngine; SimdEngine 2 ] do
-            use before = circuit engine data (data.GetProperty "params")
-            check name before evidence (data.GetProperty "log_likelihood")
-            let step = data.GetProperty "online_em"
-            use after = circuit engine data (step.GetProperty "params_after_one_batch")
-            check $"{name}, after a step" after evidence (step.GetProperty "log_likelihood_after")
+                close
+                    $"{name}, by weights"
+                    1e-5
+                    (byWeights before evidence)
+                    (EinsumGolden.byWeight data (EinsumGolden.items (gradients.GetProperty "sum_weights_linear")))
 
-            for marginal in items (data.GetProperty "marginals") do
-                let missing = [| for v in items (marginal.GetProperty "missing") -> v.GetInt32() |]
+                byDensities data before evidence (gradients.GetProperty "leaf_log_densities")
+                let step = data.GetProperty "online_em"
+                use after = circuit engine weights data (step.GetProperty "params_after_one_batch")
+                check $"{name}, after a step" after evidence (step.GetProperty "log_likelihood_after")
 
-                check
-                    $"{name}, missing {missing.Length}"
-                    after
-                    (evidence.Hide missing)
-                    (marginal.GetProperty "log_marginal"))
+                for marginal in EinsumGolden.items (data.GetProperty "marginals") do
+                    let missing = EinsumGolden.integers (marginal.GetProperty "missing")
+
+                    check
+                        $"{name}, missing {missing.Length}"
+                        after
+                        (evidence.Hide missing)
+                        (marginal.GetProperty "log_marginal"))
 
 let tests =
     testList "golden einsum networks" [

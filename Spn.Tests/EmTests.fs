@@ -177,15 +177,18 @@ let private surfaceTests =
 
             Expect.sequenceEqual (learned 1) (learned 2) "same bits"
             Expect.sequenceEqual (learned 2) (learned 2) "again")
-        testCase "free weights are refused with the way out" (fun () ->
+        testCase "weights that have no M-step are refused with the way out" (fun () ->
             use circuit = Circuit.Compile(mixture().WithWeights(WeightSpec.Free()))
             Expect.throwsT<ArgumentException> (fun () -> circuit.Fit(someRows, HardEmOptions()) |> ignore) "hard"
 
+            use generated = Circuit.Compile(mixture().WithWeights(WeightSpec.Hyper(2, [ 3 ])))
+
             try
-                circuit.Fit(someRows, SoftEmOptions()) |> ignore
+                generated.Fit(someRows, SoftEmOptions()) |> ignore
                 failtest "not refused"
             with :? ArgumentException as e ->
-                Expect.stringContains e.Message "WeightSpec.Accumulators()" "advice"
+                Expect.stringContains e.Message "HyperProgram" "what"
+                Expect.stringContains e.Message "WeightSpec.Free()" "advice"
 
             use counted = Circuit.Compile(mixture ())
             Expect.throwsT<ArgumentException> (fun () -> counted.Fit(someRows) |> ignore) "gradient steps")
@@ -209,6 +212,11 @@ let private surfaceTests =
                     SoftEmOptions(StepSize = 1.1)
                     SoftEmOptions(AccumulateBatches = 0)
                     SoftEmOptions(Floor = -1.0)
+                    SoftEmOptions(Smoothing = -1.0)
+                    SoftEmOptions(Smoothing = infinity)
+                    SoftEmOptions(Momentum = 1.0)
+                    SoftEmOptions(Decay = StepDecay(Power = 0.0))
+                    SoftEmOptions(Decay = StepDecay(Offset = 0.5))
                 ] do
                 Expect.throwsT<ArgumentOutOfRangeException>
                     (fun () -> circuit.Fit(someRows, options) |> ignore)

@@ -34,6 +34,25 @@ let inputs channels : (string * InputSpec) list = [
     "cauchy", CauchyInput(channels)
     "cauchy, fixed scales",
     CauchyInput(channels, FixedScales = values [ for k in 1..channels -> 0.4 * float k ], Init = Init.KMeans)
+    "binomial", BinomialInput(channels, 7)
+    "binomial of many", BinomialInput(channels, 300, Init = Init.KMeans)
+    "poisson", PoissonInput(channels)
+    "geometric", GeometricInput(channels)
+    "negative binomial", NegativeBinomialInput(channels)
+    "negative binomial, successes given", NegativeBinomialInput(channels, Successes = 2.5, Init = Init.Quantiles)
+    "discretised logistic", DiscretisedLogisticInput(channels, 12)
+    "exponential", ExponentialInput(channels)
+    "gamma", GammaInput(channels)
+    "gamma, shape given", GammaInput(channels, Shape = 2.5)
+    "beta", BetaInput(channels)
+    "log-normal", LogNormalInput(channels)
+    "uniform",
+    UniformInput(
+        values [ for k in 1..channels -> 0.1 * float (channels - k) ],
+        values [ for k in 1..channels -> 2.0 + 0.1 * float k ]
+    )
+    "histogram", HistogramInput(channels, values [ -2.0; -1.0; 0.5; 0.75; 2.0 ])
+    "histogram at quantiles", HistogramInput(channels, values [ -2.0; -1.0; 0.0; 1.0; 2.0 ], Quantiles = true)
 ]
 
 /// An input of another kind for every variable; channels differ, so a sum must follow.
@@ -41,13 +60,16 @@ let mixed (random: Random) variables : InputSpec =
     PerVariableInput(
         values [
             for _ in 1..variables ->
-                match random.Next 7 with
+                match random.Next 10 with
                 | 0 -> IndicatorInput(2) :> InputSpec
                 | 1 -> IndicatorInput(3)
                 | 2 -> CategoricalInput(2, 4)
                 | 3 -> BernoulliInput(3)
                 | 4 -> LaplaceInput(3, TrainableScales = false)
                 | 5 -> CauchyInput(2, Location = -0.5)
+                | 6 -> PoissonInput(3)
+                | 7 -> GammaInput(2)
+                | 8 -> BinomialInput(2, 4)
                 | _ -> NormalInput(2, Location = 0.3, Scale = 1.7)
         ]
     )
@@ -104,12 +126,37 @@ let chain variables =
 let wide =
     HandBuiltRegions(5).Leaf(0, 1).Leaf(2).Leaf(3, 4).Leaf(0).Leaf(1).Join([| 0; 1; 2 |], [| 3; 4; 1; 2 |])
 
+let private image = GridVariables.Image(2, 3)
+
+/// One of every structure with a builder of its own, small. A new one joins by one line here.
+let structures: (string * StructureSpec) list = [
+    "random regions", RatRegions(7, 2, 2, 5L)
+    "random regions down to single variables", RatRegions(5, 9, 2)
+    "Poon-Domingos", PoonDomingos.At(image, 1.0)
+    "Poon-Domingos, coarse to fine", PoonDomingos.At(GridVariables.Line 7, 3.0, 1.0)
+    "Poon-Domingos over width", PoonDomingos(image, values [ values [ 1.0 ] ], Axes = values [ 1 ])
+    "Poon-Domingos, few cuts", PoonDomingos(image, values [ values [ 1.0; 2.0 ] ], MostCuts = 2)
+    "Poon-Domingos on a line of pairs", PoonDomingos.Pieces(GridVariables.Line(4, 2), 3)
+    "Poon-Domingos on a volume", PoonDomingos.At(GridVariables.Volume(2, 2, 2), 1.0)
+    "quad tree", QuadRegions(image)
+    "binary quad tree", QuadRegions(image, QuadSplit.Halves)
+    "quad graph", QuadRegions(image, QuadSplit.AllHalves)
+    "quad graph of patches", QuadRegions(GridVariables.Image(3, 3), QuadSplit.AllHalves, 2)
+    "octree", QuadRegions(GridVariables.Volume(2, 2, 2))
+    "linear trees", LinearTrees(6, 2)
+    "linear trees in random order", LinearTrees(5, 2, Seed = 4L)
+    "hidden tree", HiddenTree(values [ 1; -1; 1; 2; 2; 4 ])
+]
+
 let structure (random: Random) : StructureSpec =
-    match random.Next 8 with
+    match random.Next 10 with
     | 0 -> diamond
     | 1 -> wide
     | 2 -> wideLeaf
     | 3 -> chain (random.Next(2, 25))
+    | 4
+    | 5
+    | 6 -> snd (pick random structures)
     | _ -> BinaryTrees(random.Next(1, 12), random.Next(1, 4), int64 (random.Next()))
 
 /// A random small circuit, with the names of what it is made of.
@@ -118,12 +165,23 @@ let spec seed : string * CircuitSpec =
     let channels = random.Next(1, 7)
     let structure = structure random
 
-    let isBinary =
-        structure :? BinaryTrees |> not && structure <> wide && structure <> wideLeaf
+    let regions = structure.Build().Regions
+
+    let partitions = [
+        for region in regions do
+            for partition in region.Partitions -> partition.Length
+    ]
+
+    let isBinary = partitions |> List.forall ((=) 2)
+
+    let hasWideLeaf =
+        regions |> Seq.exists (fun r -> r.Partitions.Count = 0 && r.Scope.Count > 1)
+
+    let most = List.fold max 1 partitions
 
     let inputName, input = pick random (inputs channels)
 
-    let isMixed = random.Next 5 = 0 && structure <> wide && structure <> wideLeaf
+    let isMixed = random.Next 5 = 0 && not hasWideLeaf
 
     let inputName, input =
         if isMixed then
@@ -135,12 +193,14 @@ let spec seed : string * CircuitSpec =
 
     let productName, product =
         products channels
-        |> List.filter (fun (name, _) -> (name <> "table" || isBinary) && (name <> "kronecker" || not isMixed))
+        |> List.filter (fun (name, _) ->
+            (name <> "table" || isBinary)
+            && (name <> "kronecker" || (not isMixed && float channels ** float most <= 1500.0)))
         |> pick random
 
     let weightName, weight = pick random weights
     let shared = random.Next 3 = 0
-    let sum = SumSpec(channels, shared)
+    let sum = SumSpec(channels, shared, PerPartition = (not shared && seed % 4 = 1))
 
     let root =
         RootSpec(
@@ -182,8 +242,23 @@ let spec seed : string * CircuitSpec =
         root
     ]
 
-    $"{structure.Name}, {inputName}, {productName}, {weightName}, shared {shared}, {root.Name}, seed {seed}",
+    $"{structure.Name}, {inputName}, {productName}, {weightName}, {sum.Name}, {root.Name}, seed {seed}",
     CircuitSpec(structure, values layers, weight)
+
+/// A value of a domain.
+let value (random: Random) (domain: ValueDomain) =
+    let low, high = domain.Low, domain.High
+
+    if domain.States.HasValue then
+        float32 (random.Next domain.States.Value)
+    elif domain.IsInteger then
+        float32 (random.Next 12)
+    elif Double.IsInfinity low then
+        float32 (random.NextDouble() * 4.0 - 2.0)
+    elif Double.IsInfinity high then
+        float32 (low + 0.01 + random.NextDouble() * 4.0)
+    else
+        float32 (low + (high - low) * (0.001 + 0.998 * random.NextDouble()))
 
 /// Values in the domain of a circuit's variables, some of them hidden.
 let evidence (plan: Plans.Plan) count hidden seed =
@@ -192,8 +267,7 @@ let evidence (plan: Plans.Plan) count hidden seed =
     let draw variable =
         match plan.InputOf[variable] with
         | null -> 0f
-        | family when family.States.HasValue -> float32 (random.Next family.States.Value)
-        | _ -> float32 (random.NextDouble() * 4.0 - 2.0)
+        | family -> value random family.Domain
 
     let batch =
         Evidence.From(Array.init (count * plan.Variables) (fun i -> draw (i % plan.Variables)), plan.Variables)
@@ -223,8 +297,8 @@ let restrict (plan: Plans.Plan) (random: Random) (evidence: Evidence) =
                 ValueSet.OneOf(float32 (random.Next states))
             else
                 ValueSet.OneOf kept
-        | _ ->
-            let low = random.NextDouble() * 3.0 - 2.0
+        | family ->
+            let low = float (value random family.Domain)
 
             match random.Next 3 with
             | 0 -> ValueSet.AtLeast low

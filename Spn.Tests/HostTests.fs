@@ -66,7 +66,14 @@ let tests =
 
                 let info = succeeds $"info {model}"
                 Expect.stringContains info "Circuit over 64 variables" "the summary"
-                Expect.stringContains info "training_samples                     1258" "the metadata"))
+                Expect.stringContains info "training_samples                     1258" "the metadata"
+
+                let said =
+                    succeeds $"""info {model} --svg {file "digits.svg"} --dot {file "digits.dot"}"""
+
+                Expect.stringContains said "drawn in" "it says what the drawing leaves out"
+                Expect.stringContains (IO.File.ReadAllText(file "digits.svg")) "<svg" "a picture"
+                Expect.stringContains (IO.File.ReadAllText(file "digits.dot")) "digraph" "a graph"))
 
         testCase "a table of codes gets indicators, a table of measurements gets normal densities" (fun () ->
             inFolder (fun file ->
@@ -92,6 +99,27 @@ let tests =
 
                 Expect.stringContains (succeeds $"{fit} {measured} --model spn") "Input.Normal(5)" "measurements"
                 Expect.stringContains (succeeds $"score {model} --csv {measured}") "40 samples" "all rows"))
+
+        testCase "expectation maximisation trains a table with missing cells" (fun () ->
+            inFolder (fun file ->
+                let table = file "mixed.csv"
+
+                File.WriteAllLines(
+                    table,
+                    Array.append [| "a,b,c" |] [|
+                        for i in 0..59 ->
+                            $"""{i % 2}.5,{(if i % 5 = 0 then "?" else string (i % 3))},{(if i % 7 = 0 then "" else string (float i / 7.0))}"""
+                    |]
+                )
+
+                let model = file "m.safetensors"
+
+                for learner in [ "em"; "fullem" ] do
+                    let said =
+                        succeeds $"fit --replicas 2 --epochs 4 --learner {learner} --out {model} --csv {table}"
+
+                    Expect.stringContains said "Finished after" "it reports"
+                    Expect.stringContains (succeeds $"score {model} --csv {table}") "60 samples" "all rows"))
 
         testCase "an interrupted fit saves the model" (fun () ->
             inFolder (fun file ->
@@ -127,6 +155,10 @@ let tests =
                     "fit --data-set nltc", 2, "nltcs"
                     "fit --data-set digits --epochs 0", 2, "--epochs is 0"
                     "fit --data-set digits --model tree", 2, "hyper|decay|spn"
+                    "fit --data-set digits --learner em --model hyper", 2, "--model spn"
+                    "fit --data-set digits --learner em --steps 5", 2, "--epochs"
+                    "fit --data-set digits --learner fullem --decay 0.1", 2, "--smoothing"
+                    "fit --data-set digits --smoothing 0.1", 2, "--learner em"
                     "data", 2, "spn data list"
                     "score missing.safetensors --data-set digits", 1, "missing.safetensors"
                     "fit --csv missing.csv", 1, "missing.csv"

@@ -151,7 +151,8 @@ let tests =
                             ))
                         |> Seq.sum
 
-                    let expected = log (weights[0] * exp (channel 0) + weights[1] * exp (channel 1))
+                    let expected =
+                        LogSum.Of(ReadOnlySpan [| log weights[0] + channel 0; log weights[1] + channel 1 |])
 
                     if
                         not (

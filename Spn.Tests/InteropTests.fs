@@ -44,6 +44,9 @@ let private small () =
 
     spec, Evidence.From(Array.init 32 (fun i -> float32 (i * i / 3 % 2)), 4)
 
+let private samples =
+    Evidence.From(Array.init 60 (fun i -> float32 (i * i / 7 % 2)), 5)
+
 let private descriptions: (string * CircuitSpec * CircuitSpec) list = [
     "the first model", ReadmeExamples.describe 64, FirstModel.Describe 64
     "HyperSPN in the released layout",
@@ -115,6 +118,71 @@ let private descriptions: (string * CircuitSpec * CircuitSpec) list = [
         .CauchyInput(2, init = Init.Equidistant(-1.0), trainableScales = false)
         .HadamardProduct()
         .RootSum()
+    "a RAT-SPN",
+    Regions.Rat(16, depth = 2, replicas = 3, seed = 5)
+    |> Circuit.overRegions [ Input.Bernoulli 4; Product.Kronecker; Sum.PerRegion 6; Sum.Root(classes = 3) ],
+    RatSpn.Published(16, BernoulliInput 4, depth = 2, replicas = 3, sums = 6, classes = 3, seed = 5L)
+    "an Einsum network on strips",
+    Regions.PoonDomingos(Variables.Image(height = 8, width = 8), pieces = [ 4 ], axes = [ 1 ])
+    |> Circuit.overRegions [ Input.Normal 3; Product.Kronecker; Sum.PerPartition 3; Sum.Root() ],
+    EinsumNetwork.Over(
+        PoonDomingos(GridVariables.Image(8, 8), ValueList [ ValueList [ 2.0; 2.0 ] ], Axes = ValueList [ 1 ]),
+        NormalInput 3,
+        3
+    )
+    "a Poon-Domingos circuit coarse to fine",
+    Regions.PoonDomingos(Variables.Line 8, distances = [ 4.0; 2.0 ], mostCuts = 3)
+    |> Circuit.overRegions [
+        Input.Bernoulli 2
+        Product.Kronecker
+        Sum.PerPartition(2, mixing = Weights.Uniform)
+        Sum.Root()
+    ],
+    CircuitSpec
+        .Over(
+            PoonDomingos(
+                GridVariables.Line 8,
+                ValueList [ ValueList [ 4.0 ]; ValueList [ 2.0 ] ],
+                MostCuts = Nullable 3
+            )
+        )
+        .BernoulliInput(2)
+        .KroneckerProduct()
+        .SumPerPartition(2, mixing = WeightSpec.Uniform())
+        .RootSum()
+    "a quad tree",
+    Regions.QuadTree(Variables.Image(height = 4, width = 4), binary = true, patch = 2)
+    |> Circuit.overRegions [ Input.Bernoulli 2; Product.Hadamard; Sum.Root() ],
+    CircuitSpec
+        .Over(QuadRegions(GridVariables.Image(4, 4), QuadSplit.Halves, 2))
+        .BernoulliInput(2)
+        .HadamardProduct()
+        .RootSum()
+    "a quad graph",
+    Regions.QuadGraph(Variables.Image(height = 4, width = 4))
+    |> Circuit.overRegions [ Input.Bernoulli 2; Product.Hadamard; Sum.PerRegion 2; Sum.Root() ],
+    CircuitSpec
+        .Over(QuadRegions(GridVariables.Image(4, 4), QuadSplit.AllHalves))
+        .BernoulliInput(2)
+        .HadamardProduct()
+        .SumPerRegion(2)
+        .RootSum()
+    "a tensor train",
+    Regions.Linear(5, replicas = 2, seed = 3)
+    |> Circuit.overRegions [ Input.Bernoulli 2; Product.Kronecker; Sum.PerRegion 2; Sum.Root() ],
+    CircuitSpec
+        .Over(LinearTrees(5, 2, Seed = Nullable 3L))
+        .BernoulliInput(2)
+        .KroneckerProduct()
+        .SumPerRegion(2)
+        .RootSum()
+    "a hidden Chow-Liu tree",
+    Regions.ChowLiu(samples)
+    |> Circuit.overRegions [ Input.Bernoulli 4; Product.Hadamard; Sum.PerRegion 4; Sum.Root() ],
+    HiddenChowLiuTree.Over(ChowLiu.Tree samples, BernoulliInput 4)
+    "a mixture of circuits",
+    Circuit.mixtureOf [ HyperSpn.Baseline 3; HyperSpn.Released 3 ],
+    CircuitSpec.Over(MixtureOf(ValueList [ HyperSpn.Baseline 3; HyperSpn.Released 3 ])).RootSum()
     "a channel table and tied weights",
     trees
     |> Circuit.overRegions [ Input.Bernoulli 2; Product.Channels [ [ 0; 1 ]; [ 1; 0 ] ]; Sum.Root() ]

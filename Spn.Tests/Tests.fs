@@ -36,9 +36,14 @@ let allTests =
         DgcSpnTests.tests
         ClassPriorTests.tests
         GoldenTests.tests
+        SpecialFunctionTests.tests
+        FamilyTests.tests
+        FamilyQueryTests.tests
         StreamingTests.tests
         ArchitectureTests.tests
         CircuitTests.tests
+        StructureTests.tests
+        DrawingTests.tests
         TrainingTests.tests
         OverparametrisationTests.tests
         GradientAscentTests.tests
@@ -48,6 +53,9 @@ let allTests =
         InitTests.tests
         FrozenInputTests.tests
         EmEngineTests.tests
+        EmInputTests.tests
+        EmTrainingTests.tests
+        BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         ModelFileTests.tests

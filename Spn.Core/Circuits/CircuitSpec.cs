@@ -11,7 +11,7 @@ namespace Spn.Core;
 /// <param name="Structure">The regions.</param>
 /// <param name="Layers">The recipe, bottom up.</param>
 /// <param name="Weights">Where the weights of layers that name no source of their own come from.</param>
-public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> Layers, WeightSpec Weights)
+public sealed partial record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> Layers, WeightSpec Weights)
 {
     /// <summary>
     /// Variables whose evidence the weights have taken up: they are no variables of the circuit any more, and the others move up in
@@ -21,6 +21,14 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
 
     /// <summary>Starts a description over a structure, with free weights and no layers yet.</summary>
     public static CircuitSpec Over(StructureSpec structure) => new(structure, [], WeightSpec.Free());
+
+    /// <summary>Circuits side by side under a root that mixes them; see <see cref="Spn.Core.MixtureOf"/>.</summary>
+    /// <param name="parts">The circuits, over the same variables and with as many class roots.</param>
+    public static CircuitSpec MixtureOf(params IEnumerable<CircuitSpec> parts)
+    {
+        var list = new ValueList<CircuitSpec>(parts);
+        return Over(new MixtureOf(list)).With(new RootSpec(list.Select(p => p.Layers.OfType<RootSpec>().LastOrDefault()?.Classes ?? 1).FirstOrDefault(1)));
+    }
 
     /// <summary>The description with one layer more on top.</summary>
     public CircuitSpec With(LayerSpec layer) => this with { Layers = Layers.Add(layer) };
@@ -112,6 +120,13 @@ public sealed record CircuitSpec(StructureSpec Structure, ValueList<LayerSpec> L
     /// <param name="channels">Mixtures a region.</param>
     /// <param name="weights">Where its weights come from; null takes the circuit's.</param>
     public CircuitSpec SumPerRegion(int channels, WeightSpec? weights = null) => With(new SumSpec(channels) { Weights = weights });
+
+    /// <summary>Adds a <see cref="SumSpec"/> with mixtures of its own at every partition, and mixtures of partitions channel by channel; see <see cref="SumSpec.PerPartition"/>.</summary>
+    /// <param name="channels">Mixtures a partition and a region.</param>
+    /// <param name="weights">Where the weights at partitions come from; null takes the circuit's.</param>
+    /// <param name="mixing">See <see cref="SumSpec.MixingWeights"/>.</param>
+    public CircuitSpec SumPerPartition(int channels, WeightSpec? weights = null, WeightSpec? mixing = null) =>
+        With(new SumSpec(channels) { PerPartition = true, Weights = weights, MixingWeights = mixing });
 
     /// <summary>Adds a <see cref="SumSpec"/> whose weights are shared by the regions of a level.</summary>
     /// <param name="channels">Mixtures a region.</param>

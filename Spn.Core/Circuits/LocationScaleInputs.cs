@@ -20,6 +20,9 @@ public abstract record LocationScaleInput(int Components) : InputSpec(Components
     /// </summary>
     public double LeastDeviation { get; init; } = 1e-3;
 
+    /// <summary>The deviations of components stay below this multiple of the scale, unless they are given; null for no bound.</summary>
+    public double? MostDeviation { get; init; }
+
     /// <summary>How the parameters start.</summary>
     public Init Init { get; init; } = Init.Random;
 

@@ -7,8 +7,21 @@ namespace Spn.Core;
 /// </param>
 public sealed record SumSpec(int Channels, bool Shared = false) : LayerSpec
 {
+    /// <summary>
+    /// False: a region mixes all channels of all its partitions at once. True: every partition has mixtures of its own, and where a region
+    /// has several partitions, channel k of the region mixes channel k of each (the einsum layers and mixing layers of Peharz et al. 2020,
+    /// sections 3.2 and 3.3). The root does the same with its classes.
+    /// </summary>
+    /// <remarks>Both describe the same distributions; weights that are learned step by step move differently.</remarks>
+    public bool PerPartition { get; init; }
+
+    /// <summary>
+    /// Where the weights that mix partitions come from; null takes free, fixed or accumulator weights of the circuit, and makes the others free.
+    /// </summary>
+    public WeightSpec? MixingWeights { get; init; }
+
     /// <inheritdoc/>
-    public override string Name => $"Sum.{(Shared ? "Shared" : "PerRegion")}({Channels})";
+    public override string Name => $"Sum.{(Shared ? "Shared" : PerPartition ? "PerPartition" : "PerRegion")}({Channels})";
 }
 
 /// <summary>The root: one mixture a class over the tops of all replicas.</summary>

@@ -40,7 +40,12 @@ internal static class CellValue
     {
         value = (float)number;
         if (double.IsNaN(number)) return true;
-        return column is DiscreteColumn discrete ? discrete.TryRead(number, out value) : float.IsFinite(value);
+        return column switch
+        {
+            DiscreteColumn discrete => discrete.TryRead(number, out value),
+            CountColumn count => count.TryRead(number, out value),
+            _ => float.IsFinite(value),
+        };
     }
 
     private static EvidenceException Misfit(object cell, Column column, int row, int variable)

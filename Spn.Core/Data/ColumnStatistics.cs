@@ -17,6 +17,7 @@ internal sealed class ColumnStatistics(string file, int place, string name, Sche
     private long count, numeric;
     private double mean, squares;
     private (int Line, string Text)? firstText;
+    private (int Line, string Text)? firstNoCount;
 
     private int Limit => Math.Max(Math.Max(options.MostLabels, options.MostStates), FewValues);
 
@@ -31,11 +32,13 @@ internal sealed class ColumnStatistics(string file, int place, string name, Sche
         if (!Core.Column.TryNumber(cell, out double number))
         {
             firstText ??= (line, cell.ToString());
+            firstNoCount ??= firstText;
             return;
         }
         numeric++;
         if (numbers.Count <= Limit) numbers.Add(number);
         integers &= number == Math.Floor(number) && Math.Abs(number) <= LargestInteger;
+        if (number < 0 || number != Math.Floor(number)) firstNoCount ??= (line, cell.ToString());
         double step = number - mean;
         mean += step / numeric;
         squares += step * (number - mean);
@@ -46,6 +49,7 @@ internal sealed class ColumnStatistics(string file, int place, string name, Sche
         if (count == 0)
             throw Bad("at least one value", "none", "all cells are missing. Drop the column, or name other missing markers");
         bool real = options.Real.Contains(name), discrete = options.Discrete.Contains(name);
+        if (options.Counts.Contains(name)) return firstNoCount is null ? new CountColumn(name) : throw NoCount();
         if (firstText is not null) return real ? throw NoNumber() : Labels();
         bool few = integers && numbers.Count <= options.MostStates;
         return discrete || (few && !real) ? Codes() : Real();
@@ -83,6 +87,9 @@ internal sealed class ColumnStatistics(string file, int place, string name, Sche
 
     private DataFormatException NoNumber() => DataFormatException.InColumn(
         file, firstText!.Value.Line, place, name, "a number", DataFormatException.Quote(firstText.Value.Text));
+
+    private DataFormatException NoCount() => DataFormatException.InColumn(
+        file, firstNoCount!.Value.Line, place, name, ValueDomain.Counts.ToString(), DataFormatException.Quote(firstNoCount.Value.Text));
 
     private DataFormatException TooMany(string advice) =>
         Bad($"at most {options.MostLabels} different values", "more", $"more than {options.MostLabels} different values are too many for a discrete column. {advice}");

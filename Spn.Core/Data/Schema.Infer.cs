@@ -10,12 +10,12 @@ public sealed partial record Schema
     /// A column with a cell that is no number is discrete, its labels sorted by their characters. A column of at most
     /// <see cref="SchemaOptions.MostStates"/> different integers is discrete, its labels the integers in ascending order. Any other
     /// column is real, with mean and standard deviation of its observed values (1 where that is 0) as location and scale.
-    /// A column of one value only stays a variable, of one state.
+    /// Columns named in <see cref="SchemaOptions.Counts"/> hold counts. A column of one value only stays a variable, of one state.
     /// </remarks>
     /// <param name="path">Path of the file.</param>
     /// <param name="options">How to read it, and what is known beforehand; null for the defaults.</param>
     /// <exception cref="DataFormatException">The file is no table, all cells of a column are missing, a discrete column has too many
-    /// values, or a column that is to be real holds text.</exception>
+    /// values, a column that is to be real holds text, or one of counts something that is none.</exception>
     /// <exception cref="ArgumentException">The options name a column that the file does not have, or one for two purposes.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static Schema Infer(string path, SchemaOptions? options = null) => Profile(path, options).Schema;
@@ -62,13 +62,13 @@ public sealed partial record Schema
 
     private static void Check(SchemaOptions options, string name, string[] header)
     {
-        string[] named = [.. options.Real.Distinct(), .. options.Discrete.Distinct(), .. options.Drop.Distinct()];
+        string[] named = [.. options.Real.Distinct(), .. options.Discrete.Distinct(), .. options.Counts.Distinct(), .. options.Drop.Distinct()];
         foreach (string column in named)
         {
             if (!header.Contains(column))
                 throw new ArgumentException($"{Path.GetFileName(name)} has no column \"{column}\"; its columns are {string.Join(", ", header)}.", nameof(options));
             if (named.Count(other => other == column) > 1)
-                throw new ArgumentException($"Column \"{column}\" is named for two purposes; make it real, make it discrete or drop it.", nameof(options));
+                throw new ArgumentException($"Column \"{column}\" is named for two purposes; make it real, discrete or counts, or drop it.", nameof(options));
         }
         if (header.All(options.Drop.Contains)) throw new ArgumentException("All columns are dropped; keep at least one.", nameof(options));
     }

@@ -18,6 +18,9 @@ public sealed record SchemaOptions
     /// <summary>Names of columns that are discrete whatever their values are.</summary>
     public IReadOnlyCollection<string> Discrete { get; init; } = [];
 
+    /// <summary>Names of columns of counts: integers from 0 on, without an end.</summary>
+    public IReadOnlyCollection<string> Counts { get; init; } = [];
+
     /// <summary>Names of columns that are no variables.</summary>
     public IReadOnlyCollection<string> Drop { get; init; } = [];
 

@@ -19,7 +19,8 @@ public interface IEngine
 /// <remarks>
 /// The order of calls is <see cref="SetParameters"/>, then any number of <see cref="Forward"/>, each of which may be followed by
 /// one <see cref="Backward"/> for the same rows (another one needs another <see cref="Forward"/>) or any number of
-/// <see cref="Route"/>, then <see cref="Gradient"/>, <see cref="Step"/> or <see cref="WeightFlows"/> for the statistics gathered since.
+/// <see cref="Route"/>, then <see cref="Gradient"/>, <see cref="Step"/>, or <see cref="WeightFlows"/> and <see cref="InputStatistics"/>, for
+/// the statistics gathered since.
 /// </remarks>
 public interface ISession : IDisposable
 {
@@ -35,6 +36,10 @@ public interface ISession : IDisposable
     /// <param name="share">Probability of 0, at least 0 and below 1; 0 ends it.</param>
     /// <param name="seed">Seed; the same seed sets the same products to 0 in every engine, rows counted from the first of the call.</param>
     void DropProducts(double share, long seed);
+
+    /// <summary>Says what the calls of <see cref="Backward"/> that follow add up at inputs; at first derivatives.</summary>
+    /// <param name="what">What to add up; with anything but derivatives <see cref="Gradient"/> says nothing of inputs.</param>
+    void GatherAtInputs(InputGathering what);
 
     /// <summary>One upward pass.</summary>
     /// <param name="evidence">The batch; it must fit the plan.</param>
@@ -66,7 +71,13 @@ public interface ISession : IDisposable
     /// <param name="flows">Receives the flows, laid out as the plan's weight blocks.</param>
     void WeightFlows(Span<float> flows);
 
+    /// <summary>The sufficient statistics of every input that learns, each sample weighed by its flow into the component.</summary>
+    /// <remarks>Hidden variables add nothing, sets of values what the component expects within them. Gathered under <see cref="InputGathering.Statistics"/> only.</remarks>
+    /// <param name="statistics">Receives them, [input region that learns, statistic], <see cref="Plan.StatisticCount"/> long, laid out by <see cref="InputFamily.AddStatistics(int, float, double, ReadOnlySpan{double}, Span{double})"/>.</param>
+    void InputStatistics(Span<double> statistics);
+
     /// <summary>One upward pass and, for every row and class that counts, one way down that chooses one child at every sum; each edge on it counts. On its own, without <see cref="Forward"/>.</summary>
+    /// <remarks>Under <see cref="InputGathering.Statistics"/> the inputs where a way ends count the row's values too, with all of its count.</remarks>
     /// <param name="evidence">The batch; it must fit the plan.</param>
     /// <param name="rows">The samples to take, in order.</param>
     /// <param name="winner">Which child a sum chooses.</param>
@@ -138,6 +149,19 @@ public enum Routing
 
     /// <summary>All to the child with the largest w_c v_c of a max upward pass: the most probable explanation.</summary>
     Max,
+}
+
+/// <summary>What a downward pass adds up at inputs.</summary>
+public enum InputGathering
+{
+    /// <summary>Derivatives by their parameters.</summary>
+    Gradient,
+
+    /// <summary>Sufficient statistics, for expectation maximisation.</summary>
+    Statistics,
+
+    /// <summary>Nothing: inputs stay as they are.</summary>
+    Nothing,
 }
 
 /// <summary>The child to which a sum passes all its count in hard expectation maximisation.</summary>

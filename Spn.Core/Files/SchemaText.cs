@@ -6,8 +6,8 @@ namespace Spn.Core.Files;
 
 /// <summary>Schemas as JSON, as model files keep them.</summary>
 /// <remarks>
-/// <c>{"columns": [{"name": "vote", "labels": ["0", "1"]}, {"name": "age", "location": 47.04, "scale": 16.42}, ...],
-/// "missing": ["", "?", "NA", "NaN"], "ignored": []}</c>. A column has either labels, in the order of their codes, or location and scale.
+/// <c>{"columns": [{"name": "vote", "labels": ["0", "1"]}, {"name": "age", "location": 47.04, "scale": 16.42}, {"name": "visits", "counts": true}],
+/// "missing": ["", "?", "NA", "NaN"], "ignored": []}</c>. A column has labels, in the order of their codes, or location and scale, or counts.
 /// </remarks>
 internal static class SchemaText
 {
@@ -34,15 +34,17 @@ internal static class SchemaText
     private static ColumnEntry Entry(Column column) => column switch
     {
         DiscreteColumn discrete => new(column.Name) { Labels = [.. discrete.Labels] },
+        CountColumn => new(column.Name) { Counts = true },
         RealColumn real => new(column.Name) { Location = real.Location, Scale = real.Scale },
         _ => throw new JsonException($"{column.GetType().Name} is no known kind of column"),
     };
 
     private static Column Column(ColumnEntry entry) => entry switch
     {
-        { Labels: { } labels, Location: null, Scale: null } when labels.All(label => label is not null) => new DiscreteColumn(entry.Name, labels),
-        { Labels: null, Location: double location, Scale: double scale } => new RealColumn(entry.Name, location, scale),
-        _ => throw new JsonException($"column \"{entry.Name}\" has neither labels alone nor location and scale alone"),
+        { Labels: { } labels, Location: null, Scale: null, Counts: null } when labels.All(label => label is not null) => new DiscreteColumn(entry.Name, labels),
+        { Labels: null, Location: null, Scale: null, Counts: true } => new CountColumn(entry.Name),
+        { Labels: null, Location: double location, Scale: double scale, Counts: null } => new RealColumn(entry.Name, location, scale),
+        _ => throw new JsonException($"column \"{entry.Name}\" has neither labels alone, nor location and scale alone, nor counts alone"),
     };
 
     private sealed record Document(ColumnEntry[] Columns, string[] Missing, string[] Ignored);
@@ -54,5 +56,7 @@ internal static class SchemaText
         public double? Location { get; init; }
 
         public double? Scale { get; init; }
+
+        public bool? Counts { get; init; }
     }
 }

@@ -44,6 +44,12 @@ public sealed class SpecKinds
         kinds.AddStructure<BinaryTrees>("binaryTrees");
         kinds.AddStructure<HandBuiltRegions>("handBuiltRegions");
         kinds.AddStructure<GridVariables>("grid");
+        kinds.AddStructure<RatRegions>("ratRegions");
+        kinds.AddStructure<PoonDomingos>("poonDomingos");
+        kinds.AddStructure<QuadRegions>("quadRegions");
+        kinds.AddStructure<LinearTrees>("linearTrees");
+        kinds.AddStructure<HiddenTree>("hiddenTree");
+        kinds.AddStructure<MixtureOf>("mixture");
         kinds.channelPlans.Add("depthwise", typeof(DepthwiseChannels));
         kinds.channelPlans.Add("allCombinations", typeof(AllChannelCombinations));
         kinds.channelPlans.Add("limited", typeof(LimitedChannels));
@@ -54,6 +60,17 @@ public sealed class SpecKinds
         kinds.layers.AddFormer("gaussianInput", typeof(NormalInput));
         kinds.AddLayer<LaplaceInput>("laplaceInput");
         kinds.AddLayer<CauchyInput>("cauchyInput");
+        kinds.AddLayer<BinomialInput>("binomialInput");
+        kinds.AddLayer<PoissonInput>("poissonInput");
+        kinds.AddLayer<GeometricInput>("geometricInput");
+        kinds.AddLayer<NegativeBinomialInput>("negativeBinomialInput");
+        kinds.AddLayer<DiscretisedLogisticInput>("discretisedLogisticInput");
+        kinds.AddLayer<ExponentialInput>("exponentialInput");
+        kinds.AddLayer<GammaInput>("gammaInput");
+        kinds.AddLayer<BetaInput>("betaInput");
+        kinds.AddLayer<LogNormalInput>("logNormalInput");
+        kinds.AddLayer<UniformInput>("uniformInput");
+        kinds.AddLayer<HistogramInput>("histogramInput");
         kinds.inits.Add("random", typeof(RandomInit));
         kinds.inits.Add("quantiles", typeof(QuantileInit));
         kinds.inits.Add("kMeans", typeof(KMeansInit));
@@ -130,6 +147,7 @@ public sealed class SpecKinds
         if (type.Kind != JsonTypeInfoKind.Object) return;
         foreach (JsonPropertyInfo derived in type.Properties.Where(IsDerived).ToList()) type.Properties.Remove(derived);
         foreach (JsonPropertyInfo rare in type.Properties.Where(p => p.Name == "absorbed")) rare.ShouldSerialize = (_, value) => value is ValueList<int> { Count: > 0 };
+        foreach (JsonPropertyInfo rare in type.Properties.Where(p => p.Name == "perPartition")) rare.ShouldSerialize = (_, value) => value is true;
         foreach (JsonPropertyInfo rare in type.Properties.Where(p => p.PropertyType == typeof(FreeStart))) rare.ShouldSerialize = (_, value) => value is not FreeStart.UniformLogits;
         if (type.Type != typeof(HandBuiltRegions)) return;
         // Of its two constructors the serialiser would choose neither.

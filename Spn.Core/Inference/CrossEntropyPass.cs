@@ -26,7 +26,11 @@ internal sealed class CrossEntropyPass(Plan plan, double[] parameters, Plan othe
                 return $"region {r} is over {a.Scope(r)} in one circuit and over {b.Scope(r)}, or made otherwise, in the other";
             if (a.Kind(r) == RegionKind.Sum && a.Children(r).Length > 1)
                 return $"the sum over {a.Scope(r)} mixes {a.Children(r).Length} regions that split it differently";
-            if (a.Kind(r) == RegionKind.Input && a.Input(r).Family.States != b.Input(r).Family.States) return $"variable {a.Input(r).Variable} has different domains";
+            if (a.Kind(r) == RegionKind.Input && a.Input(r).Family is var own && b.Input(r).Family is var theirs)
+            {
+                if (own.States != theirs.States || own.Domain.IsInteger != theirs.Domain.IsInteger) return $"variable {a.Input(r).Variable} has different domains";
+                if (own.States is null && !(own.IsPositive && theirs.IsPositive && theirs.Domain.Includes(own.Domain))) return $"an input of variable {a.Input(r).Variable} forbids numbers that another allows";
+            }
         }
         return null;
     }

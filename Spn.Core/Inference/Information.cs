@@ -156,7 +156,7 @@ namespace Spn.Core
             if (Classes != 1 || other.Classes != 1)
                 throw new ArgumentException($"The circuits have {Classes} and {other.Classes} classes; information is that of one distribution.", nameof(other));
             for (int v = 0; v < Math.Max(Variables, other.Variables); v++)
-                if (Variables != other.Variables || Plan.InputOf[v]?.States != other.Plan.InputOf[v]?.States)
+                if (Variables != other.Variables || (Plan.InputOf[v]?.Domain is { } own && other.Plan.InputOf[v]?.Domain is { } theirs && !theirs.Includes(own)))
                     throw new ArgumentException($"The circuits speak of different variables: {Variables} and {other.Variables}, or of other domains.", nameof(other));
         }
     }

@@ -60,8 +60,8 @@ namespace Spn.Core
             ArgumentNullException.ThrowIfNull(images);
             options ??= new InpaintOptions();
             ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1, nameof(options.BatchSize));
-            if (options.Score != StandardScore.None && Plan.InputOf.Any(family => family?.States is not null))
-                throw new ArgumentException("A variable of the circuit is discrete, and standard scores are not. Set Score to StandardScore.None, and give values of the variables' domains.", nameof(options));
+            if (options.Score != StandardScore.None && Plan.InputOf.Any(family => family is not null && family.Domain != ValueDomain.Real))
+                throw new ArgumentException("A variable of the circuit is discrete or bounded, and standard scores are not. Set Score to StandardScore.None, and give values of the variables' domains.", nameof(options));
             StandardisedImages standard = options.Score.Apply(images, options.Full);
             var clock = Stopwatch.StartNew();
             var filled = new float[(long)images.Count * Variables];

@@ -30,10 +30,10 @@ public sealed class Posterior
     /// <summary>The probability of every value of a discrete variable, [value]; adds to 1.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
-    /// <exception cref="ArgumentException">The variable is real: ask for its mean and variance, or for its mixture.</exception>
+    /// <exception cref="ArgumentException">The variable is real or a count: ask for its mean and variance, or for its mixture.</exception>
     public ReadOnlySpan<double> Probabilities(int sample, int variable) => IsDiscrete(variable)
         ? Own(sample, variable)
-        : throw new ArgumentException($"Variable {variable} is real and has no table of probabilities; ask for Mean and Variance, or for Circuit.Mixture.", nameof(variable));
+        : throw new ArgumentException($"Variable {variable} is {plan.InputOf[variable]?.Domain.ToString() ?? "read by no input"} and has no table of probabilities; ask for Mean and Variance, or for Circuit.Mixture.", nameof(variable));
 
     /// <summary>Whether a variable has a mean and a variance; without bounds on the value, Cauchy densities have neither.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
@@ -68,22 +68,22 @@ public sealed class Posterior
         return sum;
     }
 
-    /// <summary>The best single guess: the most probable value of a discrete variable, the mean of a real one, or where that does not exist the mean location of its densities.</summary>
+    /// <summary>The best single guess: the most probable value of a discrete variable, the mean of a real one, for a count rounded, or where that does not exist the mean location of its densities.</summary>
     /// <param name="sample">Index of the sample, from 0.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
     public float Guess(int sample, int variable)
     {
         ReadOnlySpan<double> own = Own(sample, variable);
-        if (!IsDiscrete(variable)) return (float)own[0];
+        if (!IsDiscrete(variable)) return Evidence.IsHidden(sample, variable) && plan.InputOf[variable] is { } family ? family.Domain.Nearest(own[0], Evidence.SetOf(sample, variable) as Interval) : (float)own[0];
         int best = 0;
         for (int s = 1; s < own.Length; s++)
             if (own[s] > own[best]) best = s;
         return best;
     }
 
-    /// <summary>Whether a variable is discrete.</summary>
+    /// <summary>Whether a variable takes codes, and so has a table of probabilities; counts, like real variables, have mean and variance.</summary>
     /// <param name="variable">Index of the variable, from 0.</param>
-    public bool IsDiscrete(int variable) => plan.InputOf[variable]?.States is not null;
+    public bool IsDiscrete(int variable) => plan.InputOf[variable] is { Domain.HasCodes: true };
 
     private string? NoMoments(int sample, int variable) =>
         Evidence.IsHidden(sample, variable) ? plan.InputOf[variable]?.NoMoments(Evidence.SetOf(sample, variable)) : null;
@@ -157,7 +157,7 @@ public sealed class VariableMixture
         var moments = new double[family.Expectations];
         double mean = family.Mean(k, within, own), sum = 0;
         family.Expect(k, within, own, mean, moments);
-        if (family.States is null) return (mean, moments[1]);
+        if (!family.Domain.HasCodes) return (mean, moments[1]);
         for (int s = 0; s < moments.Length; s++) sum += (s - mean) * (s - mean) * moments[s];
         return (mean, sum);
     }
@@ -194,7 +194,7 @@ public sealed class VariableMixture
     }
 
     /// <summary>The value below which a share of the probability lies: the median for one half.</summary>
-    /// <remarks>Of a discrete variable, the least code at which the probabilities up to it exceed the share.</remarks>
+    /// <remarks>Of a discrete variable or a count, the least value at which the probabilities up to it exceed the share.</remarks>
     /// <param name="share">Between 0 and 1, both excluded.</param>
     public double Quantile(double share)
     {
@@ -208,9 +208,14 @@ public sealed class VariableMixture
             double value = family.Quantile(k, within, share, own);
             (low, high) = (Math.Min(low, value), Math.Max(high, value));
         }
-        if (plan.Regions.Input(units[0].Region).Family.States is not null)
+        if (plan.Regions.Input(units[0].Region).Family.Domain.IsInteger)
         {
-            while (low < high && !(Math.Exp(LogProbability(ValueSet.AtMost(low))) > share)) low++;
+            while (low < high)
+            {
+                double middle = Math.Floor(0.5 * (low + high));
+                if (Math.Exp(LogProbability(ValueSet.AtMost(middle))) > share) high = middle;
+                else low = middle + 1;
+            }
             return low;
         }
         for (double middle = 0.5 * (low + high); low < middle && middle < high; middle = 0.5 * (low + high))

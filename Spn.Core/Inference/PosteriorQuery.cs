@@ -24,7 +24,7 @@ public sealed partial class Circuit
             session.Expectations(evidence, rows, prior, centres, logLikelihoods, result.AsSpan(rows[0] * width, rows.Length * width));
             RefuseImpossible(logLikelihoods, rows[0]);
             for (int v = 0; v < Variables; v++)
-                if (Plan.InputOf[v] is { States: null }) CountAfresh(session, evidence, rows, v, values, centres[v], result);
+                if (Plan.InputOf[v] is { Domain.HasCodes: false }) CountAfresh(session, evidence, rows, v, values, centres[v], result);
         }, cancellation: cancellation);
         const int Chunk = 64;
         WorkerPool.Of(engine.Threads).Run((evidence.Count + Chunk - 1) / Chunk, (chunk, _) =>
@@ -34,7 +34,7 @@ public sealed partial class Circuit
         return new Posterior(Plan, evidence, result);
     }
 
-    /// <summary>The exact distribution of one variable given the evidence, as a mixture of input densities: all there is to say of a real variable.</summary>
+    /// <summary>The exact distribution of one variable given the evidence, as a mixture of inputs: all there is to say of a real variable or a count.</summary>
     /// <param name="evidence">The samples; what they say of the variable itself counts, unless it is its value.</param>
     /// <param name="variable">Index of the variable, from 0.</param>
     /// <param name="cancellation">Stops between blocks of samples.</param>
@@ -95,7 +95,7 @@ public sealed partial class Circuit
     }
 
     /// <summary>
-    /// Moments of a real variable where they lie so far from where they were counted from that the variance lost its digits: once more
+    /// Moments of a variable where they lie so far from where they were counted from that the variance lost its digits: once more
     /// from the flows into the variable's units, about the mean.
     /// </summary>
     private void CountAfresh(Engines.ISession session, Evidence evidence, int[] rows, int variable, double[] values, double centre, double[] result)
@@ -167,17 +167,17 @@ public sealed partial class Circuit
         return ClassShares(logLikelihoods, null, rows[0]);
     }
 
-    /// <summary>For each real variable the middle of its components' means.</summary>
+    /// <summary>For each variable that is no code the middle of its components' means.</summary>
     private double[] Centres()
     {
         var centres = new double[Variables];
-        if (Plan.InputOf.All(f => f?.States is not null)) return centres;
+        if (Plan.InputOf.All(f => f is null or { Domain.HasCodes: true })) return centres;
         double[] values = InDouble(Parameters);
         var counts = new int[Variables];
         foreach (InputUnit unit in Plan.InputUnits)
         {
             InputPlace place = Plan.Regions.Input(unit.Region);
-            if (place.Family.States is not null) continue;
+            if (place.Family.Domain.HasCodes) continue;
             centres[place.Variable] += place.Family.Mean(unit.Component, null, values.AsSpan(place.Offset, place.Family.ParameterCount));
             counts[place.Variable]++;
         }
@@ -191,7 +191,7 @@ public sealed partial class Circuit
         for (int v = 0; v < Variables; v++)
         {
             Span<double> own = expectations[Plan.ExpectationsOf[v]..Plan.ExpectationsOf[v + 1]];
-            bool discrete = Plan.InputOf[v]?.States is not null;
+            bool discrete = Plan.InputOf[v] is { Domain.HasCodes: true };
             if (own.IsEmpty) continue;
             if (!evidence.IsHidden(row, v))
             {

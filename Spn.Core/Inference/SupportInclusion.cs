@@ -40,7 +40,7 @@ internal sealed class SupportInclusion(Plan plan, double[] parameters, double[] 
     private void OfInput(int region, int m, ulong[] all, Span<ulong> both)
     {
         InputPlace own = plan.Regions.Input(region), other = otherPlan.Regions.Input(region);
-        // A density of a real variable allows every number.
+        // Densities, and probabilities of counts without an end, allow every value.
         for (int s = 0; s < (own.Family.States ?? 1); s++)
         {
             if (own.Family.States is not null && Forbids(own, m, s, parameters)) continue;

@@ -8,17 +8,16 @@ internal sealed class GraphRegions : RegionBuilder
 {
     private readonly Recipe recipe;
     private readonly RegionGraph graph;
-    private readonly Dictionary<(int Layer, int Replica, int Place, int Columns), int> blockOf = [];
+    private readonly Dictionary<(int Layer, int Replica, int Place, int Partition, int Columns), int> blockOf = [];
 
-    public GraphRegions(CircuitSpec spec, LoweringRules rules) : base(spec, rules)
+    public GraphRegions(CircuitSpec spec, LoweringContext context) : base(spec, context)
     {
         recipe = Recipe.Read(spec);
         graph = spec.Structure.Build();
         ChooseFamilies(recipe.Input);
         // A leaf becomes an input and a sum, any other region a product and a sum.
         Regions = new RegionTable(2 * graph.Regions.Count + 1);
-        SectorPlaces = graph.SectorPlaces;
-        Replicas = graph.Tops.Count;
+        Layout = new(graph.Tops.Count, graph.SectorPlaces);
         Build();
     }
 
@@ -27,25 +26,29 @@ internal sealed class GraphRegions : RegionBuilder
         var output = new int[graph.Regions.Count];
         var tops = graph.Tops.ToHashSet();
         List<int> joined = [];
+        bool perPartition = recipe.InnerSum is { PerPartition: true };
+        // The root of a single body is a plain sum over it.
+        bool rootMixes = perPartition && !recipe.Root.Mixture && (graph.Tops.Count > 1 || graph.Regions[graph.Tops[0]].Partitions.Count > 1);
         for (int r = 0; r < graph.Regions.Count; r++)
         {
             RegionGraph.Region region = graph.Regions[r];
             int[] bodies = region.Partitions.Count == 0 ? [Leaf(region)] : [.. region.Partitions.Select(p => Join(region, p, output))];
             if (tops.Contains(r))
             {
-                if (recipe.Root.Mixture) joined.Add(Mix(recipe.Root, 1, shared: false, region, bodies));
+                if (recipe.Root.Mixture) joined.Add(Mix(recipe.Root, 1, shared: false, perPartition, region, bodies));
+                else if (rootMixes) joined.AddRange(SumEach(recipe.Root, recipe.Root.Classes, shared: false, region, bodies));
                 else joined.AddRange(bodies);
                 continue;
             }
             SumSpec? sum = region.Partitions.Count == 0 ? recipe.LeafSum : recipe.InnerSum;
-            if (sum is not null) output[r] = Mix(sum, sum.Channels, sum.Shared, region, bodies);
+            if (sum is not null) output[r] = Mix(sum, sum.Channels, sum.Shared, sum.PerPartition, region, bodies);
             else if (bodies.Length == 1) output[r] = bodies[0];
             else
                 throw new CircuitException(Describe(recipe.Product!), "several partitions without a sum",
                     $"Region {region.Scope} has {bodies.Length} partitions.", "Add a sum after the product.");
         }
 
-        AddRoot(recipe.Root, [.. joined], recipe.Layers.Count, recipe.Place(recipe.Root));
+        AddRoot(recipe.Root, [.. joined], recipe.Layers.Count, recipe.Place(recipe.Root), rootMixes);
     }
 
     private int Leaf(RegionGraph.Region region)
@@ -76,18 +79,44 @@ internal sealed class GraphRegions : RegionBuilder
         }
     }
 
-    private int Mix(LayerSpec layer, int outputs, bool shared, RegionGraph.Region region, int[] bodies)
+    /// <summary>Mixtures over all bodies of a region at once, or over each and then over those channel by channel.</summary>
+    private int Mix(LayerSpec layer, int outputs, bool shared, bool perPartition, RegionGraph.Region region, int[] bodies)
     {
-        WeightSpec source = layer.Weights ?? Spec.Weights;
+        if (!perPartition || bodies.Length == 1) return Mix(layer, layer.Weights, layer.Weights ?? Spec.Weights, outputs, shared, region, bodies, partition: 0);
+        WeightSpec? own = (layer as SumSpec)?.MixingWeights ?? recipe.InnerSum!.MixingWeights;
+        return Mix(layer, own, own ?? (MayMix(Spec.Weights) ? Spec.Weights : WeightSpec.Free()), outputs, shared, region, SumEach(layer, outputs, shared, region, bodies), partition: -1);
+    }
+
+    private int[] SumEach(LayerSpec layer, int outputs, bool shared, RegionGraph.Region region, int[] bodies) =>
+        [.. bodies.Select((body, p) => Mix(layer, layer.Weights, layer.Weights ?? Spec.Weights, outputs, shared, region, [body], p))];
+
+    /// <summary>Whether weights can be those of a few edges at any place.</summary>
+    private static bool MayMix(WeightSpec weights) => weights switch
+    {
+        FreeWeights { DeadEntries: false } or AccumulatorWeights or FixedWeights or RawWeights or FactoredWeights => true,
+        TiedWeights tied => MayMix(tied.Source),
+        _ => false,
+    };
+
+    /// <param name="layer">The layer.</param>
+    /// <param name="own">The weights that the layer names for this sum, or null.</param>
+    /// <param name="source">What makes the weights.</param>
+    /// <param name="outputs">Mixtures.</param>
+    /// <param name="shared">Whether the regions of a level share the weights.</param>
+    /// <param name="region">The region.</param>
+    /// <param name="bodies">What is mixed.</param>
+    /// <param name="partition">The partition, or -1 for mixtures of all of them channel by channel.</param>
+    private int Mix(LayerSpec layer, WeightSpec? own, WeightSpec source, int outputs, bool shared, RegionGraph.Region region, int[] bodies, int partition)
+    {
         int columns = 0;
         foreach (int body in bodies) columns += Regions.Channels(body);
         int place = recipe.Place(layer);
         bool tied = source is TiedWeights;
         int replica = tied ? -1 : region.Replica;
-        (int, int, int, int) key = shared ? (place, replica, -1 - region.Level, columns) : (place, replica, region.Sector, columns);
+        (int, int, int, int, int) key = (place, replica, shared ? -1 - region.Level : region.Sector, shared ? Math.Min(partition, 0) : partition, columns);
         if (!(shared || tied) || !blockOf.TryGetValue(key, out int block))
         {
-            block = AddBlock(outputs, columns, source, region.Replica, region.Sector, layer.Weights is null ? -1 : place);
+            block = AddBlock(outputs, columns, source, region.Replica, region.Sector, own is null ? -1 : place, channelwise: partition < 0);
             if (shared || tied) blockOf[key] = block;
         }
         return Regions.AddSum(outputs, block, bodies, region.Scope, place);

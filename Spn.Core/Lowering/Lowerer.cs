@@ -33,7 +33,7 @@ public static class Lowerer
         ArgumentNullException.ThrowIfNull(spec);
         if (spec.Structure is not GridVariables grid || spec.Absorbed.Count > 0)
             throw new CircuitException(spec.Structure.Name, "no grid of cells", $"The description is {spec}.", "Ask about a stack on a grid of variables, before evidence is taken up.");
-        return new StackRegions(spec, grid, rules ?? LoweringRules.Default).Cells;
+        return new StackRegions(spec, grid, new LoweringContext(rules ?? LoweringRules.Default)).Cells;
     }
 
     /// <summary>Compiles a description.</summary>
@@ -43,7 +43,7 @@ public static class Lowerer
     public static Plan Lower(CircuitSpec spec, LoweringRules? rules = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var built = RegionBuilder.For(spec, rules ?? LoweringRules.Default);
+        var built = RegionBuilder.For(spec, new LoweringContext(rules ?? LoweringRules.Default));
         IReadOnlyList<CircuitFinding> findings = CheckStructure.Find(built.Regions, spec.Structure.VariableCount, spec.Layers);
         if (findings.Count > 0) throw new CircuitException(findings);
         var placed = new PlaceParameters(built);

@@ -21,6 +21,7 @@ public sealed class LoweringRules
         rules.AddInput<NormalInput>(s => new NormalFamily(s.Components, Settings(s, "means", s.FixedMeans, "variances", s.FixedVariances, Math.Sqrt)));
         rules.AddInput<LaplaceInput>(s => new LaplaceFamily(s.Components, Settings(s, "locations", s.FixedLocations, "scales", s.FixedScales, v => v)));
         rules.AddInput<CauchyInput>(s => new CauchyFamily(s.Components, Settings(s, "locations", s.FixedLocations, "scales", s.FixedScales, v => v)));
+        FamilyRules.AddTo(rules);
         rules.AddProduct<HadamardProduct>(Hadamard);
         rules.AddProduct<KroneckerProduct>(Kronecker);
         rules.AddProduct<ChannelTableProduct>(ByTable);
@@ -60,6 +61,8 @@ public sealed class LoweringRules
             throw new CircuitException(spec.Name, "location or scale unfit", $"Location {spec.Location}, scale {spec.Scale}.", "Give finite numbers, the scale above 0.");
         if (!(spec.LeastDeviation > 0) || !double.IsFinite(spec.LeastDeviation))
             throw new CircuitException(spec.Name, "least deviation unfit", $"It is {spec.LeastDeviation}.", "Give a finite number above 0.");
+        if (spec.MostDeviation is double most && !(most > spec.LeastDeviation && double.IsFinite(most)))
+            throw new CircuitException(spec.Name, "most deviation unfit", $"It is {most}, the least {spec.LeastDeviation}.", "Give a finite number above the least, or null for no bound.");
         if (spec.Init is null) throw new CircuitException(spec.Name, "no start", "Init is null.", "Give one, for example Init.Random.");
         return new LocationScaleSettings
         {
@@ -68,6 +71,7 @@ public sealed class LoweringRules
             Location = spec.Location,
             Scale = spec.Scale,
             LeastScale = spec.LeastDeviation,
+            MostScale = spec.MostDeviation,
             Init = spec.Init,
             TrainableLocations = spec.TrainableLocations,
             TrainableScales = spec.TrainableScales,

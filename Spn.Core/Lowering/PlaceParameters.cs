@@ -15,10 +15,12 @@ internal sealed class PlaceParameters
         this.built = built;
         if (ParameterTensor.OfInputs(built.Regions) is { } inputs) Tensors.Add(inputs);
         next = built.InputParameters;
-        var bySource = built.Sites.GroupBy(s => (Source: Untied(s.Source), Top: s.Sector < 0 && s.Source is not FixedWeights, Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
+        var bySource = built.Sites.GroupBy(s => (s.Part, Source: Untied(s.Source), Role: RoleOf(s), Owner: Untied(s.Source) is FixedWeights ? s.Owner : -1)).ToList();
         foreach (var group in bySource)
         {
-            string suffix = group.Key.Top ? "mixture" : bySource.Count(g => !g.Key.Top) == 1 ? "sectors" : $"sectors{Programs.Count}";
+            (string part, Role role) = (group.Key.Part, group.Key.Role);
+            string suffix = role is Role.Root ? $"{part}mixture"
+                : $"{part}{(role is Role.Mixing ? "mixing" : "sectors")}{(bySource.Count(g => g.Key.Part == part && g.Key.Role == role) == 1 ? "" : Programs.Count)}";
             BlockSite[] sites = [.. group];
             Programs.Add(group.Key.Source switch
             {
@@ -37,6 +39,11 @@ internal sealed class PlaceParameters
     public List<WeightProgram> Programs { get; } = [];
 
     public List<ParameterTensor> Tensors { get; } = [];
+
+    private enum Role { Sectors, Mixing, Root }
+
+    /// <summary>Blocks of one program have weights at equal distances; given weights are one list for all blocks.</summary>
+    private static Role RoleOf(BlockSite site) => site.Source is FixedWeights ? Role.Sectors : site.Sector < 0 ? Role.Root : site.Mixing ? Role.Mixing : Role.Sectors;
 
     private static WeightSpec Untied(WeightSpec source) => source is TiedWeights tied ? Untied(tied.Source) : source;
 
@@ -61,10 +68,10 @@ internal sealed class PlaceParameters
         int[] blocks = [.. sites.Select(s => s.Block)];
         if (source.DeadEntries && sites[0].Sector >= 0)
         {
-            RequirePlaces(source);
+            SectorLayout layout = RequirePlaces(source, sites);
             (int rows, int columns) = Largest(sites);
-            int first = Place($"{suffix}.logits", start, built.Replicas, built.SectorPlaces, rows, columns);
-            return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * built.SectorPlaces + s.Sector) * rows * columns)], columns);
+            int first = Place($"{suffix}.logits", start, layout.Replicas, layout.Places, rows, columns);
+            return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * layout.Places + s.Sector) * rows * columns)], columns);
         }
         return new SoftmaxProgram(blocks, PlaceBlocks($"{suffix}.logits", start, sites), 0);
     }
@@ -111,7 +118,7 @@ internal sealed class PlaceParameters
     /// <summary>One parameter for each group of inputs of each sum, block after block; returns the first of each block.</summary>
     private int[] PlaceBlocks(string name, ParameterStart start, BlockSite[] sites, int groupSize = 1, bool nonNegative = false)
     {
-        int[] sizes = [.. sites.Select(s => built.Blocks[s.Block].Rows * FactoredProgram.Groups(built.Blocks[s.Block].Columns, groupSize))];
+        int[] sizes = [.. sites.Select(s => built.Blocks[s.Block].Rows * FactoredProgram.Groups(built.Blocks.Row(s.Block, 0).Count, groupSize))];
         int at = Place(new ParameterTensor(name, [sizes.Sum()], next, start) { NonNegative = nonNegative });
         var places = new int[sites.Length];
         for (int i = 0; i < sites.Length; at += sizes[i++]) places[i] = at;
@@ -122,13 +129,13 @@ internal sealed class PlaceParameters
     {
         if (source.Embedding < 1 || source.Hidden.Any(w => w < 1))
             throw new CircuitException(source.Name, "empty layer", $"Embedding {source.Embedding}, hidden widths {source.Hidden}.", "Give widths of at least 1.");
-        if (source.DeadEntries) RequirePlaces(source);
+        SectorLayout layout = source.DeadEntries ? RequirePlaces(source, sites) : default;
         (int rows, int columns) = Largest(sites);
         int[] widths = [source.Embedding, .. source.Hidden, rows * columns];
         int first = source.DeadEntries
-            ? Place($"{suffix}.embeddings", ZeroToOne, built.Replicas, built.SectorPlaces, source.Embedding)
+            ? Place($"{suffix}.embeddings", ZeroToOne, layout.Replicas, layout.Places, source.Embedding)
             : Place($"{suffix}.embeddings", ZeroToOne, sites.Length, source.Embedding);
-        int[] embeddings = [.. sites.Select((s, i) => first + (source.DeadEntries ? s.Replica * built.SectorPlaces + s.Sector : i) * source.Embedding)];
+        int[] embeddings = [.. sites.Select((s, i) => first + (source.DeadEntries ? s.Replica * layout.Places + s.Sector : i) * source.Embedding)];
         var layers = new (int, int)[widths.Length - 1];
         for (int l = 0; l < layers.Length; l++)
         {
@@ -141,7 +148,7 @@ internal sealed class PlaceParameters
 
     private FixedProgram Fixed(FixedWeights source, BlockSite[] sites)
     {
-        int needed = sites.Sum(s => built.Blocks[s.Block].Rows * built.Blocks[s.Block].Columns);
+        int needed = sites.Sum(s => built.Blocks.Weights(s.Block));
         if (source.Values.Count != 0 && source.Values.Count != needed)
             throw new CircuitException(source.Name, "weights missing", $"{source.Values.Count} weights were given, the sums have {needed}.", "Give one for every edge.");
         if (source.Values.Any(w => !(w >= 0) || double.IsInfinity(w)))
@@ -149,7 +156,7 @@ internal sealed class PlaceParameters
         int at = 0;
         foreach (BlockSite site in source.Values.Count == 0 ? [] : sites)
         {
-            (int rows, int columns, _) = built.Blocks[site.Block];
+            int rows = built.Blocks[site.Block].Rows, columns = built.Blocks.Weights(site.Block) / rows;
             for (int i = 0; i < rows; i++, at += columns)
             {
                 double sum = Enumerable.Range(at, columns).Sum(e => source.Values[e]);
@@ -160,9 +167,6 @@ internal sealed class PlaceParameters
         return new FixedProgram([.. sites.Select(s => s.Block)], source.Values);
     }
 
-    private void RequirePlaces(WeightSpec source)
-    {
-        if (built.SectorPlaces == 0)
-            throw new CircuitException(source.Name, "no sector places", "The layout with dead entries is defined for binary trees only.", "Use deadEntries = false.");
-    }
+    private static SectorLayout RequirePlaces(WeightSpec source, BlockSite[] sites) => sites[0].Layout is { Places: > 0 } layout ? layout
+        : throw new CircuitException(source.Name, "no sector places", "The layout with dead entries is defined for binary trees only.", "Use deadEntries = false.");
 }

@@ -16,7 +16,7 @@ internal sealed class StackRegions : RegionBuilder
     private readonly Dictionary<(int Layer, string Present, int Channels), ChannelTable> tables = [];
     private readonly int[]?[] cells; // [layer][cell, row by row] its region, or -1
 
-    public StackRegions(CircuitSpec spec, GridVariables grid, LoweringRules rules) : base(spec, rules)
+    public StackRegions(CircuitSpec spec, GridVariables grid, LoweringContext context) : base(spec, context)
     {
         // Copies, so that a layer value that stands in two places is still told apart.
         layers = [.. spec.Layers.Select(layer => layer with { })];

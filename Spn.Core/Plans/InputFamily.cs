@@ -19,26 +19,29 @@ public abstract class InputFamily
     /// <summary>Whether learners change any parameter.</summary>
     public bool Learns => Frozen.Count < ParameterCount;
 
-    /// <summary>Number of values of the variable, 0 to States - 1, or null for a real variable.</summary>
-    public abstract int? States { get; }
+    /// <summary>The values of the variable.</summary>
+    public abstract ValueDomain Domain { get; }
 
-    /// <summary>The values that are accepted, in words.</summary>
-    public string Domain => States is int states ? $"an integer from 0 to {states - 1}" : "a finite number";
+    /// <summary>Number of values of the variable, 0 to States - 1, or null where they are real or have no end.</summary>
+    public int? States => Domain.States;
 
-    /// <summary>Number of expectations that describe a distribution of the variable: the probability of every value, or first and second moment.</summary>
-    public int Expectations => States ?? 2;
+    /// <summary>Whether every component gives every value of its domain a probability or density above 0; where there are <see cref="States"/>, each is asked instead.</summary>
+    public virtual bool IsPositive => true;
+
+    /// <summary>Number of expectations that describe a distribution of the variable: the probability of every code, else first and second moment.</summary>
+    public int Expectations => Domain.HasCodes ? Domain.States!.Value : 2;
 
     /// <summary>Whether a value lies in the domain.</summary>
-    public bool Accepts(float value) =>
-        States is int states ? value >= 0 && value < states && value == MathF.Floor(value) : float.IsFinite(value);
+    public bool Accepts(float value) => Domain.Contains(value);
 
     /// <summary>Why a set cannot be evidence, or null when it can.</summary>
     public string? Refusal(ValueSet set) => set switch
     {
-        OneOf some when States is null => $"{some} has probability 0 under a density; give an interval, or observe the value",
+        OneOf some when !Domain.IsInteger => $"{some} has probability 0 under a density; give an interval, or observe the value",
         OneOf some when some.Values.Any(v => !Accepts(v)) => $"{some} holds a value that is not {Domain}",
-        Interval { Low: var low, High: var high } when States is null && low == high => $"the interval from {low} to {high} has probability 0 under a density; observe the value",
-        Interval { Low: > float.MaxValue } or Interval { High: < float.MinValue } when States is null => $"the interval {set} holds no 32-bit number",
+        Interval { Low: var low, High: var high } when !Domain.IsInteger && low == high => $"the interval from {low} to {high} has probability 0 under a density; observe the value",
+        Interval { Low: > float.MaxValue } or Interval { High: < float.MinValue } when !Domain.IsInteger => $"the interval {set} holds no 32-bit number",
+        Interval some when !Domain.HasCodes && !Domain.Meets(some) => $"the interval from {some} holds nothing that is {Domain}",
         Tilt { Within: { } within } => Refusal(within),
         _ => null,
     };
@@ -49,6 +52,26 @@ public abstract class InputFamily
     /// <param name="parameters">The parameters of the variable, <see cref="ParameterCount"/> long.</param>
     public abstract double LogDensity(int component, float value, ReadOnlySpan<double> parameters);
 
+    /// <summary>Log-densities of all values of a variable that has <see cref="States"/>.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="logs">Receives them, [value].</param>
+    public virtual void LogDensities(int component, ReadOnlySpan<double> parameters, Span<double> logs)
+    {
+        for (int s = 0; s < logs.Length; s++) logs[s] = LogDensity(component, s, parameters);
+    }
+
+    /// <summary>Adds the gradients of the log-densities of all values of a variable that has <see cref="States"/>, each times its flow.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="flows">The factors, [value].</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
+    public virtual void AddGradients(int component, ReadOnlySpan<double> flows, ReadOnlySpan<double> parameters, Span<double> gradient)
+    {
+        for (int s = 0; s < flows.Length; s++)
+            if (flows[s] != 0) AddGradient(component, s, flows[s], parameters, gradient);
+    }
+
     /// <summary>Adds flow times the gradient of the log-density by the parameters.</summary>
     /// <param name="component">The component, from 0.</param>
     /// <param name="value">A value in the domain.</param>
@@ -57,7 +80,7 @@ public abstract class InputFamily
     /// <param name="gradient">Receives the gradient, laid out as the parameters.</param>
     public abstract void AddGradient(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> gradient);
 
-    /// <summary>Length of the sufficient statistics of a variable (all components together); 0 when the family has none of fixed length.</summary>
+    /// <summary>Length of the sufficient statistics of a variable, [component, number], equally many a component; 0 when the family has none of fixed length.</summary>
     public virtual int StatisticCount => 0;
 
     /// <summary>Adds flow times the sufficient statistics of a value; the first number of every component is the flow itself.</summary>
@@ -118,11 +141,11 @@ public abstract class InputFamily
     /// <param name="parameters">The parameters of the variable.</param>
     public abstract float Quantile(int component, ValueSet? within, double share, ReadOnlySpan<double> parameters);
 
-    /// <summary>Why a real variable has neither mean nor variance, or null when it has both; the same for all components.</summary>
+    /// <summary>Why a variable has neither mean nor variance, or null when it has both; the same for all components.</summary>
     /// <param name="within">The set that the value is known to lie in, or null.</param>
     public virtual string? NoMoments(ValueSet? within) => null;
 
-    /// <summary>Writes the expectations of a component: the probability of every value, or first and second moment.</summary>
+    /// <summary>Writes the expectations of a component: the probability of every code, or first and second moment.</summary>
     /// <remarks>Where there are no moments, the value of largest density stands for the variable.</remarks>
     /// <param name="component">The component, from 0.</param>
     /// <param name="within">The set that the value is known to lie in, or null.</param>
@@ -160,7 +183,7 @@ public abstract class InputFamily
     {
         Span<double> expectations = Expectations <= 64 ? stackalloc double[Expectations] : new double[Expectations];
         Expect(component, within, parameters, 0, expectations);
-        if (States is null) return expectations[0];
+        if (!Domain.HasCodes) return expectations[0];
         double mean = 0;
         for (int s = 1; s < expectations.Length; s++) mean += s * expectations[s];
         return mean;
@@ -178,6 +201,6 @@ public abstract class InputFamily
     internal double LogPeak(int component, ValueSet? within, ReadOnlySpan<double> parameters)
     {
         float mode = Mode(component, within, parameters);
-        return States is not null && within?.Contains(mode) == false ? double.NegativeInfinity : LogDensity(component, mode, parameters);
+        return Domain.IsInteger && within?.Contains(mode) == false ? double.NegativeInfinity : LogDensity(component, mode, parameters);
     }
 }

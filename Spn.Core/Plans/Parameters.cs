@@ -63,10 +63,25 @@ public readonly record struct ParameterRun(int Offset, int Count)
     public int End => Offset + Count;
 }
 
+/// <summary>Where the weights of one row of a block stand in the flat weight vector.</summary>
+/// <param name="First">The first.</param>
+/// <param name="Step">Distance between neighbours.</param>
+/// <param name="Count">Number of weights.</param>
+public readonly record struct WeightRow(int First, int Step, int Count)
+{
+    /// <summary>Place of a weight in the flat weight vector.</summary>
+    public int this[int number] => First + number * Step;
+}
+
 /// <summary>The weight blocks of the sums: block b is a [out, in] matrix at its offset in the flat weight vector.</summary>
+/// <remarks>
+/// A block of a sum that mixes regions channel by channel has weights only where input and output are the same channel; its other
+/// entries are 0, and no parameter stands for them.
+/// </remarks>
 public sealed class WeightBlocks
 {
     private readonly List<(int Rows, int Columns, int Offset)> blocks = [];
+    private readonly List<int> spacings = [];
 
     /// <summary>Number of blocks.</summary>
     public int Count => blocks.Count;
@@ -77,10 +92,31 @@ public sealed class WeightBlocks
     /// <summary>Shape and place of a block.</summary>
     public (int Rows, int Columns, int Offset) this[int block] => blocks[block];
 
+    /// <summary>Distance between the weights of a row: 1, or the number of channels of a block that mixes channel by channel.</summary>
+    public int Spacing(int block) => spacings[block];
+
+    /// <summary>Number of entries that are weights.</summary>
+    public int Weights(int block) => blocks[block].Rows * (blocks[block].Columns / spacings[block]);
+
+    /// <summary>The weights of a row.</summary>
+    public WeightRow Row(int block, int row)
+    {
+        (_, int columns, int offset) = blocks[block];
+        int spacing = spacings[block];
+        return new(offset + row * columns + (spacing == 1 ? 0 : row), spacing, columns / spacing);
+    }
+
+    /// <summary>Which of the block's weights an entry is, counted row by row from 0; the entry must be a weight.</summary>
+    public int NumberOf(int block, int entry) => spacings[block] == 1 ? entry : entry / blocks[block].Columns * (blocks[block].Columns / spacings[block]) + entry % blocks[block].Columns / spacings[block];
+
     /// <summary>Adds a block and returns its index.</summary>
-    public int Add(int rows, int columns)
+    /// <param name="rows">Outputs.</param>
+    /// <param name="columns">Inputs.</param>
+    /// <param name="channelwise">Whether output i mixes channel i of regions of as many channels as there are outputs.</param>
+    public int Add(int rows, int columns, bool channelwise = false)
     {
         blocks.Add((rows, columns, Total));
+        spacings.Add(channelwise ? rows : 1);
         Total = checked(Total + rows * columns);
         return blocks.Count - 1;
     }

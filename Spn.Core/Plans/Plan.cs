@@ -16,8 +16,8 @@ public sealed class Plan
         ClassLogits = tensors.FirstOrDefault(t => t.Name == ClassLogitsName);
         InputOf = new InputFamily?[variables];
         for (int r = 0; r < regions.Count; r++)
-            if (regions.Kind(r) == RegionKind.Input)
-                InputOf[regions.Input(r).Variable] = regions.Input(r).Family;
+            if (regions.Kind(r) == RegionKind.Input && regions.Input(r) is var input && Before(input.Family, InputOf[input.Variable]))
+                InputOf[input.Variable] = input.Family;
         FirstUnit = new int[regions.Count];
         List<InputUnit> units = [];
         for (int r = 0; r < regions.Count; r++)
@@ -64,14 +64,24 @@ public sealed class Plan
     /// <summary>Number of class roots.</summary>
     public int Classes => Regions.Channels(Regions.Root);
 
-    /// <summary>For each variable a family that reads it (they agree on the domain), or null when none does.</summary>
+    /// <summary>For each variable a family that reads it (they agree on the domain), or null when none does; where several do, one that says most of the variable.</summary>
     internal InputFamily?[] InputOf { get; }
+
+    /// <summary>A hidden variable may be asked for by indicators, and has no moments when any family of it has none.</summary>
+    private static bool Before(InputFamily family, InputFamily? other) =>
+        other is null || (family is IndicatorFamily && other is not IndicatorFamily) || (family.NoMoments(null) is not null && other.NoMoments(null) is null);
 
     /// <summary>All units of input regions, in order.</summary>
     public IReadOnlyList<InputUnit> InputUnits { get; }
 
     /// <summary>For each input region the number of its first unit.</summary>
     internal int[] FirstUnit { get; }
+
+    /// <summary>For each region the place of its first statistic among those of all inputs, [input region in order, statistic]; one entry more for the end.</summary>
+    internal int[] FirstStatistic => field ??= StatisticPlaces();
+
+    /// <summary>Length of the statistics of all inputs; see <see cref="Engines.ISession.InputStatistics"/>.</summary>
+    public int StatisticCount => FirstStatistic[^1];
 
     /// <summary>The input regions that read a variable, in order.</summary>
     internal int[] InputsOf(int variable) =>
@@ -118,10 +128,10 @@ public sealed class Plan
         if (schema.Variables != Variables)
             throw new ArgumentException($"The schema has {schema.Variables} columns, the circuit {Variables} variables; they must be as many.");
         for (int v = 0; v < Variables; v++)
-            if (InputOf[v] is { } family && family.States != schema.Columns[v].States)
-                throw new ArgumentException($"Column \"{schema.Columns[v].Name}\" has {Values(schema.Columns[v].States)}, variable {v} of the circuit {Values(family.States)}.");
+            if (InputOf[v] is { Domain: var domain } && !schema.Columns[v].Fits(domain))
+                throw new ArgumentException($"Column \"{schema.Columns[v].Name}\" has {Values(schema.Columns[v].States, schema.Columns[v] is CountColumn)}, variable {v} of the circuit {Values(domain.HasCodes ? domain.States : null, domain.IsInteger)}.");
 
-        static string Values(int? states) => states is int count ? $"{count} values" : "real values";
+        static string Values(int? states, bool counts) => states is int count ? $"{count} values" : counts ? "counts" : "real values";
     }
 
     /// <summary>Refuses what is no distribution over the classes.</summary>
@@ -194,6 +204,14 @@ public sealed class Plan
                     else input.Family.InitialiseFrom(random, columns[i].AsSpan(0, counts[i]), own);
                 }
         });
+    }
+
+    private int[] StatisticPlaces()
+    {
+        var first = new int[Regions.Count + 1];
+        for (int r = 0; r < Regions.Count; r++)
+            first[r + 1] = first[r] + (Regions.Kind(r) == RegionKind.Input && Regions.Input(r).Family.Learns ? Regions.Input(r).Family.StatisticCount : 0);
+        return first;
     }
 
     private IEnumerable<ParameterRun> LearnedRuns()

@@ -15,7 +15,7 @@ public abstract class WeightProgram
     /// <summary>Writes the weights of its blocks.</summary>
     /// <param name="blocks">Shapes and places of all blocks.</param>
     /// <param name="parameters">The flat parameter vector.</param>
-    /// <param name="weights">The flat weight vector.</param>
+    /// <param name="weights">The flat weight vector; entries that are no weights stay as they are, 0.</param>
     public abstract void Forward(WeightBlocks blocks, ReadOnlySpan<double> parameters, Span<double> weights);
 
     /// <summary>Adds the derivatives by the parameters.</summary>
@@ -28,21 +28,24 @@ public abstract class WeightProgram
         WeightBlocks blocks, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters);
 
     /// <summary>Softmax of a row of logits.</summary>
-    protected internal static void Softmax(ReadOnlySpan<double> logits, Span<double> weights)
+    /// <param name="logits">The logits.</param>
+    /// <param name="weights">Receives the weights, from the first one on.</param>
+    /// <param name="step">Distance between neighbouring weights.</param>
+    protected internal static void Softmax(ReadOnlySpan<double> logits, Span<double> weights, int step = 1)
     {
         // The largest is taken off first: beside logits far from 0 the logarithm of the sum would vanish.
         double most = double.NegativeInfinity, sum = 0;
         foreach (double logit in logits) most = Math.Max(most, logit);
-        for (int j = 0; j < logits.Length; j++) sum += weights[j] = Math.Exp(logits[j] - most);
-        for (int j = 0; j < logits.Length; j++) weights[j] /= sum;
+        for (int j = 0; j < logits.Length; j++) sum += weights[j * step] = Math.Exp(logits[j] - most);
+        for (int j = 0; j < logits.Length; j++) weights[j * step] /= sum;
     }
 
     /// <summary>Derivative by a row of logits: w_j (d_j - sum_c w_c d_c), added.</summary>
-    protected static void AddSoftmaxGradient(ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byLogits)
+    protected static void AddSoftmaxGradient(ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byLogits, int step = 1)
     {
         double mean = 0;
-        for (int j = 0; j < weights.Length; j++) mean += weights[j] * byWeights[j];
-        for (int j = 0; j < weights.Length; j++) byLogits[j] += weights[j] * (byWeights[j] - mean);
+        for (int j = 0; j < byLogits.Length; j++) mean += weights[j * step] * byWeights[j * step];
+        for (int j = 0; j < byLogits.Length; j++) byLogits[j] += weights[j * step] * (byWeights[j * step] - mean);
     }
 }
 
@@ -60,9 +63,11 @@ public sealed class FixedProgram(IReadOnlyList<int> blocks, IReadOnlyList<double
         int next = 0;
         foreach (int block in blocks)
         {
-            (int rows, int columns, int offset) = layout[block];
-            for (int i = 0; i < rows * columns; i++)
-                weights[offset + i] = values.Count == 0 ? 1.0 / columns : values[next++];
+            for (int i = 0; i < layout[block].Rows; i++)
+            {
+                WeightRow row = layout.Row(block, i);
+                for (int j = 0; j < row.Count; j++) weights[row.First + j * row.Step] = values.Count == 0 ? 1.0 / row.Count : values[next++];
+            }
         }
     }
 
@@ -85,18 +90,18 @@ public sealed class SoftmaxProgram(IReadOnlyList<int> blocks, IReadOnlyList<int>
     /// <summary>For each block the place of its first logit in the parameter vector.</summary>
     public IReadOnlyList<int> Logits => logits;
 
-    /// <summary>Distance between rows of logits of a block with that many columns.</summary>
-    public int RowStride(int columns) => rowStride == 0 ? columns : rowStride;
+    /// <summary>Distance between rows of logits of a block with that many weights a row.</summary>
+    public int RowStride(int weights) => rowStride == 0 ? weights : rowStride;
 
     /// <inheritdoc/>
     public override void Forward(WeightBlocks layout, ReadOnlySpan<double> parameters, Span<double> weights)
     {
         for (int b = 0; b < blocks.Count; b++)
-        {
-            (int rows, int columns, int offset) = layout[blocks[b]];
-            for (int i = 0; i < rows; i++)
-                Softmax(parameters.Slice(logits[b] + i * RowStride(columns), columns), weights.Slice(offset + i * columns, columns));
-        }
+            for (int i = 0; i < layout[blocks[b]].Rows; i++)
+            {
+                WeightRow row = layout.Row(blocks[b], i);
+                Softmax(parameters.Slice(logits[b] + i * RowStride(row.Count), row.Count), weights[row.First..], row.Step);
+            }
     }
 
     /// <inheritdoc/>
@@ -104,19 +109,15 @@ public sealed class SoftmaxProgram(IReadOnlyList<int> blocks, IReadOnlyList<int>
         WeightBlocks layout, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters)
     {
         for (int b = 0; b < blocks.Count; b++)
-        {
-            (int rows, int columns, int offset) = layout[blocks[b]];
-            for (int i = 0; i < rows; i++)
+            for (int i = 0; i < layout[blocks[b]].Rows; i++)
             {
-                int row = offset + i * columns;
-                AddSoftmaxGradient(weights.Slice(row, columns), byWeights.Slice(row, columns),
-                    byParameters.Slice(logits[b] + i * RowStride(columns), columns));
+                WeightRow row = layout.Row(blocks[b], i);
+                AddSoftmaxGradient(weights[row.First..], byWeights[row.First..], byParameters.Slice(logits[b] + i * RowStride(row.Count), row.Count), row.Step);
             }
-        }
     }
 }
 
-/// <summary>Weights in proportion to accumulators, row by row: (a_c + s / n) / (sum a + s) for the n columns of a block.</summary>
+/// <summary>Weights in proportion to accumulators, row by row: (a_c + s / n) / (sum a + s) for the n weights of a row.</summary>
 /// <remarks>Source: van de Wolfshaar and Pronobis 2020, algorithm 1, with the denominator that makes weights add to 1.</remarks>
 /// <param name="blocks">The blocks it makes.</param>
 /// <param name="places">For each block the place of its first accumulator in the parameter vector.</param>
@@ -129,7 +130,7 @@ public sealed class AccumulatorProgram(
     /// <inheritdoc/>
     public override IReadOnlyList<int> Blocks => blocks;
 
-    /// <summary>For each block the place of its first accumulator in the parameter vector, [out, in].</summary>
+    /// <summary>For each block the place of its first accumulator in the parameter vector, [out, in] of the weights alone.</summary>
     public IReadOnlyList<int> Places => places;
 
     /// <summary>Count that every sum shares out equally among its inputs.</summary>
@@ -141,13 +142,13 @@ public sealed class AccumulatorProgram(
     /// <param name="parameters">Receives them.</param>
     public void Initialise(WeightBlocks layout, long seed, float[] parameters) => Parallel.For(0, blocks.Count, b =>
     {
-        (int rows, int columns, _) = layout[blocks[b]];
         var random = new RandomStream(seed, "accumulators", blocks[b]);
-        for (int i = 0; i < rows; i++)
+        for (int i = 0; i < layout[blocks[b]].Rows; i++)
         {
-            Span<float> own = parameters.AsSpan(places[b] + i * columns, columns);
+            int count = layout.Row(blocks[b], i).Count;
+            Span<float> own = parameters.AsSpan(places[b] + i * count, count);
             if (concentration is double unequal) random.NextDirichlet(unequal, startCount, own);
-            else own.Fill((float)(startCount / columns));
+            else own.Fill((float)(startCount / count));
         }
     });
 
@@ -155,15 +156,13 @@ public sealed class AccumulatorProgram(
     public override void Forward(WeightBlocks layout, ReadOnlySpan<double> parameters, Span<double> weights)
     {
         for (int b = 0; b < blocks.Count; b++)
-        {
-            (int rows, int columns, int offset) = layout[blocks[b]];
-            for (int i = 0; i < rows; i++)
+            for (int i = 0; i < layout[blocks[b]].Rows; i++)
             {
-                ReadOnlySpan<double> own = parameters.Slice(places[b] + i * columns, columns);
+                WeightRow row = layout.Row(blocks[b], i);
+                ReadOnlySpan<double> own = parameters.Slice(places[b] + i * row.Count, row.Count);
                 double total = Total(own);
-                for (int j = 0; j < columns; j++) weights[offset + i * columns + j] = (own[j] + smoothing / columns) / total;
+                for (int j = 0; j < row.Count; j++) weights[row.First + j * row.Step] = (own[j] + smoothing / row.Count) / total;
             }
-        }
     }
 
     /// <inheritdoc/>
@@ -171,16 +170,14 @@ public sealed class AccumulatorProgram(
         WeightBlocks layout, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters)
     {
         for (int b = 0; b < blocks.Count; b++)
-        {
-            (int rows, int columns, int offset) = layout[blocks[b]];
-            for (int i = 0; i < rows; i++)
+            for (int i = 0; i < layout[blocks[b]].Rows; i++)
             {
-                int row = offset + i * columns, place = places[b] + i * columns;
-                double total = Total(parameters.Slice(place, columns)), mean = 0;
-                for (int j = 0; j < columns; j++) mean += weights[row + j] * byWeights[row + j];
-                for (int j = 0; j < columns; j++) byParameters[place + j] += (byWeights[row + j] - mean) / total;
+                WeightRow row = layout.Row(blocks[b], i);
+                int place = places[b] + i * row.Count;
+                double total = Total(parameters.Slice(place, row.Count)), mean = 0;
+                for (int j = 0, e = row.First; j < row.Count; j++, e += row.Step) mean += weights[e] * byWeights[e];
+                for (int j = 0, e = row.First; j < row.Count; j++, e += row.Step) byParameters[place + j] += (byWeights[e] - mean) / total;
             }
-        }
     }
 
     private double Total(ReadOnlySpan<double> accumulators)

@@ -80,19 +80,35 @@ internal sealed class HyperSpnBench : IDisposable
     }
 
     /// <summary>Median seconds of a call, after warming up.</summary>
-    public static double Median(Action work, double seconds, CancellationToken cancellation)
+    public static double Median(Action work, double seconds, CancellationToken cancellation) => Medians(work, null, seconds, cancellation).Work;
+
+    /// <summary>Median seconds of a call and of another one that takes turns with it, after warming up; 0 where there is no other.</summary>
+    public static (double Work, double Other) Medians(Action work, Action? other, double seconds, CancellationToken cancellation)
     {
-        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < WarmSeconds;) work();
-        List<double> times = [];
+        for (var warm = Stopwatch.StartNew(); warm.Elapsed.TotalSeconds < WarmSeconds;)
+        {
+            work();
+            other?.Invoke();
+        }
+        List<double> times = [], others = [];
         for (var total = Stopwatch.StartNew(); total.Elapsed.TotalSeconds < seconds || times.Count < 5;)
         {
             cancellation.ThrowIfCancellationRequested();
             var clock = Stopwatch.StartNew();
             work();
             times.Add(clock.Elapsed.TotalSeconds);
+            if (other is null) continue;
+            clock.Restart();
+            other();
+            others.Add(clock.Elapsed.TotalSeconds);
         }
-        times.Sort();
-        return times[times.Count / 2];
+        return (MiddleOf(times), others.Count == 0 ? 0 : MiddleOf(others));
+
+        static double MiddleOf(List<double> values)
+        {
+            values.Sort();
+            return values[values.Count / 2];
+        }
     }
 
     public void Dispose()

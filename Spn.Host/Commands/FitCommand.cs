@@ -25,8 +25,11 @@ internal static class FitCommand
         circuit.Schema = table?.Schema;
         output.WriteLine($"{Show.text(data)}\n{(table is null ? "" : $"\n{Show.text(table)}\n\n")}{circuit.Spec}\n{circuit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
 
-        TrainingReport report = circuit.Fit(data.Train, data.Valid.Count == 0 ? null : data.Valid, Options(settings, defaults),
-            progress: new Line(progress), cancellation: cancellation);
+        Evidence? valid = data.Valid.Count == 0 ? null : data.Valid;
+        var line = new Line(progress);
+        TrainingReport report = settings.Learner.IsAdam
+            ? circuit.Fit(data.Train, valid, Options(settings, defaults), progress: line, cancellation: cancellation)
+            : circuit.Fit(data.Train, EmOptions(settings, defaults), valid, progress: line, cancellation: cancellation);
         progress.Clear();
         output.WriteLine(Show.text(report));
         circuit.Save(settings.Out, Metadata(settings, data, report));
@@ -74,6 +77,17 @@ internal static class FitCommand
         Steps = settings.Steps,
         Epochs = settings.Epochs,
         EvaluationPeriod = settings.Epochs is null ? Math.Clamp(settings.Steps / 10, 1, defaults.MostPeriod) : null,
+        Patience = settings.Patience ?? defaults.Patience,
+        Seed = settings.Seed,
+    };
+
+    private static SoftEmOptions EmOptions(FitSettings settings, FitDefaults defaults) => new()
+    {
+        FullBatch = settings.Learner.IsFullEm,
+        StepSize = settings.LearningRate ?? FitDefaults.EmStep,
+        Smoothing = settings.Smoothing,
+        BatchSize = settings.Batch ?? defaults.Batch,
+        Epochs = settings.Epochs ?? FitDefaults.EmEpochs,
         Patience = settings.Patience ?? defaults.Patience,
         Seed = settings.Seed,
     };

@@ -13,4 +13,10 @@ internal sealed record FitDefaults(int Replicas, int Batch, double LearningRate,
 
     /// <summary>For tables with labels and numbers: fewer trees, since columns are few, and an early end, since densities overfit.</summary>
     public static FitDefaults Table { get; } = new(5, 200, 1e-2, 15, 20);
+
+    /// <summary>Step size of expectation maximisation.</summary>
+    public const double EmStep = 0.05;
+
+    /// <summary>Passes over the samples of expectation maximisation.</summary>
+    public const int EmEpochs = 50;
 }

@@ -1,4 +1,5 @@
 using Spn.Core;
+using Spn.Core.Drawings;
 using Spn.Core.Files;
 
 namespace Spn.Host.Commands;
@@ -6,10 +7,17 @@ namespace Spn.Host.Commands;
 /// <summary>spn info: what a model file holds.</summary>
 internal static class InfoCommand
 {
-    public static void Run(string file, bool queries, TextWriter output)
+    public static void Run(string file, bool queries, string? svg, string? dot, TextWriter output)
     {
         IReadOnlyDictionary<string, string> metadata = ModelFile.Read(file).Metadata;
         using Circuit circuit = Circuit.Load(file);
+        if (svg is not null || dot is not null)
+        {
+            Drawing drawing = Drawing.OfUnits(circuit);
+            if (svg is not null) drawing.SaveSvg(svg);
+            if (dot is not null) drawing.SaveDot(dot);
+            output.WriteLine(drawing);
+        }
         if (queries)
         {
             IEnumerable<string[]> rows = circuit.Support().Select(s => (string[])[s.Query, s.Level.ToString().ToLowerInvariant(), s.Reason]);

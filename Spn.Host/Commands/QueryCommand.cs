@@ -105,7 +105,7 @@ internal static class QueryCommand
         double log = Joint(circuit, asked, given) - logGiven;
         // One number of a real column has a density only; the sum of its values is not 1.
         string[] densities = [.. Enumerable.Range(0, schema.Variables)
-            .Where(v => schema.Columns[v].States is null && !asked.IsHidden(0, v) && given.IsHidden(0, v)).Select(v => schema.Columns[v].Name)];
+            .Where(v => schema.Columns[v] is RealColumn && !asked.IsHidden(0, v) && given.IsHidden(0, v)).Select(v => schema.Columns[v].Name)];
         string known = settings.Given.Trim().Length > 0 ? $" | {settings.Given.Trim()}" : "";
         if (settings.Csv)
         {

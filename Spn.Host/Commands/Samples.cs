@@ -13,6 +13,7 @@ internal static class Samples
         Missing = [.. Schema.UsualMissing, .. settings.Columns.Missing],
         Real = settings.Columns.Real,
         Discrete = settings.Columns.Discrete,
+        Counts = settings.Columns.Counts,
         Drop = settings.Columns.Drop,
     });
 

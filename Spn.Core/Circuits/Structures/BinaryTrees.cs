@@ -31,7 +31,7 @@ public sealed record BinaryTrees(int Variables, int Replicas, long Seed = 1) : S
     /// <inheritdoc/>
     public override RegionGraph Build()
     {
-        Check();
+        VariableOrders.Check(Name, Variables, Replicas, Orders);
         List<int> widths = [Variables];
         while (widths[^1] > 1) widths.Add(widths[^1] / 2);
         int levels = widths.Count;
@@ -70,17 +70,5 @@ public sealed record BinaryTrees(int Variables, int Replicas, long Seed = 1) : S
             graph.Tops.Add(below[0]);
         }
         return graph;
-    }
-
-    private void Check()
-    {
-        if (Variables < 1) throw new CircuitException(Name, "no variables", $"{Variables} variables were given.", "Give at least 1.");
-        if (Replicas < 1) throw new CircuitException(Name, "no replicas", $"{Replicas} replicas were given.", "Give at least 1.");
-        if (Orders is null) return;
-        if (Orders.Count != Replicas)
-            throw new CircuitException(Name, "orders missing", $"{Orders.Count} orders were given for {Replicas} replicas.", "Give one order a replica.");
-        for (int r = 0; r < Replicas; r++)
-            if (!Orders[r].Order().SequenceEqual(Enumerable.Range(0, Variables)))
-                throw new CircuitException(Name, "not an order", $"The order of replica {r} does not name each of the variables 0 to {Variables - 1} once.", "Give a permutation.");
     }
 }

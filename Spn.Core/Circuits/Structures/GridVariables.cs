@@ -26,11 +26,17 @@ public sealed record GridVariables(ValueList<int> Extents, int Colours = 1) : St
     /// <summary>One leaf region a cell; the spatial layers of a stack join them.</summary>
     public override RegionGraph Build()
     {
-        if (Extents.Count == 0 || Extents.Any(e => e < 1) || Colours < 1)
-            throw new CircuitException(Name, "empty grid", $"Extents {Extents}, {Colours} colours.", "Give one or more extents of at least 1, and at least 1 colour.");
+        Check();
         var graph = new RegionGraph(VariableCount);
         for (int cell = 0; cell < VariableCount / Colours; cell++)
             graph.Add(new(Scope.Of(Enumerable.Range(cell * Colours, Colours)), [], 0, 0, cell));
         return graph;
+    }
+
+    /// <summary>Refuses a grid without cells.</summary>
+    internal void Check()
+    {
+        if (Extents.Count == 0 || Extents.Any(e => e < 1) || Colours < 1)
+            throw new CircuitException(Name, "empty grid", $"Extents {Extents}, {Colours} colours.", "Give one or more extents of at least 1, and at least 1 colour.");
     }
 }

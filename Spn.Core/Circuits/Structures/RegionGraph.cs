@@ -36,4 +36,15 @@ public sealed class RegionGraph
         regions.Add(region);
         return regions.Count - 1;
     }
+
+    /// <summary>Adds a region that partitions split, one level above its children, and returns its index.</summary>
+    /// <param name="partitions">Each a list of earlier regions, which together are the region; at least one.</param>
+    /// <param name="replica">The replica it belongs to, from 0.</param>
+    /// <param name="sector">Place among the sectors of its replica.</param>
+    public int Join(IReadOnlyList<int[]> partitions, int replica, int sector)
+    {
+        var scope = Scope.Union([.. partitions[0].Select(child => regions[child].Scope)]);
+        int level = 1 + partitions.SelectMany(p => p).Max(child => regions[child].Level);
+        return Add(new(scope, partitions, replica, level, sector));
+    }
 }

@@ -26,8 +26,13 @@ internal sealed class LogSpacePass
 
     public ReadOnlySpan<double> Weights => weights;
 
+    public ReadOnlySpan<double> InputParameters => parameters;
+
     /// <summary>Products that are set to 0 on the way up, with the row of the call that is at hand; null sets none.</summary>
     public (Dropout Which, int Row)? Dropped { get; set; }
+
+    /// <summary>What downward passes add up at inputs.</summary>
+    public InputGathering Gathering { get; set; }
 
     public void SetParameters(ReadOnlySpan<float> theta)
     {
@@ -116,8 +121,8 @@ internal sealed class LogSpacePass
     /// <param name="row">The row of the upward pass.</param>
     /// <param name="seeds">Factor of each class's log-likelihood, or empty for 1; a class that is impossible is left out.</param>
     /// <param name="byWeights">Derivatives by the weights, added; empty when they are not asked for.</param>
-    /// <param name="byParameters">Derivatives by the inputs' parameters, added; empty when they are not asked for.</param>
-    public void DownwardFromRoot(Evidence evidence, int row, ReadOnlySpan<double> seeds, Span<double> byWeights, Span<double> byParameters)
+    /// <param name="atInputs">What is gathered at inputs, laid out as the parameters or as the statistics, added; empty when nothing is.</param>
+    public void DownwardFromRoot(Evidence evidence, int row, ReadOnlySpan<double> seeds, Span<double> byWeights, Span<double> atInputs)
     {
         int root = plan.Regions.Root;
         for (int c = 0; c < plan.Classes; c++)
@@ -126,7 +131,7 @@ internal sealed class LogSpacePass
             if (seed == 0 || double.IsNegativeInfinity(Values(root)[c])) continue;
             ClearSlopes();
             Seed(root, c, -Values(root)[c]);
-            Downward(evidence, row, root, seed, byWeights, byParameters);
+            Downward(evidence, row, root, seed, byWeights, atInputs);
         }
     }
 
@@ -142,14 +147,14 @@ internal sealed class LogSpacePass
     /// <param name="top">The highest region with a slope.</param>
     /// <param name="factor">Factor of everything added.</param>
     /// <param name="byWeights">Derivatives by the weights, laid out as the plan's blocks.</param>
-    /// <param name="byParameters">Derivatives by the inputs' parameters.</param>
-    public void Downward(Evidence evidence, int row, int top, double factor, Span<double> byWeights, Span<double> byParameters)
+    /// <param name="atInputs">What is gathered at inputs, laid out as the parameters or as the statistics.</param>
+    public void Downward(Evidence evidence, int row, int top, double factor, Span<double> byWeights, Span<double> atInputs)
     {
         RegionTable regions = plan.Regions;
         for (int r = top; r >= 0; r--)
             switch (regions.Kind(r))
             {
-                case RegionKind.Input: InputDown(r, evidence, row, factor, byParameters); break;
+                case RegionKind.Input: InputDown(r, evidence, row, factor, atInputs); break;
                 case RegionKind.Product: ProductDown(r); break;
                 default: SumDown(r, factor, byWeights); break;
             }
@@ -157,19 +162,26 @@ internal sealed class LogSpacePass
 
     private Span<double> Slopes(int region) => slope.AsSpan(first[region]..first[region + 1]);
 
-    private void InputDown(int region, Evidence evidence, int row, double factor, Span<double> byParameters)
+    private void InputDown(int region, Evidence evidence, int row, double factor, Span<double> atInputs)
     {
         InputPlace input = plan.Regions.Input(region);
         ValueSet? set = evidence.SetOf(row, input.Variable);
-        if (byParameters.IsEmpty || !input.Family.Learns || (evidence.IsHidden(row, input.Variable) && set is null)) return;
+        if (atInputs.IsEmpty || !input.Family.Learns || (evidence.IsHidden(row, input.Variable) && set is null)) return;
         float x = evidence.Row(row)[input.Variable];
-        Span<double> values = Values(region), slopes = Slopes(region), gradient = byParameters.Slice(input.Offset, input.Family.ParameterCount);
+        bool statistics = Gathering == InputGathering.Statistics;
+        Span<double> values = Values(region), slopes = Slopes(region);
+        Span<double> to = statistics ? atInputs.Slice(plan.FirstStatistic[region], input.Family.StatisticCount) : atInputs.Slice(input.Offset, input.Family.ParameterCount);
         for (int k = 0; k < values.Length; k++)
         {
             double flow = factor * Math.Exp(slopes[k] + values[k]);
             if (flow == 0) continue;
-            if (set is null) input.Family.AddGradient(k, x, flow, Parameters(input), gradient);
-            else input.Family.AddGradient(k, set, flow, Parameters(input), gradient);
+            switch (statistics, set)
+            {
+                case (false, null): input.Family.AddGradient(k, x, flow, Parameters(input), to); break;
+                case (false, _): input.Family.AddGradient(k, set, flow, Parameters(input), to); break;
+                case (true, null): input.Family.AddStatistics(k, x, flow, Parameters(input), to); break;
+                case (true, _): input.Family.AddStatistics(k, set, flow, Parameters(input), to); break;
+            }
         }
     }
 
@@ -305,10 +317,11 @@ internal sealed class LogSpacePass
     /// <param name="draws">Number r decides at region r.</param>
     /// <param name="count">Added to every edge on the way.</param>
     /// <param name="edges">Counts, laid out as the plan's blocks.</param>
-    public void Count(Winner winner, int top, RandomStream draws, double count, double[] edges)
+    /// <returns>The unit of each region on the way, or -1; none where the evidence is impossible.</returns>
+    public int[] Count(Winner winner, int top, RandomStream draws, double count, double[] edges)
     {
-        if (double.IsNegativeInfinity(Values(plan.Regions.Root)[top])) return;
-        Way(top, (region, unit) =>
+        if (double.IsNegativeInfinity(Values(plan.Regions.Root)[top])) return [];
+        return Way(top, (region, unit) =>
         {
             double[] terms = Terms(region, unit, winner.Weighted);
             double most = terms.Max(), uniform = draws.DoubleAt((ulong)region);

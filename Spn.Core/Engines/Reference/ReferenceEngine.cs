@@ -20,6 +20,7 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
     private readonly LogSpacePass pass = new(plan);
     private readonly double[] byWeights = new double[plan.Blocks.Total];
     private readonly double[] byParameters = new double[plan.ParameterCount];
+    private readonly double[] statistics = new double[plan.StatisticCount];
     private readonly double[] edges = new double[plan.Blocks.Total];
     private Evidence? evidence;
     private int[] rows = [];
@@ -42,10 +43,13 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
         for (int i = 0; i < own.Length; i++) own[i] = (float)parameters[i];
         Array.Clear(byWeights);
         Array.Clear(byParameters);
+        Array.Clear(statistics);
         Array.Clear(edges);
     }
 
     public void DropProducts(double share, long seed) => dropout = share > 0 ? new Dropout(share, seed) : null;
+
+    public void GatherAtInputs(InputGathering what) => pass.Gathering = what;
 
     public void Forward(Evidence batch, ReadOnlySpan<int> samples, Span<double> logLikelihoods)
     {
@@ -68,10 +72,17 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
             pass.Dropped = dropout is null ? null : (dropout, i);
             if (held != i) pass.Upward(evidence!, rows[i]);
             held = i;
-            pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, byParameters);
+            pass.DownwardFromRoot(evidence!, rows[i], Seeds(seeds, i), byWeights, AtInputs);
         }
         pass.Dropped = null;
     }
+
+    private Span<double> AtInputs => pass.Gathering switch
+    {
+        InputGathering.Gradient => byParameters,
+        InputGathering.Statistics => statistics,
+        _ => [],
+    };
 
     public void Gradient(Span<float> gradient)
     {
@@ -106,6 +117,8 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
         for (int i = 0; i < byWeights.Length; i++) flows[i] = (float)(byWeights[i] * pass.Weights[i]);
     }
 
+    public void InputStatistics(Span<double> to) => statistics.CopyTo(to);
+
     public void Count(Evidence batch, ReadOnlySpan<int> samples, Winner winner, ReadOnlySpan<double> counts, Span<double> logLikelihoods)
     {
         held = -1;
@@ -114,7 +127,11 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
             pass.Upward(batch, samples[i]);
             pass.Values(plan.Regions.Root).CopyTo(logLikelihoods[(i * plan.Classes)..]);
             for (int c = 0; c < plan.Classes; c++)
-                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0) pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+                if ((counts.IsEmpty ? 1 : counts[i * plan.Classes + c]) is var count and > 0)
+                {
+                    int[] way = pass.Count(winner, c, Draws.Stream(winner.Seed, samples[i], c), count, edges);
+                    if (pass.Gathering == InputGathering.Statistics) InputCounts.Add(plan, pass.InputParameters, batch, samples[i], way, count, statistics);
+                }
         }
     }
 
@@ -124,7 +141,8 @@ internal sealed class ReferenceSession(Plan plan) : IPreciseSession
             for (int b = 0; b < program.Blocks.Count; b++)
             {
                 (int blockRows, int columns, int offset) = plan.Blocks[program.Blocks[b]];
-                for (int i = 0; i < blockRows * columns; i++) parameters[program.Places[b] + i] += (float)edges[offset + i];
+                for (int i = 0; i < blockRows * columns; i++)
+                    if (edges[offset + i] != 0) parameters[program.Places[b] + plan.Blocks.NumberOf(program.Blocks[b], i)] += (float)edges[offset + i];
             }
         SetParameters(parameters);
     }

@@ -9,6 +9,7 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
     where F : struct
     where I : struct
 {
+    private readonly WeightBlocks shapes;
     private readonly (int Place, int Offset, int Stride, int Rows, int Columns, int FirstRow)[] blocks;
     private readonly float[] smoothing;
     private readonly int[] touched;
@@ -18,6 +19,7 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
     /// <param name="layout">Where the engine keeps weights.</param>
     public AccumulatorPlaces(Plan plan, WeightLayout layout)
     {
+        shapes = plan.Blocks;
         blocks = new (int, int, int, int, int, int)[plan.Blocks.Count];
         smoothing = new float[plan.Blocks.Count];
         int rows = 0;
@@ -59,7 +61,7 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
                     int block = (int)(edges[at] >> 32);
                     if (block % parts != part || blocks[block].Place < 0) continue;
                     int element = (int)edges[at], row = element / blocks[block].Columns;
-                    parameters[blocks[block].Place + element] += count;
+                    parameters[blocks[block].Place + shapes.NumberOf(block, element)] += count;
                     if (touched[blocks[block].FirstRow + row] == now) continue;
                     touched[blocks[block].FirstRow + row] = now;
                     changed.Add((block, row));
@@ -67,10 +69,12 @@ internal sealed unsafe class AccumulatorPlaces<L, F, I>
         }
         foreach ((int block, int row) in changed)
         {
-            (int place, int offset, int stride, _, int columns, _) = blocks[block];
-            float* own = parameters + place + row * columns;
-            new Span<float>(own, columns).CopyTo(new Span<float>(copy + place + row * columns, columns));
-            RowKernel<L, F, I>.Normalise(own, smoothing[block], weights + offset + row * columns * stride, stride, columns);
+            (int place, int offset, int stride, _, _, _) = blocks[block];
+            WeightRow weightsOfRow = shapes.Row(block, row);
+            int count = weightsOfRow.Count, first = weightsOfRow.First - shapes[block].Offset;
+            float* own = parameters + place + row * count;
+            new Span<float>(own, count).CopyTo(new Span<float>(copy + place + row * count, count));
+            RowKernel<L, F, I>.Normalise(own, smoothing[block], weights + offset + first * stride, weightsOfRow.Step * stride, count);
         }
     }
 }

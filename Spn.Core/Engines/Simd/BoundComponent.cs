@@ -18,6 +18,7 @@ internal sealed class BoundComponent
         ProductBelow = [.. component.Sums.Select(r => plan.Regions.Children(r)[0])];
         Blocks = [.. component.Sums.Select(plan.Regions.Block)];
         Inputs = [.. component.Inputs.Select(plan.Regions.Input)];
+        FirstStatistic = [.. component.Inputs.Select(r => plan.FirstStatistic[r])];
         TableVariables = [.. program.Tables.SelectMany(t => t.Inputs).Select(i => Inputs[i].Variable)];
         Lookups = new LookupPlace[program.Tables.Length];
         for (int t = 0, first = 0; t < Lookups.Length; first += Lookups[t++].Count)
@@ -42,6 +43,9 @@ internal sealed class BoundComponent
     public int[] Blocks { get; }
 
     public InputPlace[] Inputs { get; }
+
+    /// <summary>For each input the first of its statistics among the plan's.</summary>
+    public int[] FirstStatistic { get; }
 
     /// <summary>The variables of its state tables, table after table: a look-up finds all it needs in few cache lines.</summary>
     public int[] TableVariables { get; }

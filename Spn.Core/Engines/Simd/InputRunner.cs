@@ -9,8 +9,11 @@ internal static unsafe class InputRunner<L, F, I>
     where F : struct
     where I : struct
 {
-    /// <summary>Families with at most that many states are looked up in a table of their values.</summary>
+    /// <summary>Families with at most that many states are looked up in a table of their values, in registers.</summary>
     public const int TableStates = 16;
+
+    /// <summary>Families with at most that many states, unless there is a kernel for them, are looked up in a table in memory.</summary>
+    private const int WideTableStates = 256;
 
     /// <summary>See <see cref="RunSource.MostLog"/>.</summary>
     public static double MostLog(int variables) => 1e9 / variables;
@@ -20,15 +23,18 @@ internal static unsafe class InputRunner<L, F, I>
 
     private const double LogOfTwo = 0.69314718055994531;
 
-    private static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
+    internal static bool HasTable(InputFamily family) => family.States <= TableStates && family.ParameterCount > 0;
 
-    private static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
+    internal static bool HasKernel(InputFamily family) => family is NormalFamily or LaplaceFamily or CauchyFamily;
 
     /// <summary>Floats of what is made of a variable's parameters once for all tiles, or 0.</summary>
     public static int PreparedFloats(InputFamily family) =>
-        HasTable(family) ? 16 * (family.Components + 1) : HasKernel(family) ? (DensityKernel<L, F, I>.Numbers * family.Components + 15) / 16 * 16 : 0;
+        HasTable(family) ? TableStates * (family.Components + 1)
+        : HasWideTable(family) ? WideTableStates * (family.Components + 1)
+        : LineRunner<L, F, I>.Serves(family) ? (LineKernel<L, F, I>.Numbers * family.Components + 15) / 16 * 16
+        : HasKernel(family) ? (DensityKernel<L, F, I>.Numbers * family.Components + 15) / 16 * 16 : 0;
 
-    /// <summary>Writes what is made of a variable's parameters: of a discrete one the table of its values, [component, state], then 16 exponents; of a real one what its kernel reads.</summary>
+    /// <summary>Writes what is made of a variable's parameters: where it has a table that of its values, [component, state], then the exponents; else what its kernel reads.</summary>
     public static void Prepare(InputFamily family, ReadOnlySpan<double> parameters, double mostLog, float* table)
     {
         if (family is LocationScaleFamily real)
@@ -36,11 +42,35 @@ internal static unsafe class InputRunner<L, F, I>
             DensityKernel<L, F, I>.Prepare(real, parameters, table);
             return;
         }
-        var logs = new double[family.Components];
-        for (int s = 0; s < family.States; s++)
+        if (!HasTable(family) && LineRunner<L, F, I>.Serves(family))
         {
-            for (int k = 0; k < logs.Length; k++) logs[k] = family.LogDensity(k, s, parameters);
-            Scale(logs, mostLog, table + s, 16, out ((int*)table)[16 * logs.Length + s]);
+            LineKernel<L, F, I>.Prepare((CountFamily)family, parameters, table);
+            return;
+        }
+        int states = family.States!.Value, width = HasTable(family) ? TableStates : WideTableStates;
+        var logs = new double[family.Components];
+        var byState = new double[family.Components * states];
+        for (int k = 0; k < logs.Length; k++) family.LogDensities(k, parameters, byState.AsSpan(k * states, states));
+        for (int s = 0; s < states; s++)
+        {
+            for (int k = 0; k < logs.Length; k++) logs[k] = byState[k * states + s];
+            Scale(logs, mostLog, table + s, width, out ((int*)table)[width * logs.Length + s]);
+        }
+    }
+
+    private static bool HasWideTable(InputFamily family) =>
+        family.States is > TableStates and <= WideTableStates && family.ParameterCount > 0 && !LineRunner<L, F, I>.Serves(family);
+
+    /// <summary>Reads a table of more values than a register holds.</summary>
+    private static void LookUp(float* table, int channels, byte* states, float* y, int* e, int lanes)
+    {
+        int* index = stackalloc int[L.Count];
+        int* exponents = (int*)table + WideTableStates * channels;
+        for (int at = 0; at < lanes; at += L.Count)
+        {
+            L.StoreInt(index, L.Widen(states + at));
+            for (int k = 0; k < channels; k++) L.Store(y + (long)k * lanes + at, L.Gather(table + WideTableStates * k, index));
+            for (int i = 0; i < L.Count; i++) e[at + i] = exponents[index[i]];
         }
     }
 
@@ -57,6 +87,8 @@ internal static unsafe class InputRunner<L, F, I>
             new Span<int>(e, lanes).Clear();
             RegionKernel<L, F, I>.Lookup(Prepared(op, source), op.Channels, source.Values(op), y, e, null, lanes);
         }
+        else if (HasWideTable(family)) LookUp(Prepared(op, source), op.Channels, source.Values(op), y, e, lanes);
+        else if (LineRunner<L, F, I>.Serves(family)) mayBeZero = !Lines(op, source, hidden, y, e, lanes);
         else if (family is IndicatorFamily && family.States <= 256)
         {
             new Span<int>(e, lanes).Clear();
@@ -82,6 +114,17 @@ internal static unsafe class InputRunner<L, F, I>
             _ => DensityKernel<L, F, I>.Forward<CauchyShape<L, F, I>>(table, op.Channels, x, y, e, lanes),
         };
         if (exact) return true;
+        return Redo(op, source, hidden, y, e, lanes);
+    }
+
+    /// <summary>Probabilities of counts; returns false when all of a lane are 0.</summary>
+    private static bool Lines(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes) =>
+        LineRunner<L, F, I>.Forward((CountFamily)op.Family!, Prepared(op, source), source, source.Component.Inputs[op.Place].Variable, y, e, lanes)
+        || Redo(op, source, hidden, y, e, lanes);
+
+    /// <summary>Does lanes again that a kernel left; returns false when all of a lane are 0.</summary>
+    private static bool Redo(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
+    {
         bool positive = true;
         for (int lane = 0; lane < lanes; lane++)
             if (Math.Abs(e[lane]) > DensityKernel<L, F, I>.MostExponent && (hidden == null || hidden[lane] == 0)) positive &= Density(op, source, y, e, lane, lanes);
@@ -99,7 +142,7 @@ internal static unsafe class InputRunner<L, F, I>
         return Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
     }
 
-    private static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
+    internal static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
 
     /// <summary>What hidden variables give: 1, the probability of a set, or the largest density.</summary>
     private static void Hidden(Op op, in RunSource source, byte* hidden, float* y, int* e, int lanes)
@@ -132,9 +175,14 @@ internal static unsafe class InputRunner<L, F, I>
         }
     }
 
-    /// <summary>Adds the derivatives by the parameters of an input.</summary>
+    /// <summary>Adds the derivatives by the parameters of an input, or what else is gathered at inputs.</summary>
     public static void Gather(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
     {
+        if (source.Gathering != InputGathering.Gradient)
+        {
+            if (source.Gathering == InputGathering.Statistics) InputStatistics<L, F, I>.Gather(op, source, ws, units, slopes, lanes);
+            return;
+        }
         InputFamily family = op.Family!;
         InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
@@ -143,19 +191,24 @@ internal static unsafe class InputRunner<L, F, I>
         RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
         byte* hidden = HiddenLanes(op, source);
         if (hidden != null && source.Packed.HasSets) GatherSets(op, source, hidden, flows, lanes);
-        if (HasTable(family))
+        if (HasTable(family) || HasWideTable(family))
         {
             byte* values = source.Values(op);
             int states = family.States!.Value;
-            Span<double> byState = stackalloc double[TableStates];
+            Span<double> byState = stackalloc double[WideTableStates];
             for (int k = 0; k < op.Channels; k++)
             {
                 byState.Clear();
                 for (int lane = 0; lane < lanes; lane++)
-                    if (hidden == null || hidden[lane] == 0) byState[values[lane] & 15] += flows[k * lanes + lane];
-                for (int s = 0; s < states; s++)
-                    if (byState[s] != 0) family.AddGradient(k, s, byState[s], parameters, gradient);
+                    if (hidden == null || hidden[lane] == 0) byState[values[lane]] += flows[k * lanes + lane];
+                family.AddGradients(k, byState[..states], parameters, gradient);
             }
+            return;
+        }
+        if (LineRunner<L, F, I>.Serves(family))
+        {
+            if (hidden != null) DensityKernel<L, F, I>.Mask(hidden, flows, op.Channels, lanes);
+            LineRunner<L, F, I>.Gather((CountFamily)family, source, input.Variable, flows, parameters, gradient, lanes);
             return;
         }
         if (HasKernel(family))
@@ -269,10 +322,10 @@ internal static unsafe class InputRunner<L, F, I>
         }
     }
 
-    private static float Value(InputFamily family, in RunSource source, int variable, int lane) =>
+    internal static float Value(InputFamily family, in RunSource source, int variable, int lane) =>
         family.States <= 256 ? source.Codes[(long)variable * source.Stride + lane] : source.Reals[(long)variable * source.Stride + lane];
 
-    private static byte* HiddenLanes(Op op, in RunSource source) =>
+    internal static byte* HiddenLanes(Op op, in RunSource source) =>
         source.Hidden == null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
 
     /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and tells the power of two taken out; false when that is out of range.</summary>

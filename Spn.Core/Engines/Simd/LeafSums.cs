@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Spn.Core.Engines.Simd.Kernels;
 
 namespace Spn.Core.Engines.Simd;
@@ -80,6 +81,11 @@ internal static unsafe class LeafSums<L, F, I>
 
     private static void Fill(Op op, float* w, bool max, float* table)
     {
+        if (op.Columns == 2)
+        {
+            FillForTwo(op, w, max, table);
+            return;
+        }
         int* exponents = (int*)(table + Codes * op.Channels), errors = exponents + Codes;
         float* factors = (float*)(errors + Codes), largest = factors;
         new Span<float>(largest, op.Columns + 1).Clear();
@@ -105,5 +111,30 @@ internal static unsafe class LeafSums<L, F, I>
             errors[code] = SimdLimits.Lost - shift;
             for (int k = 0; k < op.Channels; k++) table[k * Codes + code] *= factor;
         }
+    }
+
+    /// <summary>The same for two values, which with a hidden one fit half a vector: most leaves are of that kind.</summary>
+    private static void FillForTwo(Op op, float* w, bool max, float* table)
+    {
+        float* first = w;
+        int next = op.Stride;
+        Vector128<float> largest = default;
+        for (int k = 0; k < op.Channels; k++, w += 2 * next)
+        {
+            float a = w[0], b = w[next];
+            largest = Vector128.Max(largest, Vector128.Create(a, b, max ? Math.Max(a, b) : a + b, 0));
+        }
+        Vector128<int> bits = largest.AsInt32() & Vector128.Create(0x7f800000), shift = (bits >> 23) - Vector128.Create(127);
+        Vector128<float> factor = (Vector128.Create(254 << 23) - bits).AsSingle();
+        w = first;
+        for (int k = 0; k < op.Channels; k++, w += 2 * next)
+        {
+            float a = w[0], b = w[next];
+            Vector128.Store(Vector128.Create(a, b, max ? Math.Max(a, b) : a + b, 0) * factor, table + k * Codes);
+        }
+        int* exponents = (int*)(table + Codes * op.Channels);
+        Vector128.Store(shift, exponents);
+        Vector128.Store(Vector128.Create(SimdLimits.Lost) - shift, exponents + Codes);
+        Vector128.Store(factor, (float*)(exponents + 2 * Codes));
     }
 }

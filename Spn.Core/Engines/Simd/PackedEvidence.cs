@@ -87,7 +87,7 @@ internal sealed unsafe class PackedEvidence : IDisposable
             bool isHidden = evidence!.IsHidden(row, v);
             hidden.Raw[at] = !isHidden ? (byte)0 : evidence.SetOf(row, v) is null ? Nothing : InSet;
             if (!isHidden) continue;
-            if (anyDiscrete) codes.Raw[at] = plan.InputOf[v] is IndicatorFamily { States: < LeafSums.Codes } family ? (byte)family.States.Value : (byte)0;
+            if (anyDiscrete) codes.Raw[at] = plan.InputOf[v] is IndicatorFamily { States: int states and < LeafSums.Codes } ? (byte)states : (byte)0;
             if (anyReal) reals.Floats[at] = 0;
         }
     }

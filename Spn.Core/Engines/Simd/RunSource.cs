@@ -61,6 +61,10 @@ internal unsafe ref struct RunSource
     public ReadOnlySpan<double> Parameters;
     public Span<double> InputGradient;
 
+    /// <summary>What is added up at inputs, and where statistics are added; those of a region stand where the plan says.</summary>
+    public InputGathering Gathering;
+    public Span<double> InputStatistics;
+
     /// <summary>Largest |log-density| of an input that is kept; the exponents of all variables together must fit 32 bits.</summary>
     public double MostLog;
 

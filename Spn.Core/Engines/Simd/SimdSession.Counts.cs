@@ -131,6 +131,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private void Finish(Winner winner, CountedWay[] ways, EdgeList[] lists)
     {
         edgeLists.AddRange(lists);
+        if (gathering == InputGathering.Statistics)
+            foreach (InputEnd end in lists.SelectMany(l => l.Ends))
+                InputCounts.Add(plan, inputValues, evidence, rows[end.Row], end.Region, end.Component, end.Count, inputStatistics);
         var own = new EdgeList();
         edgeLists.Add(own);
         int rootBlock = plan.Regions.Block(plan.Regions.Root), columns = plan.Blocks[rootBlock].Columns;
@@ -149,7 +152,9 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             last = way.Row;
             byWeights ??= new double[plan.Blocks.Total];
             byParameters ??= new double[plan.ParameterCount];
-            pass.Count(winner, way.Class, way.Draws, way.Count, byWeights);
+            statisticsInLogSpace ??= new double[plan.StatisticCount];
+            int[] redone = pass.Count(winner, way.Class, way.Draws, way.Count, byWeights);
+            if (gathering == InputGathering.Statistics) InputCounts.Add(plan, inputValues, evidence, rows[way.Row], redone, way.Count, inputStatistics);
             logSpaceUsed = true;
         }
     }

@@ -8,6 +8,21 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     where F : struct
     where I : struct
 {
+    public void GatherAtInputs(InputGathering what)
+    {
+        gathering = what;
+        if (what == InputGathering.Statistics && inputStatistics.Length == 0) inputStatistics = new double[plan.StatisticCount * Slices];
+    }
+
+    public void InputStatistics(Span<double> result)
+    {
+        result.Clear();
+        // Slices are added in order, so that threads do not change the sum.
+        for (int i = 0; i < inputStatistics.Length; i++) result[i % plan.StatisticCount] += inputStatistics[i];
+        if (!logSpaceUsed) return;
+        for (int i = 0; i < result.Length; i++) result[i] += statisticsInLogSpace![i];
+    }
+
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
     {
         if (rowCount == 0) return;

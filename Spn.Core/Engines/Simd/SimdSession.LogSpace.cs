@@ -53,10 +53,19 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     {
         logSpace ??= new LogSpacePass(plan);
         logSpace.Dropped = null;
+        logSpace.Gathering = gathering;
         if (!logSpaceReady) logSpace.SetParameters(new ReadOnlySpan<float>(parameters.Floats, plan.ParameterCount));
         logSpaceReady = true;
         return logSpace;
     }
+
+    /// <summary>Where log space adds up what is gathered at inputs.</summary>
+    private Span<double> AtInputs => gathering switch
+    {
+        InputGathering.Gradient => byParameters,
+        InputGathering.Statistics => statisticsInLogSpace,
+        _ => [],
+    };
 
     /// <summary>Rows that lost range going up are redone whole; slopes lost going down, from the region where that showed.</summary>
     private void RedoInLogSpace(ReadOnlySpan<double> seeds, List<LostSlope> lost)
@@ -65,12 +74,13 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         LogSpacePass pass = LogSpace();
         byWeights ??= new double[plan.Blocks.Total];
         byParameters ??= new double[plan.ParameterCount];
+        statisticsInLogSpace ??= new double[plan.StatisticCount];
         logSpaceUsed = true;
         for (int i = 0; i < rowCount; i++)
         {
             if (suspect[i] == 0) continue;
             LogSpaceOf(i).Upward(evidence, rows[i]);
-            pass.DownwardFromRoot(evidence, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, byParameters);
+            pass.DownwardFromRoot(evidence, rows[i], seeds.IsEmpty ? seeds : seeds.Slice(i * plan.Classes, plan.Classes), byWeights, AtInputs);
         }
         foreach (LostSlope slope in lost.OrderBy(l => (l.Component, l.Table, l.Lane, l.Region)))
         {
@@ -122,7 +132,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
                 pass.Seed(region, channel, Math.Log(sign * slope) - exponent * Math.Log(2));
                 top = Math.Max(top, region);
             }
-            if (top >= 0) pass.Downward(batch, row, top, sign, byWeights, byParameters);
+            if (top >= 0) pass.Downward(batch, row, top, sign, byWeights, AtInputs);
         }
     }
 

@@ -75,5 +75,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         MostLog = InputRunner<L, F, I>.MostLog(plan.Variables),
         Dropout = inDropout ? dropout : null,
         InputGradient = inputGradient.AsSpan(slice * inputParameters, inputParameters),
+        Gathering = gathering,
+        InputStatistics = inputStatistics.Length == 0 ? [] : inputStatistics.AsSpan(slice * plan.StatisticCount, plan.StatisticCount),
     };
 }

@@ -91,7 +91,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     private bool StepsRowByRow(WeightChunk chunk)
     {
         WeightGroup group = layout.Groups[chunk.First];
-        return group.Stride == 1 && plan.Programs[group.Program] is SoftmaxProgram softmax && softmax.RowStride(group.Columns) == group.Columns
+        return group.Stride == 1 && makers.IsDense(group.Program) && plan.Programs[group.Program] is SoftmaxProgram softmax && softmax.RowStride(group.Columns) == group.Columns
             && Groups(chunk).ToArray().All(g => plan.Learned.Any(run => run.Offset <= g.Places[0] && run.End >= g.Places[0] + g.Elements));
     }
 

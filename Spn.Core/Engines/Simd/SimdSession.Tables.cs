@@ -106,8 +106,10 @@ internal sealed unsafe partial class SimdSession<L, F, I>
             (region, component, value, flow) =>
             {
                 InputPlace input = plan.Regions.Input(region);
-                int count = input.Family.ParameterCount;
-                input.Family.AddGradient(component, value, flow, inputValues.AsSpan(input.Offset, count), inputGradient.AsSpan(input.Offset, count));
+                Span<double> own = inputValues.AsSpan(input.Offset, input.Family.ParameterCount);
+                if (gathering == InputGathering.Gradient) input.Family.AddGradient(component, value, flow, own, inputGradient.AsSpan(input.Offset, own.Length));
+                else if (gathering == InputGathering.Statistics && input.Family.Learns)
+                    input.Family.AddStatistics(component, value, flow, own, inputStatistics.AsSpan(plan.FirstStatistic[region], input.Family.StatisticCount));
             },
             memory);
     }

@@ -42,6 +42,8 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private readonly int inputParameters;
     private readonly double[] inputValues;
     private readonly double[] inputGradient;
+    private double[] inputStatistics = [];
+    private InputGathering gathering;
     private readonly NativeBuffer valueTables;
     private readonly int[][] valueTableOf;
     private readonly (int First, int End)[] weightItems;
@@ -62,6 +64,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     private bool logSpaceReady;
     private double[]? byWeights;
     private double[]? byParameters;
+    private double[]? statisticsInLogSpace;
     private bool logSpaceUsed;
 
     /// <param name="plan">The plan.</param>
@@ -149,6 +152,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         MakeOtherWeights();
         MakeValueTables();
         Array.Clear(inputGradient);
+        Array.Clear(inputStatistics);
         tablesReady = false;
         logSpaceReady = false;
         edgeLists.Clear();
@@ -156,6 +160,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         {
             Array.Clear(byWeights!);
             Array.Clear(byParameters!);
+            Array.Clear(statisticsInLogSpace!);
             logSpaceUsed = false;
         }
     }

@@ -195,7 +195,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
 
         public int Floats { get; private set; } = start;
 
-        public long ValueTableFloats { get; } = 16L * (1 + plan.InputOf.Max(f => f?.Components ?? 0));
+        public long ValueTableFloats { get; } = plan.InputOf.Max(f => f is null ? 0L : InputRunner<L, F, I>.PreparedFloats(f));
 
         public Stream Bind(Component component, OpProgram program)
         {

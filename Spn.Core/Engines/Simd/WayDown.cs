@@ -18,6 +18,8 @@ internal sealed unsafe class WayDown<L, F, I>
     private readonly int lanes;
     private readonly Winner winner;
     private readonly EdgeList edges;
+    private readonly bool withEnds;
+    private CountedWay current;
     private readonly float[] terms;
     private readonly float[] factors;
     private readonly double[] wideTerms;
@@ -36,6 +38,7 @@ internal sealed unsafe class WayDown<L, F, I>
         ops = program.Ops;
         weights = source.Weights;
         winners = source.Winners;
+        withEnds = source.Gathering == InputGathering.Statistics;
         terms = new float[program.Scratch];
         factors = new float[program.Scratch];
         wideTerms = new double[program.Scratch];
@@ -48,6 +51,7 @@ internal sealed unsafe class WayDown<L, F, I>
     {
         if (way.Column < 0) return;
         open.Clear();
+        current = way;
         for (int b = 0; b < program.Boundary.Length; b++)
         {
             int channel = way.Column - bound.Source.Columns[b];
@@ -75,7 +79,9 @@ internal sealed unsafe class WayDown<L, F, I>
 
     private void Push(int slot, int channel)
     {
-        if (ops[slot].Kind != OpKind.Input) open.Push((slot, channel));
+        Op op = ops[slot];
+        if (op.Kind != OpKind.Input) open.Push((slot, channel));
+        else if (withEnds) edges.AddEnd(new InputEnd(current.Row, bound.Source.Inputs[op.Place], channel, current.Count));
     }
 
     private void PassOn(Op op, int column)

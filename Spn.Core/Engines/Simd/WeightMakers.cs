@@ -13,6 +13,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
 {
     private readonly Plan plan;
     private readonly int widest;
+    private readonly int[] spacings; // [program] distance between the weights of a row
 
     public WeightMakers(Plan plan)
     {
@@ -20,6 +21,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
         int largestBlock = 1;
         for (int b = 0; b < plan.Blocks.Count; b++) largestBlock = Math.Max(largestBlock, plan.Blocks[b].Rows * plan.Blocks[b].Columns);
         widest = largestBlock;
+        spacings = [.. plan.Programs.Select(p => p.Blocks.Select(plan.Blocks.Spacing).FirstOrDefault(1))];
         int unitsOfNetwork = 0, picked = 0;
         foreach (HyperProgram hyper in plan.Programs.OfType<HyperProgram>())
         {
@@ -32,6 +34,9 @@ internal sealed unsafe class WeightMakers<L, F, I>
 
     /// <summary>Floats of scratch for each group of a chunk.</summary>
     public int ScratchFloats { get; }
+
+    /// <summary>Whether all entries of a program's blocks are weights.</summary>
+    public bool IsDense(int program) => spacings[program] == 1;
 
     /// <summary>Parameters of the largest network, for which a work item keeps a gradient of its own.</summary>
     public int NetworkParameters { get; }
@@ -48,6 +53,11 @@ internal sealed unsafe class WeightMakers<L, F, I>
     {
         WeightGroup first = groups[0];
         int size = first.Floats;
+        if (spacings[first.Program] > 1)
+        {
+            MakeSpaced(groups, spacings[first.Program], parameters, w, scratch);
+            return;
+        }
         switch (plan.Programs[first.Program])
         {
             case SoftmaxProgram softmax when first.Stride == 1:
@@ -98,6 +108,11 @@ internal sealed unsafe class WeightMakers<L, F, I>
     {
         WeightGroup first = groups[0];
         int size = first.Floats;
+        if (spacings[first.Program] > 1)
+        {
+            PullBackSpaced(groups, spacings[first.Program], parameters, w, d, gradient, scratch);
+            return;
+        }
         switch (plan.Programs[first.Program])
         {
             case SoftmaxProgram softmax when first.Stride == 1:
@@ -134,6 +149,52 @@ internal sealed unsafe class WeightMakers<L, F, I>
             case HyperProgram hyper:
                 PullBackNetwork(hyper, groups, parameters, w, d, gradient, network, scratch);
                 break;
+        }
+    }
+
+    /// <summary>Weights of blocks that mix channel by channel: few, so row by row.</summary>
+    private void MakeSpaced(ReadOnlySpan<WeightGroup> groups, int spacing, float* parameters, float* w, float* scratch)
+    {
+        foreach (WeightGroup group in groups)
+        {
+            new Span<float>(w, group.Floats).Clear();
+            int count = group.Columns / spacing, step = spacing * group.Stride;
+            for (int block = 0; block < group.Count; block++)
+                for (int i = 0; i < group.Rows; i++)
+                {
+                    float* own = parameters + group.Places[block] + i * count, to = w + block + i * (group.Columns + 1) * group.Stride;
+                    if (plan.Programs[group.Program] is AccumulatorProgram accumulators)
+                        RowKernel<L, F, I>.Normalise(own, (float)accumulators.Smoothing, to, step, count);
+                    else
+                    {
+                        RowKernel<L, F, I>.Softmax(own, scratch, count);
+                        for (int j = 0; j < count; j++) to[j * step] = scratch[j];
+                    }
+                }
+            w += group.Floats;
+        }
+    }
+
+    /// <summary>The derivatives of <see cref="MakeSpaced"/>.</summary>
+    private void PullBackSpaced(ReadOnlySpan<WeightGroup> groups, int spacing, float* parameters, float* w, float* d, float* gradient, float* scratch)
+    {
+        foreach (WeightGroup group in groups)
+        {
+            int count = group.Columns / spacing, step = spacing * group.Stride;
+            for (int block = 0; block < group.Count; block++)
+                for (int i = 0; i < group.Rows; i++)
+                {
+                    int place = group.Places[block] + i * count, first = block + i * (group.Columns + 1) * group.Stride;
+                    if (plan.Programs[group.Program] is AccumulatorProgram accumulators)
+                        RowKernel<L, F, I>.NormaliseBackward(parameters + place, (float)accumulators.Smoothing, w + first, d + first, step, gradient + place, count);
+                    else
+                    {
+                        for (int j = 0; j < count; j++) (scratch[j], scratch[count + j]) = (w[first + j * step], d[first + j * step]);
+                        RowKernel<L, F, I>.SoftmaxBackward(scratch, scratch + count, gradient + place, count);
+                    }
+                }
+            w += group.Floats;
+            d += group.Floats;
         }
     }
 

@@ -23,6 +23,12 @@ public sealed class CauchyFamily(int components, LocationScaleSettings settings)
     protected override double Fall(double z) => StandardCauchy.Fall(z);
 
     /// <inheritdoc/>
+    protected override double Pull(double z) => 2 / (1 + z * z);
+
+    /// <inheritdoc/>
+    protected override double ExpectedPull(double low, double high) => 2 - StandardCauchy.ExpectedFall(low, high).Stretch;
+
+    /// <inheritdoc/>
     protected override double LogBetween(double low, double high) => StandardCauchy.LogBetween(low, high);
 
     /// <inheritdoc/>

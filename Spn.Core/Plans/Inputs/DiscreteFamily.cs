@@ -10,7 +10,7 @@ public abstract class DiscreteFamily : InputFamily
     protected int Values { get; }
 
     /// <inheritdoc/>
-    public sealed override int? States => Values;
+    public sealed override ValueDomain Domain => ValueDomain.Codes(Values);
 
     /// <inheritdoc/>
     public override double LogProbability(int component, ValueSet within, ReadOnlySpan<double> parameters)
@@ -28,6 +28,15 @@ public abstract class DiscreteFamily : InputFamily
         if (double.IsNegativeInfinity(total)) return;
         for (int s = 0; s < Values; s++)
             if (within.Contains(s)) AddGradient(component, s, flow * Math.Exp(LogDensity(component, s, parameters) - total), parameters, gradient);
+    }
+
+    /// <inheritdoc/>
+    public override void AddStatistics(int component, ValueSet within, double flow, ReadOnlySpan<double> parameters, Span<double> statistics)
+    {
+        double total = LogProbability(component, within, parameters);
+        if (double.IsNegativeInfinity(total)) return;
+        for (int s = 0; s < Values; s++)
+            if (within.Contains(s)) AddStatistics(component, s, flow * Math.Exp(LogDensity(component, s, parameters) - total), parameters, statistics);
     }
 
     /// <inheritdoc/>

@@ -15,6 +15,12 @@ public sealed class LaplaceFamily(int components, LocationScaleSettings settings
     protected override double Fall(double z) => Math.Sign(z);
 
     /// <inheritdoc/>
+    protected override double Pull(double z) => StandardLaplace.Pull(z);
+
+    /// <inheritdoc/>
+    protected override double ExpectedPull(double low, double high) => StandardLaplace.ExpectedPull(low, high);
+
+    /// <inheritdoc/>
     protected override double LogBetween(double low, double high) => StandardLaplace.LogBetween(low, high);
 
     /// <inheritdoc/>

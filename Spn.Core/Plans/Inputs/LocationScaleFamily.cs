@@ -20,6 +20,9 @@ public sealed record LocationScaleSettings
     /// <summary>Scales that are parameters are at least this share of the unit.</summary>
     public double LeastScale { get; init; } = 1e-3;
 
+    /// <summary>Scales that are parameters are at most this multiple of the unit; null for no bound.</summary>
+    public double? MostScale { get; init; }
+
     /// <summary>How parameters start.</summary>
     public Init Init { get; init; } = Init.Random;
 
@@ -35,10 +38,10 @@ public sealed record LocationScaleSettings
 /// [component] logarithms of scales unless given, both in the unit of the settings and locations counted from its origin.
 /// </summary>
 /// <remarks>A new family gives the shape: the standard density, of location 0 and scale 1, and its pieces between bounds.</remarks>
-public abstract class LocationScaleFamily : InputFamily
+public abstract partial class LocationScaleFamily : InputFamily
 {
     /// <summary>Far above any use, and far below where squares leave the range.</summary>
-    private const double MostLogScale = 300;
+    private const double Unbounded = 300;
 
     private readonly LocationScaleSettings settings;
     private readonly double[]? fixedLogScales;
@@ -52,6 +55,7 @@ public abstract class LocationScaleFamily : InputFamily
         fixedLogScales = settings.FixedScales?.Select(scale => Math.Log(scale)).ToArray();
         logUnit = Math.Log(settings.Scale);
         LeastLogScale = Math.Log(settings.LeastScale);
+        MostLogScale = settings.MostScale is double most ? Math.Log(most) : Unbounded;
     }
 
     private bool KeepsLocations => settings.FixedLocations is null;
@@ -70,6 +74,9 @@ public abstract class LocationScaleFamily : InputFamily
     /// <summary>Logarithm of the least scale, in units.</summary>
     private double LeastLogScale { get; }
 
+    /// <summary>Logarithm of the largest scale, in units.</summary>
+    private double MostLogScale { get; }
+
     /// <inheritdoc/>
     public sealed override int ParameterCount => (KeepsLocations ? Components : 0) + (KeepsScales ? Components : 0);
 
@@ -84,7 +91,7 @@ public abstract class LocationScaleFamily : InputFamily
     }
 
     /// <inheritdoc/>
-    public sealed override int? States => null;
+    public sealed override ValueDomain Domain => ValueDomain.Real;
 
     /// <summary>Location of a component, in the variable's own unit.</summary>
     /// <param name="component">The component, from 0.</param>
@@ -211,7 +218,7 @@ public abstract class LocationScaleFamily : InputFamily
         if (KeepsLocations)
             for (int k = 0; k < Components; k++)
                 parameters[k] = (float)(settings.Init is EquidistantInit even ? even.At(k, Components) : random.NextNormal());
-        if (KeepsScales) parameters[ScaleOffset..].Clear();
+        if (KeepsScales) parameters[ScaleOffset..].Fill((float)Math.Clamp(0, LeastLogScale, MostLogScale));
     }
 
     /// <inheritdoc/>
@@ -233,7 +240,7 @@ public abstract class LocationScaleFamily : InputFamily
             {
                 bool own = settings.Init.Deviations == InitDeviations.OfPart && parts[k].Count > 1;
                 double spread = own ? Spread(sorted.Slice(parts[k].First, parts[k].Count)) : ofAll;
-                parameters[ScaleOffset + k] = (float)Math.Log(Math.Max(spread / settings.Scale, settings.LeastScale));
+                parameters[ScaleOffset + k] = (float)Math.Clamp(Math.Log(spread / settings.Scale), LeastLogScale, MostLogScale);
             }
         }
         ArrayPool<float>.Shared.Return(pooled);

@@ -15,6 +15,12 @@ public sealed class NormalFamily(int components, LocationScaleSettings settings)
     protected override double Fall(double z) => z;
 
     /// <inheritdoc/>
+    protected override double Pull(double z) => 1;
+
+    /// <inheritdoc/>
+    protected override double ExpectedPull(double low, double high) => 1;
+
+    /// <inheritdoc/>
     protected override double LogBetween(double low, double high) => StandardNormal.LogBetween(low, high);
 
     /// <inheritdoc/>

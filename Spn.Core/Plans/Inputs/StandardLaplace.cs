@@ -7,6 +7,9 @@ internal static class StandardLaplace
     /// <summary>Pieces this narrow are taken by the first terms of a series.</summary>
     private const double Narrow = 0.1;
 
+    /// <summary>Distance from 0 down to which the pull grows; so small that the likelihood cannot tell.</summary>
+    public const double Nearest = 1e-6;
+
     public static double LogDensity(double z) => -Math.Abs(z) - Math.Log(2);
 
     /// <summary>Logarithm of the probability between two bounds.</summary>
@@ -87,5 +90,31 @@ internal static class StandardLaplace
         if (double.IsPositiveInfinity(width)) return (1, 1);
         double beyond = Math.Exp(-width), odds = width * beyond / (1 - beyond);
         return (1 - odds, 1 - odds * width / (1 - beyond));
+    }
+
+    /// <summary>The fall at z divided by z, bounded near 0: values this close count as that far away.</summary>
+    public static double Pull(double z) => 1 / Math.Max(Math.Abs(z), Nearest);
+
+    /// <summary>Expectation of the pull between two bounds.</summary>
+    public static double ExpectedPull(double low, double high)
+    {
+        if (high <= 0) return ExpectedPull(-high, -low);
+        if (low >= 0) return PullAbove(low, high);
+        (double below, double above) = Shares(low, high);
+        return below * PullAbove(0, -low) + above * PullAbove(0, high);
+    }
+
+    /// <summary>Expectation of the pull between two bounds of which none is negative.</summary>
+    private static double PullAbove(double low, double high)
+    {
+        const double farAway = 60; // above the lower bound, where nothing is left
+        const int pieces = 400;
+        double from = Math.Max(low, Nearest), to = Math.Min(high, low + farAway), share = -Precise.ExpMinusOne(low - Math.Min(high, low + farAway));
+        if (to <= from) return 1 / Nearest;
+        double near = low < from ? -Precise.ExpMinusOne(low - from) / Nearest : 0;
+        // The integral of exp(low - z) / z by the logarithm of z, where it is smooth: Simpson's rule.
+        double step = (Math.Log(to) - Math.Log(from)) / pieces, sum = 0;
+        for (int i = 0; i <= pieces; i++) sum += (i is 0 or pieces ? 1 : i % 2 == 1 ? 4 : 2) * Math.Exp(low - from * Math.Exp(i * step));
+        return (near + sum * step / 3) / share;
     }
 }

@@ -17,6 +17,9 @@ internal interface IDensityShape<L, F, I>
 
     /// <summary>z times <see cref="Fall"/>.</summary>
     static abstract F Stretch(F z, F fall);
+
+    /// <summary><see cref="Fall"/> divided by z.</summary>
+    static abstract F Pull(F z);
 }
 
 /// <summary>exp(-z^2 / 2)</summary>
@@ -30,6 +33,7 @@ internal readonly struct NormalShape<L, F, I> : IDensityShape<L, F, I>
     [MethodImpl(Inline)] public static F LogTwo(F z, F plus) => L.Fma(L.Multiply(z, z), L.Broadcast(-0.72134752f), plus);
     [MethodImpl(Inline)] public static F Fall(F z) => z;
     [MethodImpl(Inline)] public static F Stretch(F z, F fall) => L.Multiply(z, fall);
+    [MethodImpl(Inline)] public static F Pull(F z) => L.Broadcast(1f);
 }
 
 /// <summary>exp(-|z|)</summary>
@@ -50,6 +54,7 @@ internal readonly struct LaplaceShape<L, F, I> : IDensityShape<L, F, I>
     }
 
     [MethodImpl(Inline)] public static F Stretch(F z, F fall) => Size(z);
+    [MethodImpl(Inline)] public static F Pull(F z) => L.Divide(L.Broadcast(1f), L.Max(Size(z), L.Broadcast((float)StandardLaplace.Nearest)));
     [MethodImpl(Inline)] private static F Size(F z) => L.AsFloat(L.And(L.AsInt(z), L.BroadcastInt(0x7fffffff)));
 }
 
@@ -80,6 +85,7 @@ internal readonly struct CauchyShape<L, F, I> : IDensityShape<L, F, I>
     }
 
     [MethodImpl(Inline)] public static F Stretch(F z, F fall) => L.Multiply(L.Max(L.Min(z, L.Broadcast(1e18f)), L.Broadcast(-1e18f)), fall);
+    [MethodImpl(Inline)] public static F Pull(F z) => L.Divide(L.Broadcast(2f), L.Fma(z, z, L.Broadcast(1f)));
 }
 
 /// <summary>Densities of location-scale families in scaled linear form, and their derivatives.</summary>
