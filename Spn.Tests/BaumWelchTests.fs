@@ -95,7 +95,7 @@ let tests =
                 for seed, weights in
                     [
                         1, WeightSpec.Free() :> WeightSpec
-                        2, AccumulatorWeights()
+                        2, AccumulatorWeights(0.0, Concentration = 1.0)
                         3, WeightSpec.Tied(WeightSpec.Free())
                     ] do
                     let spec =

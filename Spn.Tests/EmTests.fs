@@ -233,6 +233,22 @@ let private surfaceTests =
                 Expect.throwsT<CircuitException>
                     (fun () -> mixture().WithWeights(weights) |> Lowerer.Lower |> ignore)
                     $"{weights}")
+        testCase "one call takes every form, from F# as from C#" (fun () ->
+            let forms: EmOptions list = [
+                SoftEmOptions(Epochs = 2, Momentum = 0.5)
+                SoftEmOptions(Epochs = 2, FullBatch = true)
+                HardEmOptions(Epochs = 2)
+            ]
+
+            for options in forms do
+                let parameters (train: Circuit -> TrainingReport) =
+                    use circuit = Circuit.Compile(mixture (), SimdEngine 1)
+                    train circuit |> ignore
+                    circuit.Parameters.ToArray()
+
+                let learned = parameters (Train.em options someRows)
+                Expect.sequenceEqual learned (parameters (fun c -> c.Fit(someRows, options))) $"{options}"
+                Expect.notEqual learned (parameters (fun c -> c.Fit(someRows, SoftEmOptions(Epochs = 1)))) $"{options}")
         testCase "a cancelled training keeps what it has learned" (fun () ->
             use circuit = Circuit.Compile(mixture ())
             use source = new CancellationTokenSource()
