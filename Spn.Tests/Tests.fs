@@ -54,7 +54,9 @@ let allTests =
         FrozenInputTests.tests
         EmEngineTests.tests
         EmInputTests.tests
+        HardEmInputTests.tests
         EmTrainingTests.tests
+        EmMixtureTests.tests
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests

@@ -19,8 +19,8 @@ public interface IEngine
 /// <remarks>
 /// The order of calls is <see cref="SetParameters"/>, then any number of <see cref="Forward"/>, each of which may be followed by
 /// one <see cref="Backward"/> for the same rows (another one needs another <see cref="Forward"/>) or any number of
-/// <see cref="Route"/>, then <see cref="Gradient"/>, <see cref="Step"/>, or <see cref="WeightFlows"/> and <see cref="InputStatistics"/>, for
-/// the statistics gathered since.
+/// <see cref="Route"/>, then <see cref="Gradient"/> or <see cref="Step"/>, or <see cref="WeightFlows"/> and <see cref="InputStatistics"/>,
+/// for the statistics gathered since.
 /// </remarks>
 public interface ISession : IDisposable
 {

@@ -100,16 +100,15 @@ internal sealed class BaumWelch : ILearner
     private bool Move(Span<double> weights, WeightRow row, double[] own, double[] all)
     {
         double flow = 0, least = 0, change = 0;
-        for (int j = 0; j < weights.Length; j++)
+        for (int j = 0, e = row.First; j < row.Count; j++, e += row.Step)
         {
-            (double mine, double everyones) = (own[row[j]], all[row[j]]);
-            flow += everyones;
-            change += mine - everyones;
-            if (weights[j] > 0) least = Math.Max(least, (everyones - mine) / weights[j]);
+            flow += all[e];
+            change += own[e] - all[e];
+            if (weights[j] > 0) least = Math.Max(least, (all[e] - own[e]) / weights[j]);
         }
         double damping = options.Damping * Math.Max(flow, least);
         if (!(change + damping > 0)) return false;
-        for (int j = 0; j < weights.Length; j++) weights[j] = Math.Max(own[row[j]] - all[row[j]] + damping * weights[j], 0) / (change + damping);
+        for (int j = 0, e = row.First; j < row.Count; j++, e += row.Step) weights[j] = Math.Max(own[e] - all[e] + damping * weights[j], 0) / (change + damping);
         return true;
     }
 }

@@ -38,7 +38,7 @@ internal sealed class MaximisationStep
     public bool NeedsStatistics => inputs.Length > 0;
 
     /// <summary>What makes new shares of the weights of a sum; null keeps them.</summary>
-    /// <param name="row">Where its weights are in the flat weight vector.</param>
+    /// <param name="row">Where the sum's weights stand in the flat weight vector.</param>
     /// <param name="weights">Its weights; changed in place.</param>
     public delegate bool Move(WeightRow row, Span<double> weights);
 
@@ -49,29 +49,32 @@ internal sealed class MaximisationStep
     public void Weights(float[] parameters, double floor, Move move) => Parallel.For(0, blocks.Length, b =>
     {
         (WeightProgram program, int index) = blocks[b];
-        int block = program.Blocks[index], columns = plan.Blocks.Row(block, 0).Count;
-        var own = new double[columns];
+        int block = program.Blocks[index];
+        double[] own = [];
         for (int i = 0; i < plan.Blocks[block].Rows; i++)
         {
+            WeightRow row = plan.Blocks.Row(block, i);
+            int count = row.Count;
+            if (own.Length != count) own = new double[count];
             Span<float> kept = program is SoftmaxProgram softmax
-                ? parameters.AsSpan(softmax.Logits[index] + i * softmax.RowStride(columns), columns)
-                : parameters.AsSpan(((AccumulatorProgram)program).Places[index] + i * columns, columns);
+                ? parameters.AsSpan(softmax.Logits[index] + i * softmax.RowStride(count), count)
+                : parameters.AsSpan(((AccumulatorProgram)program).Places[index] + i * count, count);
             double smoothing = (program as AccumulatorProgram)?.Smoothing ?? 0, sum = smoothing;
-            for (int j = 0; j < columns; j++) own[j] = kept[j];
+            for (int j = 0; j < count; j++) own[j] = kept[j];
             if (program is SoftmaxProgram) WeightProgram.Softmax(own, own);
             else
             {
                 foreach (double a in own) sum += a;
-                for (int j = 0; j < columns; j++) own[j] = (own[j] + smoothing / columns) / sum;
+                for (int j = 0; j < count; j++) own[j] = (own[j] + smoothing / count) / sum;
             }
-            if (!move(plan.Blocks.Row(block, i), own)) continue;
+            if (!move(row, own)) continue;
             sum = 0;
-            for (int j = 0; j < columns; j++) sum += own[j] = Math.Max(own[j], floor);
-            for (int j = 0; j < columns; j++)
+            for (int j = 0; j < count; j++) sum += own[j] = Math.Max(own[j], floor);
+            for (int j = 0; j < count; j++)
                 kept[j] = program is SoftmaxProgram
                     ? (float)Math.Log(Math.Max(own[j] / sum, LeastWeight))
                     // What smoothing will add is taken off before.
-                    : (float)Math.Max(own[j] / sum * (samples + smoothing) - smoothing / columns, 0);
+                    : (float)Math.Max(own[j] / sum * (samples + smoothing) - smoothing / count, 0);
         }
     });
 

@@ -72,11 +72,11 @@ internal sealed class SoftEm : EmLearner
     private bool Move(Span<double> weights, WeightRow row, double size)
     {
         double total = 0;
-        for (int j = 0; j < row.Count; j++) total += flows[row[j]];
+        for (int j = 0; j < row.Count; j++) total += flows[row.First + j * row.Step];
         if (!(total > 0)) return false;
         double each = options.Smoothing / row.Count;
         total += options.Smoothing;
-        for (int j = 0; j < row.Count; j++) weights[j] = (1 - size) * weights[j] + size * (flows[row[j]] + each) / total;
+        for (int j = 0; j < row.Count; j++) weights[j] = (1 - size) * weights[j] + size * (flows[row.First + j * row.Step] + each) / total;
         return true;
     }
 
