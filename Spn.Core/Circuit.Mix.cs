@@ -36,10 +36,13 @@ public sealed partial class Circuit
             rest += part.ParameterCount - own;
         }
         double most = weights.Max();
+        double[][] logZ = [.. parts.Select(p => p.RawLogPartition())];
         for (int i = rest; i < parameters.Length; i++)
         {
-            double share = weights[(i - rest) % weights.Length];
-            parameters[i] = (float)(counted ? share : share > 0 ? Math.Log(share / most) : NoWeight);
+            (int c, int part) = Math.DivRem(i - rest, weights.Length);
+            double share = weights[part];
+            // What the mixture adds up are values before they are normalised, which are larger by the part's partition function.
+            parameters[i] = (float)(counted ? share : share > 0 ? Math.Log(share / most) - logZ[part][c] : NoWeight);
         }
         return new Circuit(spec, plan, engine ?? parts[0].engine, parameters) { Schema = parts[0].Schema };
     }

@@ -54,13 +54,6 @@ module Circuit =
     /// <exception cref="T:Spn.Core.CircuitException">No variable is hidden.</exception>
     let condition (evidence: Evidence) (circuit: Circuit) : Circuit = circuit.Condition evidence
 
-    /// <summary>One circuit that mixes copies of others, each with how much it counts; see <see cref="M:Spn.Core.Circuit.Mix"/>.</summary>
-    /// <param name="parts">Shares, which need not add to 1, and circuits over the same variables.</param>
-    /// <exception cref="T:Spn.Core.CircuitException">There are no parts, or they do not fit together.</exception>
-    /// <exception cref="T:System.ArgumentException">A share is unfit.</exception>
-    let mix (parts: (float * Circuit) list) : Circuit =
-        Circuit.Mix([| for _, circuit in parts -> circuit |], [| for share, _ in parts -> share |])
-
     /// <summary>The same model with so many sum layers in place of every sum of free or raw weights; of a circuit, one of the same distribution.</summary>
     /// <remarks>Depth changes how gradients move the weights, not what the model can say. Source: Trapp, Peharz and Pernkopf 2019.</remarks>
     /// <param name="depth">Number of sum layers in place of one; 1 collapses.</param>
@@ -73,6 +66,13 @@ module Circuit =
     /// <param name="model">A description or a circuit; a circuit stays as it is.</param>
     let inline collapse (model: ^Model) : ^Model =
         (^Model: (member Collapse: unit -> ^Model) model)
+
+    /// <summary>One circuit that mixes copies of others, each with how much it counts; see <see cref="M:Spn.Core.Circuit.Mix"/>.</summary>
+    /// <param name="parts">Shares, which need not add to 1, and circuits over the same variables.</param>
+    /// <exception cref="T:Spn.Core.CircuitException">There are no parts, or they do not fit together.</exception>
+    /// <exception cref="T:System.ArgumentException">A share is unfit.</exception>
+    let mix (parts: (float * Circuit) list) : Circuit =
+        Circuit.Mix([| for _, circuit in parts -> circuit |], [| for share, _ in parts -> share |])
 
     /// <summary>A few lines that say what the circuit is: structure, layers, sizes, engine.</summary>
     let summary (circuit: Circuit) : string = circuit.Summary()

@@ -22,7 +22,13 @@ let kinds: WeightSpec list = [
 let withSources (spec: CircuitSpec) weights =
     let own (layer: LayerSpec) : LayerSpec =
         match layer with
-        | :? SumSpec as sum -> SumSpec(sum.Channels, Weights = sum.Weights)
+        | :? SumSpec as sum ->
+            SumSpec(
+                sum.Channels,
+                Weights = sum.Weights,
+                PerPartition = sum.PerPartition,
+                MixingWeights = sum.MixingWeights
+            )
         | :? RootSpec as root when spec.Layers.Count % 2 = 0 ->
             RootSpec(root.Classes, root.Mixture, ClassWeights = root.ClassWeights)
         | layer -> layer
@@ -244,6 +250,22 @@ let tests =
                 Seq.averageBy (fun row -> float (samples.Row(row).ToArray()[2])) [ 0 .. samples.Count - 1 ]
 
             Expect.isTrue (abs (share - one 2) < 0.02) $"sampled {share}, expected {one 2}")
+        testCase "a mixture of circuits with raw weights has the shares it was given" (fun () ->
+            use raw = mixture 3 2 (Weights.Raw(2.0, 4.0)) |> Circuit.compile
+
+            use free =
+                mixture 3 2 (Weights.Factored(Weights.Raw(), depth = 2)) |> Circuit.compile
+
+            Expect.isGreaterThan (abs (raw.LogPartition()[0] - free.LogPartition()[0])) 0.5 "other partition functions"
+            use both = Circuit.mix [ 0.3, raw; 0.7, free ]
+
+            let expected =
+                Array.map2
+                    (fun a b -> log (0.3 * exp a + 0.7 * exp b))
+                    (raw.LogLikelihood(bits 3))
+                    (free.LogLikelihood(bits 3))
+
+            Expect.floatsClose Accuracy.low (both.LogLikelihood(bits 3)) expected "shares")
         testCase "raw and factored weights come back from model files" (fun () ->
             let folder = Directory.CreateTempSubdirectory("spn-deep-").FullName
 

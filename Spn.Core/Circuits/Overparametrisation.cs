@@ -17,7 +17,7 @@ internal static class Overparametrisation
         {
             if (depth == 1) return Collapse(spec);
             bool some = false;
-            CircuitSpec deep = Map(spec, source => Deepen(source, sizes, ref some));
+            CircuitSpec deep = Map(spec, Deepen(spec.Weights, sizes, ref some), source => Deepen(source, sizes, ref some));
             return some ? deep : throw Unfit("The circuit", spec.Weights);
         }
         var changed = spec.Layers.ToArray();
@@ -39,28 +39,27 @@ internal static class Overparametrisation
     {
         bool any = false;
         WeightSpec Flat(WeightSpec source) => Deepen(source, [], ref any);
-        WeightSpec? Own(WeightSpec? source) => source is null ? null : Flat(source) is var flat && !flat.Equals(source) && flat.Equals(spec.Weights) ? null : flat;
-        return spec with
-        {
-            Weights = Flat(spec.Weights),
-            Layers = new(spec.Layers.Select(layer =>
-                (layer with { Weights = Own(layer.Weights) }) is RootSpec root ? root with { MixtureWeights = Own(root.MixtureWeights) } : layer with { Weights = Own(layer.Weights) })),
-        };
+        return Map(spec, Flat(spec.Weights), source => Flat(source) is var flat && !flat.Equals(source) && flat.Equals(spec.Weights) ? null : flat);
     }
 
     /// <summary>What the top mixture takes when it names no source.</summary>
     public static WeightSpec Automatic(WeightSpec weights) =>
         weights is FixedWeights or AccumulatorWeights or RawWeights or FactoredWeights or FreeWeights { DeadEntries: false } ? weights : WeightSpec.Free();
 
-    private static CircuitSpec Map(CircuitSpec spec, Func<WeightSpec, WeightSpec> change) => spec with
+    /// <summary>The description with another source for the circuit, and others for what names a source of its own.</summary>
+    private static CircuitSpec Map(CircuitSpec spec, WeightSpec weights, Func<WeightSpec, WeightSpec?> change)
     {
-        Weights = change(spec.Weights),
-        Layers = new(spec.Layers.Select(layer =>
+        return spec with { Weights = weights, Layers = new(spec.Layers.Select(Changed)) };
+
+        WeightSpec? Own(WeightSpec? source) => source is null ? null : change(source);
+
+        LayerSpec Changed(LayerSpec layer) => layer switch
         {
-            LayerSpec own = layer.Weights is null ? layer : layer with { Weights = change(layer.Weights) };
-            return own is RootSpec { MixtureWeights: { } top } root ? root with { MixtureWeights = change(top) } : own;
-        })),
-    };
+            SumSpec sum => sum with { Weights = Own(sum.Weights), MixingWeights = Own(sum.MixingWeights) },
+            RootSpec root => root with { Weights = Own(root.Weights), MixtureWeights = Own(root.MixtureWeights) },
+            _ => layer with { Weights = Own(layer.Weights) },
+        };
+    }
 
     private static WeightSpec Deepen(WeightSpec source, ValueList<int> sizes, ref bool any)
     {

@@ -80,11 +80,13 @@ public sealed partial class Circuit
     /// <returns>[class], in nats.</returns>
     public double[] LogPartition()
     {
-        double[] logZ = LogLikelihood(Evidence.Unknown(1, Variables));
-        if (Plan.Unnormalised is not { } program) return logZ;
-        double[] raw = program.LogPartition(Plan.Blocks, [.. Snapshot().Parameters.Select(p => (double)p)]);
-        return [.. logZ.Zip(raw, (normalised, own) => normalised + own)];
+        double[] normalised = LogLikelihood(Evidence.Unknown(1, Variables));
+        return [.. normalised.Zip(RawLogPartition(), (log, raw) => log + raw)];
     }
+
+    /// <summary>Logarithm of the partition function of raw weights, [class]; 0 where weights add to 1.</summary>
+    private double[] RawLogPartition() =>
+        Plan.Unnormalised?.LogPartition(Plan.Blocks, [.. Snapshot().Parameters.Select(p => (double)p)]) ?? new double[Classes];
 
     private static EvidenceException Impossible(int row) =>
         new($"Row {row}: the evidence has probability 0, so nothing follows from it. Hide the entries that contradict the model.", row);

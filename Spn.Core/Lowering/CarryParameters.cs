@@ -27,46 +27,47 @@ internal static class CarryParameters
             {
                 (WeightProgram source, int index) = programOf[program.Blocks[b]];
                 if (program is HyperProgram hyper) Network((HyperProgram)source, index, parameters, hyper, b, values);
-                else if (program is not FixedProgram) Put(to.Blocks, program, b, Own(from.Blocks, source, index, known), values);
+                else if (program is not FixedProgram) Put(program, b, Own(from.Blocks, source, index, known), values);
             }
         return values;
     }
 
     private static IEnumerable<WeightProgram> Each(Plan plan) => plan.Programs.SelectMany(p => p is NormalisedProgram joined ? joined.Programs : [p]);
 
-    /// <summary>One parameter a weight, [out, weight], of a program that has such.</summary>
-    private static double[] Own(WeightBlocks layout, WeightProgram program, int block, double[] parameters)
+    /// <summary>One parameter a weight, row by row, of a program that has such.</summary>
+    private static double[][] Own(WeightBlocks layout, WeightProgram program, int block, double[] parameters)
     {
-        int rows = layout[program.Blocks[block]].Rows, columns = layout.Row(program.Blocks[block], 0).Count;
-        var own = new double[rows * columns];
-        if (program is FactoredProgram factored) factored.Collapse(layout, block, parameters, own);
-        else
-            for (int i = 0; i < rows; i++) parameters.AsSpan(RowOf(program, block, i, columns), columns).CopyTo(own.AsSpan(i * columns));
+        var own = new double[layout[program.Blocks[block]].Rows][];
+        for (int i = 0; i < own.Length; i++)
+        {
+            own[i] = new double[layout.Row(program.Blocks[block], i).Count];
+            if (program is FactoredProgram factored) factored.Collapse(block, i, parameters, own[i]);
+            else parameters.AsSpan(RowOf(program, block, i, own[i].Length), own[i].Length).CopyTo(own[i]);
+        }
         return own;
     }
 
     /// <summary>Writes one parameter a weight; factors of the layers above are then without effect.</summary>
-    private static void Put(WeightBlocks layout, WeightProgram program, int block, double[] own, float[] parameters)
+    private static void Put(WeightProgram program, int block, double[][] own, float[] parameters)
     {
-        int rows = layout[program.Blocks[block]].Rows, columns = layout.Row(program.Blocks[block], 0).Count;
-        for (int i = 0; i < rows; i++)
-            for (int c = 0; c < columns; c++)
+        for (int i = 0; i < own.Length; i++)
+            for (int n = 0; n < own[i].Length; n++)
             {
                 if (program is not FactoredProgram factored)
                 {
-                    parameters[RowOf(program, block, i, columns) + c] = (float)own[i * columns + c];
+                    parameters[RowOf(program, block, i, own[i].Length) + n] = (float)own[i][n];
                     continue;
                 }
                 for (int layer = 0; layer < factored.Depth - 1; layer++)
-                    parameters[factored.Place(layer, block, i, c, columns)] = factored.Link == WeightLink.Identity ? 1 : 0;
-                parameters[factored.Place(factored.Depth - 1, block, i, c, columns)] = (float)own[i * columns + c];
+                    parameters[factored.Place(layer, block, i, n, own[i].Length)] = factored.Link == WeightLink.Identity ? 1 : 0;
+                parameters[factored.Place(factored.Depth - 1, block, i, n, own[i].Length)] = (float)own[i][n];
             }
     }
 
-    private static int RowOf(WeightProgram program, int block, int row, int columns) => program switch
+    private static int RowOf(WeightProgram program, int block, int row, int count) => program switch
     {
-        SoftmaxProgram softmax => softmax.Logits[block] + row * softmax.RowStride(columns),
-        AccumulatorProgram accumulators => accumulators.Places[block] + row * columns,
+        SoftmaxProgram softmax => softmax.Logits[block] + row * softmax.RowStride(count),
+        AccumulatorProgram accumulators => accumulators.Places[block] + row * count,
         _ => throw new CircuitException("Weights", "unknown weights", $"A {program.GetType().Name} has no parameter for each weight.", "Use weights of this library."),
     };
 

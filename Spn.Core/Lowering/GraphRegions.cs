@@ -93,7 +93,7 @@ internal sealed class GraphRegions : RegionBuilder
     /// <summary>Whether weights can be those of a few edges at any place.</summary>
     private static bool MayMix(WeightSpec weights) => weights switch
     {
-        FreeWeights { DeadEntries: false } or AccumulatorWeights or FixedWeights => true,
+        FreeWeights { DeadEntries: false } or AccumulatorWeights or FixedWeights or RawWeights or FactoredWeights => true,
         TiedWeights tied => MayMix(tied.Source),
         _ => false,
     };

@@ -33,55 +33,50 @@ public sealed class FactoredProgram(IReadOnlyList<int> blocks, IReadOnlyList<IRe
     /// <summary>How weights follow from factors.</summary>
     public WeightLink Link => link;
 
-    /// <summary>Factors of one layer that a row of so many inputs has.</summary>
-    public static int Groups(int columns, int groupSize) => (columns + groupSize - 1) / groupSize;
+    /// <summary>Factors of one layer that a row of so many weights has.</summary>
+    public static int Groups(int weights, int groupSize) => (weights + groupSize - 1) / groupSize;
 
     /// <summary>Place of a weight's factor in the parameter vector.</summary>
     /// <param name="layer">The layer, from 0 at the root.</param>
     /// <param name="block">The block, by index among this program's.</param>
     /// <param name="row">Output of the sum.</param>
-    /// <param name="column">Which of the sum's weights.</param>
-    /// <param name="columns">Number of weights of the sum.</param>
-    public int Place(int layer, int block, int row, int column, int columns) =>
-        places[layer][block] + row * Groups(columns, groupSizes[layer]) + column / groupSizes[layer];
+    /// <param name="number">Which of the row's weights.</param>
+    /// <param name="count">Number of the row's weights.</param>
+    public int Place(int layer, int block, int row, int number, int count) =>
+        places[layer][block] + row * Groups(count, groupSizes[layer]) + number / groupSizes[layer];
 
-    /// <summary>The parameters that one layer would need to make a block: products of factors, or sums of logarithms.</summary>
-    /// <param name="layout">Shapes and places of all blocks.</param>
+    /// <summary>The parameters that one layer would need to make a row of a block: products of factors, or sums of logarithms.</summary>
     /// <param name="block">The block, by index among this program's.</param>
+    /// <param name="row">Output of the sum.</param>
     /// <param name="parameters">The flat parameter vector.</param>
-    /// <param name="collapsed">Receives them, [out, weight].</param>
-    public void Collapse(WeightBlocks layout, int block, ReadOnlySpan<double> parameters, Span<double> collapsed)
+    /// <param name="collapsed">Receives them, as many as the row has weights.</param>
+    public void Collapse(int block, int row, ReadOnlySpan<double> parameters, Span<double> collapsed)
     {
-        int rows = layout[blocks[block]].Rows, columns = layout.Row(blocks[block], 0).Count;
-        for (int i = 0; i < rows; i++)
-            for (int c = 0; c < columns; c++)
+        for (int n = 0; n < collapsed.Length; n++)
+        {
+            double whole = parameters[Place(Depth - 1, block, row, n, collapsed.Length)];
+            for (int layer = 0; layer < Depth - 1; layer++)
             {
-                double whole = parameters[Place(Depth - 1, block, i, c, columns)];
-                for (int layer = 0; layer < Depth - 1; layer++)
-                {
-                    double factor = parameters[Place(layer, block, i, c, columns)];
-                    whole = link == WeightLink.Identity ? whole * factor : whole + factor;
-                }
-                collapsed[i * columns + c] = whole;
+                double factor = parameters[Place(layer, block, row, n, collapsed.Length)];
+                whole = link == WeightLink.Identity ? whole * factor : whole + factor;
             }
+            collapsed[n] = whole;
+        }
     }
 
     /// <inheritdoc/>
     public override void Forward(WeightBlocks layout, ReadOnlySpan<double> parameters, Span<double> weights)
     {
         for (int b = 0; b < blocks.Count; b++)
-        {
-            var own = new double[layout.Weights(blocks[b])];
-            Collapse(layout, b, parameters, own);
             for (int i = 0; i < layout[blocks[b]].Rows; i++)
             {
                 WeightRow row = layout.Row(blocks[b], i);
-                Span<double> w = own.AsSpan(i * row.Count, row.Count);
-                if (link == WeightLink.Softmax) Softmax(w, weights[row.First..], row.Step);
+                var own = new double[row.Count];
+                Collapse(b, i, parameters, own);
+                if (link == WeightLink.Softmax) Softmax(own, weights[row.First..], row.Step);
                 else
-                    for (int c = 0; c < row.Count; c++) weights[row[c]] = link == WeightLink.Identity ? w[c] : Math.Exp(w[c]);
+                    for (int n = 0; n < own.Length; n++) weights[row[n]] = link == WeightLink.Identity ? own[n] : Math.Exp(own[n]);
             }
-        }
     }
 
     /// <inheritdoc/>
@@ -89,29 +84,25 @@ public sealed class FactoredProgram(IReadOnlyList<int> blocks, IReadOnlyList<IRe
         WeightBlocks layout, ReadOnlySpan<double> parameters, ReadOnlySpan<double> weights, ReadOnlySpan<double> byWeights, Span<double> byParameters)
     {
         for (int b = 0; b < blocks.Count; b++)
-        {
-            int columns = layout.Row(blocks[b], 0).Count;
-            var whole = new double[columns]; // derivatives by what one layer would need
             for (int i = 0; i < layout[blocks[b]].Rows; i++)
             {
                 WeightRow row = layout.Row(blocks[b], i);
-                whole.AsSpan().Clear();
+                var whole = new double[row.Count]; // derivatives by what one layer would need
                 if (link == WeightLink.Softmax) AddSoftmaxGradient(weights[row.First..], byWeights[row.First..], whole, row.Step);
                 else
-                    for (int c = 0; c < columns; c++) whole[c] = link == WeightLink.Identity ? byWeights[row[c]] : byWeights[row[c]] * weights[row[c]];
-                for (int c = 0; c < columns; c++)
+                    for (int n = 0; n < whole.Length; n++) whole[n] = link == WeightLink.Identity ? byWeights[row[n]] : byWeights[row[n]] * weights[row[n]];
+                for (int n = 0; n < whole.Length; n++)
                     for (int layer = 0; layer < Depth; layer++)
-                        byParameters[Place(layer, b, i, c, columns)] += whole[c] * Others(parameters, layer, b, i, c, columns);
+                        byParameters[Place(layer, b, i, n, whole.Length)] += whole[n] * Others(parameters, layer, b, i, n, whole.Length);
             }
-        }
     }
 
     /// <summary>Derivative of a product of factors by one of them; of a sum it is 1.</summary>
-    private double Others(ReadOnlySpan<double> parameters, int but, int block, int row, int column, int columns)
+    private double Others(ReadOnlySpan<double> parameters, int but, int block, int row, int number, int count)
     {
         double product = 1;
         for (int layer = 0; layer < Depth && link == WeightLink.Identity; layer++)
-            if (layer != but) product *= parameters[Place(layer, block, row, column, columns)];
+            if (layer != but) product *= parameters[Place(layer, block, row, number, count)];
         return product;
     }
 }

@@ -13,6 +13,10 @@ public static class LogSum
         return max + Math.Log(sum);
     }
 
+    /// <summary>log(exp(a) + exp(b)); minus infinity when both are, never NaN.</summary>
+    public static double Of(double a, double b) =>
+        double.IsNegativeInfinity(a) ? b : Math.Max(a, b) + Math.Log(1 + Math.Exp(-Math.Abs(a - b)));
+
     /// <summary>The largest value; minus infinity when there is none.</summary>
     public static double Largest(ReadOnlySpan<double> values)
     {

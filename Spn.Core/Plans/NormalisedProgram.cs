@@ -57,7 +57,8 @@ public sealed class NormalisedProgram : WeightProgram
                 double all = logZ[first[r] + i];
                 int c = 0;
                 foreach (int child in regions.Children(r))
-                    for (int k = 0; k < regions.Channels(child); k++, c++) own[c] *= Share(LogZ(logZ, child, k), all);
+                    for (int k = 0; k < regions.Channels(child); k++, c++)
+                        if (own[c] != 0) own[c] *= Share(LogZ(logZ, child, k), all);
             }
         }
     }
@@ -142,10 +143,12 @@ public sealed class NormalisedProgram : WeightProgram
     {
         double[] logZ = LogValues(blocks, raw), byLogZ = new double[units], byRaw = new double[blocks.Total];
         foreach (int block in Blocks)
-        {
-            (int rows, int columns, int offset) = blocks[block];
-            byWeights.Slice(offset, rows * columns).CopyTo(byRaw.AsSpan(offset));
-        }
+            for (int i = 0; i < blocks[block].Rows; i++)
+            {
+                // Entries that are no weights have derivatives as well, which nothing may use.
+                WeightRow row = blocks.Row(block, i);
+                for (int n = 0; n < row.Count; n++) byRaw[row[n]] = byWeights[row[n]];
+            }
         byLogZ.AsSpan(first[regions.Root]).Fill(byRoot);
         for (int r = regions.Root; r >= 0; r--)
         {
@@ -160,23 +163,26 @@ public sealed class NormalisedProgram : WeightProgram
                 continue;
             }
             (int rows, int columns, int offset) = blocks[regions.Block(r)];
-            for (int i = 0; i < rows; i++) SumBack(r, raw.AsSpan(offset + i * columns, columns), byRaw.AsSpan(offset + i * columns, columns), logZ, byLogZ, first[r] + i);
+            for (int i = 0; i < rows; i++)
+                SumBack(r, i, blocks.Spacing(regions.Block(r)), raw.AsSpan(offset + i * columns, columns), byRaw.AsSpan(offset + i * columns, columns), logZ, byLogZ);
         }
         return byRaw;
     }
 
     /// <summary>One sum: the normalised weight of input c is w_c Z_c / Z with Z = sum of w_c Z_c.</summary>
-    private void SumBack(int region, ReadOnlySpan<double> w, Span<double> d, double[] logZ, double[] byLogZ, int unit)
+    private void SumBack(int region, int row, int spacing, ReadOnlySpan<double> w, Span<double> d, double[] logZ, double[] byLogZ)
     {
-        double all = logZ[unit], used = 0;
+        double all = logZ[first[region] + row], used = 0;
         int c = 0;
         foreach (int child in regions.Children(region))
-            for (int k = 0; k < regions.Channels(child); k++, c++) used += d[c] * w[c] * Share(LogZ(logZ, child, k), all);
-        double own = byLogZ[unit] - used;
+            for (int k = 0; k < regions.Channels(child); k++, c++)
+                if (w[c] != 0) used += d[c] * w[c] * Share(LogZ(logZ, child, k), all);
+        double own = byLogZ[first[region] + row] - used;
         c = 0;
         foreach (int child in regions.Children(region))
             for (int k = 0; k < regions.Channels(child); k++, c++)
             {
+                if (spacing > 1 && c % spacing != row) continue; // no weight
                 d[c] = (d[c] + own) * Share(LogZ(logZ, child, k), all);
                 if (concerned[child]) byLogZ[first[child] + k] += d[c] * w[c];
             }

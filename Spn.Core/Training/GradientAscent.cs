@@ -149,20 +149,22 @@ public sealed class GradientAscent : IDisposable
         double[] byRaw = normalised.ByRaw(plan.Blocks, parameters, byWeights), before = normalised.Raw(plan.Blocks, parameters), after = normalised.Raw(plan.Blocks, next);
         foreach (FactoredProgram program in normalised.Programs.OfType<FactoredProgram>().Where(p => p.Link == WeightLink.Identity))
             for (int b = 0; b < program.Blocks.Count; b++)
-            {
-                int block = program.Blocks[b], columns = plan.Blocks.Row(block, 0).Count;
-                for (int i = 0; i < plan.Blocks.Weights(block); i++)
+                for (int i = 0; i < plan.Blocks[program.Blocks[b]].Rows; i++)
                 {
-                    double upper = 1, lambda = 0;
-                    for (int layer = 0; layer < program.Depth - 1; layer++)
+                    (_, int columns, int offset) = plan.Blocks[program.Blocks[b]];
+                    WeightRow row = plan.Blocks.Row(program.Blocks[b], i);
+                    for (int n = 0; n < row.Count; n++)
                     {
-                        int place = program.Place(layer, b, i / columns, i % columns, columns);
-                        upper *= parameters[place];
-                        lambda += stepSize * gradient[place] / parameters[place];
+                        double upper = 1, lambda = 0;
+                        for (int layer = 0; layer < program.Depth - 1; layer++)
+                        {
+                            int place = program.Place(layer, b, i, n, row.Count);
+                            upper *= parameters[place];
+                            lambda += stepSize * gradient[place] / parameters[place];
+                        }
+                        int own = row[n];
+                        yield return new WeightChange(program.Blocks[b], i, own - offset - i * columns, before[own], byRaw[own], stepSize * upper * upper, lambda, after[own]);
                     }
-                    int own = plan.Blocks.Row(block, i / columns)[i % columns];
-                    yield return new WeightChange(block, i / columns, i % columns, before[own], byRaw[own], stepSize * upper * upper, lambda, after[own]);
                 }
-            }
     }
 }

@@ -34,12 +34,7 @@ internal sealed class LogSpacePass
     /// <summary>What downward passes add up at inputs.</summary>
     public InputGathering Gathering { get; set; }
 
-    public void SetParameters(ReadOnlySpan<float> theta)
-    {
-        var values = new double[theta.Length];
-        for (int i = 0; i < theta.Length; i++) values[i] = theta[i];
-        SetParameters(values);
-    }
+    public void SetParameters(ReadOnlySpan<float> theta) => SetParameters(Array.ConvertAll(theta.ToArray(), p => (double)p));
 
     public void SetParameters(ReadOnlySpan<double> theta)
     {
@@ -199,7 +194,7 @@ internal sealed class LogSpacePass
                 for (int u = 0; u < children.Length; u++)
                     if (u != t) others += Values(children[u])[table[u, o]];
                 ref double target = ref Slopes(children[t])[table[t, o]];
-                target = Add(target, others);
+                target = LogSum.Of(target, others);
             }
         }
     }
@@ -219,7 +214,7 @@ internal sealed class LogSpacePass
                 {
                     int edge = offset + i * columns + c;
                     if (!byWeights.IsEmpty) byWeights[edge] += factor * Math.Exp(slopes[i] + values[k]);
-                    childSlopes[k] = Add(childSlopes[k], slopes[i] + logWeights[edge]);
+                    childSlopes[k] = LogSum.Of(childSlopes[k], slopes[i] + logWeights[edge]);
                 }
             }
         }
@@ -398,11 +393,5 @@ internal sealed class LogSpacePass
     public void PullBack(ReadOnlySpan<double> byWeights, Span<double> byParameters)
     {
         foreach (WeightProgram program in plan.Programs) program.Backward(plan.Blocks, parameters, weights, byWeights, byParameters);
-    }
-
-    private static double Add(double a, double b)
-    {
-        if (double.IsNegativeInfinity(a)) return b;
-        return Math.Max(a, b) + Math.Log(1 + Math.Exp(-Math.Abs(a - b)));
     }
 }
