@@ -32,15 +32,6 @@ internal sealed class BenchReport
     private static readonly string[] QuerySets = ["nltcs", "baudio", "ad"];
     private static readonly string[] QueryMetrics = ["loglik", "marginal", "posterior", "mpe", "sample", "conditional_sample"];
 
-    private static readonly (string Name, Func<CircuitSpec> Spec, int Rows)[] Stacks =
-    [
-        ("dgcspn/generative28", () => DgcSpn.Generative(28, 28).WithWeights(WeightSpec.Accumulators()), 1024),
-        ("dgcspn/generative64", () => DgcSpn.Generative(64, 64).WithWeights(WeightSpec.Accumulators()), 350),
-        ("dgcspn/discriminative28", () => DgcSpn.Discriminative(), 1024),
-    ];
-
-    private static readonly string[] StackMetrics = ["loglik", "hard_em", "hard_em_usi", "adam"];
-
     private readonly string filter;
     private readonly int threads;
     private readonly string? folder;
@@ -66,7 +57,7 @@ internal sealed class BenchReport
     public void Run(CancellationToken cancellation)
     {
         if (Wanted("machine", "fma1")) Tell("machine", "fma1", MachinePeak.FmaGiga(1), "GFMA/s");
-        bool shares = Stacks.Any(s => StackMetrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
+        bool shares = Stack.All.Any(s => s.Metrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
         if (shares) peak = MachinePeak.FmaGiga(threads);
         if (Wanted("machine", "fma2")) Tell("machine", "fma2", shares && threads == 2 ? peak : MachinePeak.FmaGiga(2), "GFMA/s");
         if (Wanted("machine", "read2")) Tell("machine", "read2", MachinePeak.ReadGiga(2), "GB/s");
@@ -75,10 +66,10 @@ internal sealed class BenchReport
             cancellation.ThrowIfCancellationRequested();
             RunSet(set, cancellation);
         }
-        foreach ((string name, Func<CircuitSpec> spec, int rows) in Stacks)
+        foreach (Stack stack in Stack.All)
         {
             cancellation.ThrowIfCancellationRequested();
-            RunStack(name, spec, rows, cancellation);
+            RunStack(stack, cancellation);
         }
         foreach (string set in QuerySets)
         {
@@ -140,36 +131,30 @@ internal sealed class BenchReport
         if (set == "ad" && Wanted(name, "peak_train500")) Tell(name, "peak_train500", PeakInChild("ad"), "MiB");
     }
 
-    /// <summary>Images a second of a convolutional stack, the share of the peak that its dense multiply-adds come to, and the memory.</summary>
-    private void RunStack(string name, Func<CircuitSpec> spec, int rows, CancellationToken cancellation)
+    /// <summary>Images a second of a circuit, the share of the peak that its dense multiply-adds come to, and the memory.</summary>
+    private void RunStack(Stack stack, CancellationToken cancellation)
     {
-        string[] metrics = name.Contains("discriminative", StringComparison.Ordinal) ? ["loglik", "adam"] : ["loglik", "hard_em", "hard_em_usi"];
-        if (!metrics.Any(m => Wanted(name, m) || Wanted(name, $"{m}_share")) && !Wanted(name, "peak_train")) return;
-        using var bench = new DgcSpnBench(spec(), rows, threads);
-        foreach (string metric in metrics)
+        string[] metrics = [.. stack.Metrics.Where(m => Wanted(stack.Name, m) || Wanted(stack.Name, $"{m}_share"))];
+        if (metrics.Length > 0)
         {
-            if (!Wanted(name, metric) && !Wanted(name, $"{metric}_share")) continue;
-            (Action work, int images, int passes) = metric switch
+            using var bench = new StackBench(stack.Describe(), stack.Rows, threads);
+            foreach (string metric in metrics)
             {
-                "loglik" => ((Action)bench.LogLikelihoods, bench.Rows, 1),
-                "adam" => (() => bench.Adam(64), 64, 3),
-                _ => (() => bench.HardEm(128, metric == "hard_em_usi"), 128, 1),
-            };
-            double seconds = HyperSpnBench.Median(work, 2, cancellation);
-            Tell(name, metric, images / seconds, "samples/s");
-            Tell(name, $"{metric}_share", Share(passes * bench.ForwardFma * images / seconds), "%");
+                (Action work, int images, int passes) = stack.Timed(bench, metric);
+                double seconds = HyperSpnBench.Median(work, 2, cancellation);
+                Tell(stack.Name, metric, images / seconds, "samples/s");
+                Tell(stack.Name, $"{metric}_share", Share(passes * bench.ForwardFma * images / seconds), "%");
+            }
         }
-        if (Wanted(name, "peak_train")) Tell(name, "peak_train", PeakInChild(name), "MiB");
+        if (Wanted(stack.Name, "peak_train")) Tell(stack.Name, "peak_train", PeakInChild(stack.Name), "MiB");
     }
 
-    /// <summary>Peak resident memory of this process while it trains a stack, in MiB; run in a process of its own.</summary>
+    /// <summary>Peak resident memory of this process while it trains a circuit by the last of its metrics, in MiB; run in a process of its own.</summary>
     public static double PeakOfStack(string name, int threads)
     {
-        (_, Func<CircuitSpec> spec, int rows) = Stacks.Single(s => s.Name == name);
-        using (var bench = new DgcSpnBench(spec(), rows, threads))
-            for (int i = 0; i < 4; i++)
-                if (name.Contains("discriminative", StringComparison.Ordinal)) bench.Adam(64);
-                else bench.HardEm(128, unweighted: true);
+        Stack stack = Stack.All.Single(s => s.Name == name);
+        using (var bench = new StackBench(stack.Describe(), stack.Rows, threads))
+            for (int i = 0; i < 4; i++) stack.Timed(bench, stack.Metrics[^1]).Work();
         return Process.GetCurrentProcess().PeakWorkingSet64 / Mebi;
     }
 
@@ -233,6 +218,11 @@ internal sealed class BenchReport
             on random images: `loglik` an upward pass, `hard_em` and `hard_em_usi` whole steps of hard expectation maximisation at batch 128 with weighted and
             unweighted winners, `adam` a whole training step at batch 64. Shares count the multiply-adds of the dense model, one pass for hard expectation
             maximisation and three for Adam. `peak_train` is the peak resident memory of a process that trains.
+
+            `einsum/...` are Einsum networks on random 28 x 28 images, `rat` over 20 random structures of depth 3, `pd` over four strips (Poon-Domingos),
+            with 10 channels and normal densities: `loglik` an upward pass, `em` a whole step of soft expectation maximisation of weights and densities at
+            batch 128. Shares count a multiply-add a weight and two a density, three passes for `em`. Leaves of many variables leave the range of floats
+            in most rows, which are then done again in log space, one by one: that is what these two figures show.
 
             `query/...` are calls of the same model's queries as a user makes them: `loglik` on observed rows, all others on rows of which 30 % of the
             cells are hidden at random. `marginal_passes` compares with `loglik`, which state tables serve; the other `_passes` compare with `marginal`,
