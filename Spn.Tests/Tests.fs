@@ -45,6 +45,7 @@ let allTests =
         ArchitectureTests.tests
         CircuitTests.tests
         StructureTests.tests
+        MixtureTests.tests
         DrawingTests.tests
         TrainingTests.tests
         OverparametrisationTests.tests
