@@ -184,12 +184,10 @@ module DgcSpnClassification =
 
                     report
                         (max share spent)
-                        (DgcSpnCells.text "pass {0:F1} of {1}, average {2:F3}, test {3:F2}%" [|
-                            share * float job.Epochs
-                            job.Epochs
-                            step.Train
-                            now.Accuracy
-                        |])
+                        (DgcSpnCells.text
+                            ("pass {0:F1} of {1}, average {2:F3}"
+                             + (if Double.IsNaN now.Accuracy then "" else ", test {3:F2}%"))
+                            [| share * float job.Epochs; job.Epochs; step.Train; now.Accuracy |])
         }
 
         let evaluated epochs average =

@@ -207,11 +207,11 @@ module HyperSpnTables =
 
             Some(
                 table,
-                "Log-density in nats of samples of the models under Parzen windows of width 3 around the test samples; higher is better. "
+                "Log-density in nats of samples of the models under Parzen windows of width 3 around the test samples; higher is better."
                 + (if compared.IsEmpty then
                        ""
                    else
-                       $"HyperSPN's samples score higher than those of the SPN with decay on {wins} of {compared.Length} sets (the paper: 29 of 35).")
+                       $" HyperSPN's samples score higher than those of the SPN with decay on {wins} of {compared.Length} sets (the paper: 29 of 35).")
             )
 
     /// <summary>One row a training; a star marks the setting chosen.</summary>
