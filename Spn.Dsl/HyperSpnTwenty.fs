@@ -170,12 +170,4 @@ module HyperSpnTwenty =
     /// <summary>The script: parses, runs, and gives the exit code.</summary>
     /// <returns>0 when all is done, 1 after a failure, 2 after wrong use, 130 when interrupted.</returns>
     let main (arguments: string[]) : int =
-        CommandLine.Guard(
-            Console.Out,
-            Console.Error,
-            fun () ->
-                let options = HyperSpnOptions.parse arguments
-                use interrupt = new Interrupt()
-                run options Console.Out (ProgressLine.Output()) interrupt.Token |> ignore
-                if interrupt.Token.IsCancellationRequested then 130 else 0
-        )
+        Script.main HyperSpnOptions.parse run arguments

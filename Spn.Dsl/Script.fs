@@ -2,6 +2,7 @@ namespace Spn
 
 open System
 open System.IO
+open System.Threading
 open Argu
 open Spn.Core.Data
 
@@ -133,3 +134,23 @@ module Script =
         match options with
         | Some options -> options
         | None -> exit code
+
+    /// <summary>A script's whole life: reads its options, runs until it ends or is interrupted, and says so by its exit code.</summary>
+    /// <param name="parse">Reads options.</param>
+    /// <param name="run">Does the work, told where to write, where to show how it stands, and what ends it.</param>
+    /// <param name="arguments">The command line.</param>
+    /// <returns>0 when all is done, 1 after a failure, 2 after wrong use, 130 when interrupted.</returns>
+    let main
+        (parse: string[] -> 'options)
+        (run: 'options -> TextWriter -> ProgressLine -> CancellationToken -> 'result)
+        (arguments: string[])
+        : int =
+        CommandLine.Guard(
+            Console.Out,
+            Console.Error,
+            fun () ->
+                let options = parse arguments
+                use interrupt = new Interrupt()
+                run options Console.Out (ProgressLine.Output()) interrupt.Token |> ignore
+                if interrupt.Token.IsCancellationRequested then 130 else 0
+        )
