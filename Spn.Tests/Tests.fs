@@ -53,6 +53,7 @@ let allTests =
         OverparamRunTests.tests
         InputTests.tests
         InputEngineTests.tests
+        LeafProductTests.tests
         InitTests.tests
         FrozenInputTests.tests
         EmEngineTests.tests

@@ -16,7 +16,9 @@ internal sealed record Stack(string Name, Func<CircuitSpec> Describe, int Rows, 
     private const int Side = 28;
 
     /// <summary>Samples a batch.</summary>
-    private const int HardBatch = 128, SoftBatch = 128, AdamBatch = 64;
+    private const int HardBatch = 128, SoftBatch = 500, AdamBatch = 64;
+
+    private const int MostCount = 255;
 
     /// <summary>The DGC-SPN paper's stacks, and Einsum networks on 28 x 28 pixels.</summary>
     public static IReadOnlyList<Stack> All { get; } =
@@ -24,8 +26,10 @@ internal sealed record Stack(string Name, Func<CircuitSpec> Describe, int Rows, 
         new("dgcspn/generative28", () => DgcSpn.Generative(28, 28).WithWeights(WeightSpec.Accumulators()), 1024, "loglik", "hard_em", "hard_em_usi"),
         new("dgcspn/generative64", () => DgcSpn.Generative(64, 64).WithWeights(WeightSpec.Accumulators()), 350, "loglik", "hard_em", "hard_em_usi"),
         new("dgcspn/discriminative28", () => DgcSpn.Discriminative(), 1024, "loglik", "adam"),
-        new("einsum/rat_normal_k10", () => Einsum(new RatRegions(Side * Side, 3, 20), 10), 256, "loglik", "em"),
-        new("einsum/pd_normal_k10", () => Einsum(PoonDomingos.Pieces(GridVariables.Image(Side, Side), 4) with { Axes = new ValueList<int>([1]) }, 10), 256, "loglik", "em"),
+        .. from structure in new[] { (Name: "rat", Regions: (StructureSpec)new RatRegions(Side * Side, 3, 20)), ("pd", PoonDomingos.Pieces(GridVariables.Image(Side, Side), 4) with { Axes = new ValueList<int>([1]) }) }
+           from channels in new[] { 10, 40 }
+           from input in new[] { (Name: "normal", Spec: (InputSpec)new NormalInput(channels)), ("binomial", new BinomialInput(channels, MostCount)) }
+           select new Stack($"einsum/{structure.Name}_{input.Name}_k{channels}", () => Einsum(structure.Regions, input.Spec, channels), 2000, "loglik", "em"),
     ];
 
     /// <summary>What is done for a metric, the images it takes, and the passes over the circuit that it costs.</summary>
@@ -37,8 +41,8 @@ internal sealed record Stack(string Name, Func<CircuitSpec> Describe, int Rows, 
         _ => (() => bench.HardEm(HardBatch, metric == "hard_em_usi"), HardBatch, 1),
     };
 
-    private static CircuitSpec Einsum(StructureSpec structure, int channels) =>
-        EinsumNetwork.Over(structure, new NormalInput(channels), channels).WithWeights(WeightSpec.Accumulators());
+    private static CircuitSpec Einsum(StructureSpec structure, InputSpec input, int channels) =>
+        EinsumNetwork.Over(structure, input, channels).WithWeights(WeightSpec.Accumulators());
 }
 
 /// <summary>Timings of a circuit on random images: upward passes, hard and soft expectation maximisation, Adam.</summary>
@@ -62,7 +66,8 @@ internal sealed class StackBench : IDisposable
         circuit = Circuit.Compile(spec, new SimdEngine(threads));
         var random = new RandomStream(1, "images");
         var pixels = new float[rows * circuit.Plan.Variables];
-        for (int i = 0; i < pixels.Length; i++) pixels[i] = (float)random.NextNormal();
+        bool counts = circuit.Plan.InputOf[0] is CountFamily;
+        for (int i = 0; i < pixels.Length; i++) pixels[i] = counts ? random.NextInt(256) : (float)random.NextNormal();
         images = Evidence.From(pixels, circuit.Plan.Variables);
         session = circuit.NewSession();
         parameters = circuit.Parameters.ToArray();

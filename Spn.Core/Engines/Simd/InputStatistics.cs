@@ -70,7 +70,7 @@ internal static unsafe class InputStatistics<L, F, I>
                 float* sum = sums + numbers * k;
                 // A component without a precision is beyond single precision.
                 if (own[1] == 0 || !float.IsFinite(sum[1] + sum[2] + sum[3])) GatherComponent(op, source, first + k, flows, parameters, statistics, lanes);
-                else family.AddSums(first + k, sum[0], sum[1], sum[2], sum[3], parameters, statistics);
+                else family.AddSums(first + k, sum[0], sum[1], sum[2], sum[3], DensityKernel<L, F, I>.ScaleOf(own), parameters, statistics);
             }
         }
     }

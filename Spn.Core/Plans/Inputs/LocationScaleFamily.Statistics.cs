@@ -65,10 +65,16 @@ public abstract partial class LocationScaleFamily
         }
     }
 
-    /// <summary>Adds sums over values, counted in scales from the location, to the statistics of a component.</summary>
-    internal void AddSums(int component, double flow, double pull, double pulled, double squared, ReadOnlySpan<double> parameters, Span<double> statistics)
+    private void AddSums(int component, double flow, double pull, double pulled, double squared, ReadOnlySpan<double> parameters, Span<double> statistics) =>
+        AddSums(component, flow, pull, pulled, squared, UnitScale(component, parameters), parameters, statistics);
+
+    /// <summary>Scale of a component in the unit of the parameters.</summary>
+    internal double UnitScale(int component, ReadOnlySpan<double> parameters) => Math.Exp(LogScaleOf(component, parameters) - logUnit);
+
+    /// <summary>Adds sums over values, counted in scales from the location, to the statistics of a component whose <see cref="UnitScale"/> is at hand.</summary>
+    internal void AddSums(int component, double flow, double pull, double pulled, double squared, double scale, ReadOnlySpan<double> parameters, Span<double> statistics)
     {
-        double location = UnitLocation(component, parameters), scale = Math.Exp(LogScaleOf(component, parameters) - logUnit);
+        double location = UnitLocation(component, parameters);
         Span<double> own = statistics.Slice(Sums * component, Sums);
         own[0] += flow;
         own[1] += pull;

@@ -97,8 +97,12 @@ internal static unsafe class DensityKernel<L, F, I>
 {
     private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
 
-    /// <summary>Numbers that a component is prepared as: location, precision (1 / scale), what rounding the location to a float shifts z by, base-2 logarithm of the peak, least and most derivative by the log scale.</summary>
-    public const int Numbers = 6;
+    /// <summary>Numbers that a component is prepared as: location, precision (1 / scale), what rounding the location to a float shifts z by, base-2 logarithm of the peak, least and most derivative by the log scale, and a double, the scale in the unit of the parameters.</summary>
+    public const int Numbers = 8;
+
+    /// <summary>The scale of a component in the unit of the parameters.</summary>
+    /// <param name="own">The component as <see cref="Prepare"/> writes it.</param>
+    public static double ScaleOf(float* own) => *(double*)(own + 6);
 
     /// <summary>Lanes whose exponent is larger in size are left to the caller.</summary>
     public const int MostExponent = 92;
@@ -123,6 +127,7 @@ internal static unsafe class DensityKernel<L, F, I>
             (double least, double highest) = family.LearnsScales ? family.SlopeBounds(k, parameters) : (0, 0);
             table[4] = (float)least;
             table[5] = (float)highest;
+            *(double*)(table + 6) = family.UnitScale(k, parameters);
         }
     }
 

@@ -16,10 +16,10 @@ internal static unsafe class LogSumKernel<L, F, I>
     private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    /// <summary>Sums whose largest is beyond are left to the caller.</summary>
-    public const float MostBits = 1 << 14;
+    /// <summary>Sums whose largest is beyond are left to the caller: logarithms that were rounded lose more than they should there, others near the end of exact whole numbers.</summary>
+    public const float MostRounded = 1 << 14, MostExact = 1 << 22;
 
-    /// <summary>Whole numbers up to here are exact.</summary>
+    /// <summary>Numbers beyond are not made whole.</summary>
     private const float MostWhole = 1 << 30;
 
     /// <summary>Adds location-scale densities.</summary>
@@ -36,17 +36,23 @@ internal static unsafe class LogSumKernel<L, F, I>
     {
         bool all = !AnyHidden(hidden, count);
         for (int k = 0, first = 0; k < channels; k++, first += DensityKernel<L, F, I>.Numbers)
-            for (int at = 0; at < lanes; at += L.Count)
+            for (int at = 0; at < lanes; at += 2 * L.Count)
             {
-                F sum = default;
+                // Two vectors of lanes share the loads of a component; the second of an odd last one is its own neighbour.
+                int other = Math.Min(at + L.Count, lanes - L.Count);
+                F sum = default, otherSum = default;
                 for (int v = 0; v < count; v++)
                 {
                     float* own = tables[v] + first;
-                    F z = L.Fma(L.Subtract(L.Load(x[v] + at), L.Broadcast(own[0])), L.Broadcast(own[1]), L.Broadcast(own[2]));
-                    F next = L.Add(S.LogTwo(z, sum), L.Broadcast(own[3]));
-                    sum = all || hidden[v] == null ? next : Choose(hidden[v] + at, next, sum);
+                    F location = L.Broadcast(own[0]), precision = L.Broadcast(own[1]), shift = L.Broadcast(own[2]), peak = L.Broadcast(own[3]);
+                    F next = L.Add(S.LogTwo(L.Fma(L.Subtract(L.Load(x[v] + at), location), precision, shift), sum), peak);
+                    F otherNext = L.Add(S.LogTwo(L.Fma(L.Subtract(L.Load(x[v] + other), location), precision, shift), otherSum), peak);
+                    bool shown = all || hidden[v] == null;
+                    sum = shown ? next : Choose(hidden[v] + at, next, sum);
+                    otherSum = shown ? otherNext : Choose(hidden[v] + other, otherNext, otherSum);
                 }
                 Keep(sum, default, whole + (long)k * lanes + at, rest + (long)k * lanes + at);
+                if (other > at) Keep(otherSum, default, whole + (long)k * lanes + other, rest + (long)k * lanes + other);
             }
     }
 
@@ -160,11 +166,12 @@ internal static unsafe class LogSumKernel<L, F, I>
     /// <param name="channels">Number of components.</param>
     /// <param name="y">Receives the units, [component, lane].</param>
     /// <param name="e">Receives the exponents.</param>
+    /// <param name="most">Largest size of a lane's largest sum that is exact.</param>
     /// <param name="left">Receives what is above 0 in lanes that are exact, [lane].</param>
     /// <param name="lanes">Number of lanes.</param>
-    /// <returns>Whether all lanes are exact: their largest sum at most <see cref="MostBits"/> in size, and all sums numbers.</returns>
+    /// <returns>Whether all lanes are exact: all their sums are numbers, the largest not too large.</returns>
     [MethodImpl(Hot)]
-    public static bool ToUnits(float* whole, float* rest, int channels, float* y, int* e, float* left, int lanes)
+    public static bool ToUnits(float* whole, float* rest, int channels, float* y, int* e, float most, float* left, int lanes)
     {
         int end = channels * lanes;
         F one = L.Broadcast(1f), inside = one, below = L.Broadcast(BitConverter.Int32BitsToSingle(0x3f7fffff)), least = L.Broadcast(-MostWhole);
@@ -181,7 +188,7 @@ internal static unsafe class LogSumKernel<L, F, I>
             top = L.Subtract(top, L.WherePositive(L.Subtract(top, bounded), one));
             L.StoreInt(e + at, L.Round(top));
             // No number anywhere makes this one too, and such a lane is not above 0.
-            F size = L.AsFloat(L.And(L.AsInt(top), L.BroadcastInt(0x7fffffff))), exact = L.Add(L.Subtract(L.Broadcast(MostBits), size), sound);
+            F size = L.AsFloat(L.And(L.AsInt(top), L.BroadcastInt(0x7fffffff))), exact = L.Add(L.Subtract(L.Broadcast(most), size), sound);
             L.Store(left + at, exact);
             inside = L.Multiply(inside, L.WherePositive(exact, one));
             for (int o = at; o < end; o += lanes)
