@@ -102,6 +102,7 @@ public sealed record ValueDomain
     {
         double low = Math.Max(Low, within?.Low ?? Low), high = Math.Min(High, within?.High ?? High);
         if (IsInteger) (number, low, high) = (Math.Round(number), Math.Ceiling(low), Math.Floor(high));
+        else if (number != 0 && Math.Abs(number) < SmallestNormal) number = Math.CopySign(SmallestNormal, number);
         low = Math.Max(low, float.MinValue);
         high = Math.Min(high, float.MaxValue);
         float nearest = (float)Math.Clamp(number, low, Math.Max(low, high));

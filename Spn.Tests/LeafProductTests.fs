@@ -24,7 +24,11 @@ let private mixed: InputSpec =
         BernoulliInput(channels)
     ]
 
-    PerVariableInput(values [ for v in 0 .. variables - 1 -> kinds[if v < 24 then v / 12 else v % kinds.Length] ])
+    PerVariableInput(
+        values [
+            for v in 0 .. variables - 1 -> kinds[if v < 24 then v / 12 else v % kinds.Length]
+        ]
+    )
 
 let private families: (string * InputSpec) list = [
     for name, input in Generators.inputs channels do
@@ -60,13 +64,14 @@ let private statistics (bind: Plan -> ISession) (plan: Plan) (parameters: float3
 
 let private structures: (string * StructureSpec) list = [
     "two random halves, twice", RatRegions(variables, 1, 2)
-    "strips of coloured cells", PoonDomingos(GridVariables.Image(4, 6, 3), values [ values [ 3.0 ] ], Axes = values [ 1 ])
+    "strips of coloured cells",
+    PoonDomingos(GridVariables.Image(4, 6, 3), values [ values [ 3.0 ] ], Axes = values [ 1 ])
 ]
 
 let private check (each: string -> Plan -> float32[] -> Evidence -> unit) =
     for structureName, structure in structures do
         for name, input in families do
-            for factor in [ 0.0; 6.0 ] do
+            for factor in [ 0.0; 3.0 ] do
                 let plan = lower structure input
                 let evidence = Generators.evidence plan 35 (if factor = 0.0 then 0.0 else 0.2) 4
                 each $"{structureName}, {name}, {factor}" plan (apart plan factor) evidence

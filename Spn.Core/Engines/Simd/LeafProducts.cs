@@ -10,8 +10,8 @@ internal static class LeafProducts
     /// <summary>Variables whose logarithms are added in one go.</summary>
     public const int Together = 8;
 
-    /// <summary>Rows of scratch that a step needs.</summary>
-    public const int Scratch = Together + 4;
+    /// <summary>Rows of scratch that a step needs: counts of some variables or units of a product of them, then three of its own.</summary>
+    public static int ScratchOf(int channels) => Math.Max(Together, channels) + 3;
 }
 
 /// <summary>Products of inputs of several variables, component by component: their logarithms are added before anything leaves the range.</summary>
@@ -46,7 +46,7 @@ internal static unsafe class LeafProducts<L, F, I>
     /// <param name="lanes">Number of lanes.</param>
     public static void Forward(Op op, in RunSource source, Workspace ws, float* y, int* e, int lanes)
     {
-        float* whole = ws.Scratch, rest = ws.OtherScratch, common = ws.Scaled + (long)Together * lanes, left = common + 2L * lanes;
+        float* whole = ws.Scratch, rest = ws.OtherScratch, common = ws.Scaled + (long)Math.Max(Together, op.Channels) * lanes, left = common + 2L * lanes;
         new Span<float>(whole, op.Channels * lanes).Clear();
         new Span<float>(rest, op.Channels * lanes).Clear();
         new Span<float>(common, 2 * lanes).Clear();

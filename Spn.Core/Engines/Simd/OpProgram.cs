@@ -64,9 +64,7 @@ internal sealed class Op
     public Op[] Inputs => field ??= Kind == OpKind.Input ? [this] : Factors;
 
     /// <summary>Whether any of <see cref="Inputs"/> learns.</summary>
-    public bool Learns => learns ??= Inputs.Any(i => i.Family!.Learns);
-
-    private bool? learns;
+    public bool Learns { get; init; }
 
     /// <summary>Columns of the weight block.</summary>
     public int Columns { get; init; }

@@ -125,7 +125,7 @@ internal sealed class ProgramBuilder
     private IEnumerable<int> ProductsOf(int region) => regions.Children(region).ToArray().Where(c => regions.Kind(c) == RegionKind.Product).SelectMany(ProductsOf).Append(region);
 
     private Op InputStep(int region, int slot) =>
-        new() { Kind = OpKind.Input, Slot = slot, Channels = regions.Channels(region), Place = placeOfInput[region], Family = regions.Input(region).Family };
+        new() { Kind = OpKind.Input, Slot = slot, Channels = regions.Channels(region), Place = placeOfInput[region], Family = regions.Input(region).Family, Learns = regions.Input(region).Family.Learns };
 
     private int StrideOf(int sum)
     {
@@ -179,7 +179,8 @@ internal sealed class ProgramBuilder
         }
         if (leafProducts.Contains(region))
         {
-            ops.Add(new Op { Kind = OpKind.LeafProduct, Slot = slot, Channels = channels, Place = placeOfProduct[region], Products = [.. ProductsOf(region).Select(r => placeOfProduct[r])], Factors = [.. FactorsOf(region).Select(r => InputStep(r, slot: -1))] });
+            Op[] factors = [.. FactorsOf(region).Select(r => InputStep(r, slot: -1))];
+            ops.Add(new Op { Kind = OpKind.LeafProduct, Slot = slot, Channels = channels, Place = placeOfProduct[region], Products = [.. ProductsOf(region).Select(r => placeOfProduct[r])], Factors = factors, Learns = factors.Any(f => f.Learns) });
             return;
         }
         int[] children = regions.Children(region).ToArray();
@@ -354,12 +355,11 @@ internal sealed class ProgramBuilder
         }
         var depth = new int[ops.Count];
         for (int i = 0; i < ops.Count; i++) depth[i] = 1 + ops[i].Sources.Select(s => depth[s]).DefaultIfEmpty(0).Max();
-        int least = leafProducts.Count > 0 ? LeafProducts.Scratch : 3;
-        int scratch = Math.Max(least, ops.Max(o => Math.Max(o.Columns, o.Channels)));
+        int scratch = Math.Max(3, ops.Max(o => o.Kind == OpKind.LeafProduct ? LeafProducts.ScratchOf(o.Channels) : Math.Max(o.Columns, o.Channels)));
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
-            Place = o.Place, Input = o.Input, Columns = o.Columns, Stride = o.Stride, Table = o.Table, Family = o.Family, Factors = o.Factors, Products = o.Products,
+            Place = o.Place, Input = o.Input, Columns = o.Columns, Stride = o.Stride, Table = o.Table, Family = o.Family, Factors = o.Factors, Products = o.Products, Learns = o.Learns,
         })];
         return new OpProgram
         {

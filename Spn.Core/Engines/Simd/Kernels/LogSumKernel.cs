@@ -127,7 +127,7 @@ internal static unsafe class LogSumKernel<L, F, I>
             for (int at = 0; at < lanes; at += L.Count) Keep(L.Load(common + at), L.Load(commonRest + at), whole + (long)k * lanes + at, rest + (long)k * lanes + at);
     }
 
-    /// <summary>Adds the logarithms of units and their exponents; a unit of 0 leaves a rest that is no number.</summary>
+    /// <summary>Adds the logarithms of units and their exponents; a unit below all normal numbers leaves a rest that is no number.</summary>
     /// <param name="units">Units, [component, lane].</param>
     /// <param name="e">Exponents, [lane].</param>
     /// <param name="channels">Number of components.</param>
@@ -137,11 +137,12 @@ internal static unsafe class LogSumKernel<L, F, I>
     [MethodImpl(Hot)]
     public static void AddUnits(float* units, int* e, int channels, float* whole, float* rest, int lanes)
     {
+        F least = L.Broadcast(2.3509887e-38f);
         for (int k = 0; k < channels; k++)
             for (int at = 0; at < lanes; at += L.Count)
             {
-                F unit = L.Load(units + (long)k * lanes + at);
-                Keep(L.ToFloat(L.LoadInt(e + at)), L.Add(FastMath<L, F, I>.LogTwo(unit), L.Divide(default, unit)), whole + (long)k * lanes + at, rest + (long)k * lanes + at);
+                F unit = L.Load(units + (long)k * lanes + at), lost = L.Divide(default, L.WherePositive(L.Subtract(unit, least), unit));
+                Keep(L.ToFloat(L.LoadInt(e + at)), L.Add(FastMath<L, F, I>.LogTwo(unit), lost), whole + (long)k * lanes + at, rest + (long)k * lanes + at);
             }
     }
 
