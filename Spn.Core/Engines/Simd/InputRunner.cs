@@ -134,12 +134,26 @@ internal static unsafe class InputRunner<L, F, I>
     /// <summary>The densities of one lane in double precision; false when they are out of range.</summary>
     private static bool Density(Op op, in RunSource source, float* y, int* e, int lane, int lanes)
     {
+        Span<double> logs = op.Channels <= 64 ? stackalloc double[op.Channels] : new double[op.Channels];
+        Logs(op, source, lane, logs);
+        return Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
+    }
+
+    /// <summary>What each component of a lane gives in double precision: log-density, the mass of a set, or of the largest value.</summary>
+    internal static void Logs(Op op, in RunSource source, int lane, Span<double> logs)
+    {
         InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, input.Family.ParameterCount);
-        Span<double> logs = op.Channels <= 64 ? stackalloc double[op.Channels] : new double[op.Channels];
-        float x = Value(input.Family, source, input.Variable, lane);
-        for (int k = 0; k < logs.Length; k++) logs[k] = input.Family.LogDensity(k, x, parameters);
-        return Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
+        byte* hidden = HiddenLanes(op, source);
+        if (hidden == null || hidden[lane] == 0)
+        {
+            float x = Value(input.Family, source, input.Variable, lane);
+            for (int k = 0; k < logs.Length; k++) logs[k] = input.Family.LogDensity(k, x, parameters);
+            return;
+        }
+        ValueSet? set = hidden[lane] == PackedEvidence.InSet ? source.Packed.SetOf(source.Start + lane, input.Variable) : null;
+        for (int k = 0; k < logs.Length; k++)
+            logs[k] = source.Max ? input.Family.LogPeak(k, set, parameters) : set is null ? 0 : input.Family.LogValue(k, set, parameters);
     }
 
     internal static float* Prepared(Op op, in RunSource source) => source.ValueTables + source.Component.ValueTables[op.Place];
@@ -153,12 +167,11 @@ internal static unsafe class InputRunner<L, F, I>
         Span<float> unknown = op.Channels <= 64 ? stackalloc float[op.Channels] : new float[op.Channels];
         int exponent = 0;
         unknown.Fill(1);
-        double[]? logs = null;
         fixed (float* values = unknown)
         {
             if (source.Max && family is not IndicatorFamily)
             {
-                logs = new double[op.Channels];
+                var logs = new double[op.Channels];
                 for (int k = 0; k < logs.Length; k++) logs[k] = family.LogPeak(k, null, parameters);
                 Scale(logs, source.MostLog, values, 1, out exponent);
             }
@@ -166,29 +179,26 @@ internal static unsafe class InputRunner<L, F, I>
         }
         if (!source.Packed.HasSets) return;
         for (int lane = 0; lane < lanes; lane++)
-        {
-            if (hidden[lane] != PackedEvidence.InSet) continue;
-            logs ??= new double[op.Channels];
-            ValueSet set = source.Packed.SetOf(source.Start + lane, input.Variable);
-            for (int k = 0; k < logs.Length; k++) logs[k] = source.Max ? family.LogPeak(k, set, parameters) : family.LogValue(k, set, parameters);
-            Scale(logs, source.MostLog, y + lane, lanes, out e[lane]);
-        }
+            if (hidden[lane] == PackedEvidence.InSet) Density(op, source, y, e, lane, lanes);
     }
 
     /// <summary>Adds the derivatives by the parameters of an input, or what else is gathered at inputs.</summary>
-    public static void Gather(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
+    /// <param name="op">The step.</param>
+    /// <param name="source">The run, with where they are added.</param>
+    /// <param name="ws">The workspace, for scratch.</param>
+    /// <param name="flows">Flows of the components, [component, lane].</param>
+    /// <param name="lanes">Number of lanes.</param>
+    public static void Gather(Op op, in RunSource source, Workspace ws, float* flows, int lanes)
     {
         if (source.Gathering != InputGathering.Gradient)
         {
-            if (source.Gathering == InputGathering.Statistics) InputStatistics<L, F, I>.Gather(op, source, ws, units, slopes, lanes);
+            if (source.Gathering == InputGathering.Statistics) InputStatistics<L, F, I>.Gather(op, source, ws, flows, lanes);
             return;
         }
         InputFamily family = op.Family!;
         InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
         Span<double> gradient = source.InputGradient.Slice(input.Offset, family.ParameterCount);
-        float* flows = ws.Scratch;
-        RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
         byte* hidden = HiddenLanes(op, source);
         if (hidden != null && source.Packed.HasSets) GatherSets(op, source, hidden, flows, lanes);
         if (HasTable(family) || HasWideTable(family))
@@ -207,17 +217,25 @@ internal static unsafe class InputRunner<L, F, I>
         }
         if (LineRunner<L, F, I>.Serves(family))
         {
-            if (hidden != null) DensityKernel<L, F, I>.Mask(hidden, flows, op.Channels, lanes);
-            LineRunner<L, F, I>.Gather((CountFamily)family, source, input.Variable, flows, parameters, gradient, lanes);
+            LineRunner<L, F, I>.Gather((CountFamily)family, source, input.Variable, Observed(op, source, ws, flows, lanes), parameters, gradient, lanes);
             return;
         }
         if (HasKernel(family))
         {
-            if (hidden != null) DensityKernel<L, F, I>.Mask(hidden, flows, op.Channels, lanes);
-            GatherDensities(op, source, flows, gradient, lanes);
+            GatherDensities(op, source, Observed(op, source, ws, flows, lanes), gradient, lanes);
             return;
         }
         for (int k = 0; k < op.Channels; k++) GatherComponent(op, source, hidden, k, flows, gradient, lanes);
+    }
+
+    /// <summary>Flows that are 0 where a lane hides the variable; those given stay as they are.</summary>
+    internal static float* Observed(Op op, in RunSource source, Workspace ws, float* flows, int lanes)
+    {
+        byte* hidden = HiddenLanes(op, source);
+        if (hidden == null) return flows;
+        new Span<float>(flows, op.Channels * lanes).CopyTo(new Span<float>(ws.Scratch, op.Channels * lanes));
+        DensityKernel<L, F, I>.Mask(hidden, ws.Scratch, op.Channels, lanes);
+        return ws.Scratch;
     }
 
     private static void GatherDensities(Op op, in RunSource source, float* flows, Span<double> gradient, int lanes)
@@ -276,10 +294,9 @@ internal static unsafe class InputRunner<L, F, I>
     /// <param name="op">The step.</param>
     /// <param name="source">The run, with what to add and where.</param>
     /// <param name="ws">The workspace, for scratch.</param>
-    /// <param name="units">Units of the input.</param>
-    /// <param name="slopes">Their slopes.</param>
+    /// <param name="flows">Flows of the components, [component, lane].</param>
     /// <param name="lanes">Number of lanes.</param>
-    public static void ReadOut(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
+    public static void ReadOut(Op op, in RunSource source, Workspace ws, float* flows, int lanes)
     {
         InputReadOut place = source.ReadOuts![op.Place];
         byte* hidden = HiddenLanes(op, source);
@@ -287,12 +304,15 @@ internal static unsafe class InputRunner<L, F, I>
         float* to = source.Numbers + (long)place.Offset * lanes, matrix = (float*)place.Matrix;
         if (matrix == null)
         {
-            RegionKernel<L, F, I>.MultiplyAdd(units, slopes, to, op.Channels * lanes);
+            RegionKernel<L, F, I>.Add(flows, to, op.Channels * lanes);
             return;
         }
-        float* flows = ws.Scratch;
-        RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
-        if (hidden != null && source.Packed.HasSets) ReadOutSets(op, source, hidden, flows, to, lanes);
+        if (hidden != null && source.Packed.HasSets)
+        {
+            new Span<float>(flows, op.Channels * lanes).CopyTo(new Span<float>(ws.Scratch, op.Channels * lanes));
+            flows = ws.Scratch;
+            ReadOutSets(op, source, hidden, flows, to, lanes);
+        }
         for (int j = 0; j < place.Count; j++)
         {
             MatrixKernel<L, F, I>.Multiply(matrix + j * op.Channels, op.Channels, 1, 1, op.Channels, flows, ws.OtherScratch, lanes);
@@ -329,7 +349,7 @@ internal static unsafe class InputRunner<L, F, I>
         source.Hidden == null ? null : source.Hidden + (long)source.Component.Inputs[op.Place].Variable * source.Stride;
 
     /// <summary>Scales numbers given by their logarithms to a largest of [1, 2) and tells the power of two taken out; false when that is out of range.</summary>
-    private static bool Scale(ReadOnlySpan<double> logs, double mostLog, float* to, int stride, out int exponent)
+    internal static bool Scale(ReadOnlySpan<double> logs, double mostLog, float* to, int stride, out int exponent)
     {
         double max = double.NegativeInfinity;
         foreach (double l in logs) max = Math.Max(max, l);

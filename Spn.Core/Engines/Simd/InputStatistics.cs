@@ -16,25 +16,20 @@ internal static unsafe class InputStatistics<L, F, I>
     /// <param name="op">The step.</param>
     /// <param name="source">The run, with where statistics are added.</param>
     /// <param name="ws">The workspace, for scratch.</param>
-    /// <param name="units">Units of the input.</param>
-    /// <param name="slopes">Their slopes.</param>
+    /// <param name="flows">Flows of the components, [component, lane].</param>
     /// <param name="lanes">Number of lanes.</param>
-    public static void Gather(Op op, in RunSource source, Workspace ws, float* units, float* slopes, int lanes)
+    public static void Gather(Op op, in RunSource source, Workspace ws, float* flows, int lanes)
     {
         InputFamily family = op.Family!;
         InputPlace input = source.Component.Inputs[op.Place];
         ReadOnlySpan<double> parameters = source.Parameters.Slice(input.Offset, family.ParameterCount);
         Span<double> statistics = source.InputStatistics.Slice(source.Component.FirstStatistic[op.Place], family.StatisticCount);
-        float* flows = ws.Scratch;
-        RegionKernel<L, F, I>.Multiply(units, slopes, flows, op.Channels * lanes);
         byte* hidden = InputRunner<L, F, I>.HiddenLanes(op, source);
-        if (hidden != null)
-        {
-            if (source.Packed.HasSets) GatherSets(op, source, hidden, flows, parameters, statistics, lanes);
-            DensityKernel<L, F, I>.Mask(hidden, flows, op.Channels, lanes);
-        }
+        if (hidden != null && source.Packed.HasSets) GatherSets(op, source, hidden, flows, parameters, statistics, lanes);
+        flows = InputRunner<L, F, I>.Observed(op, source, ws, flows, lanes);
         if (InputRunner<L, F, I>.HasTable(family)) GatherStates(op, source, flows, parameters, statistics, lanes);
         else if (InputRunner<L, F, I>.HasKernel(family)) GatherDensities(op, source, flows, parameters, statistics, lanes);
+        else if (LineRunner<L, F, I>.Serves(family)) LineRunner<L, F, I>.GatherStatistics((CountFamily)family, source, input.Variable, flows, parameters, statistics, lanes);
         else
             for (int k = 0; k < op.Channels; k++) GatherComponent(op, source, k, flows, parameters, statistics, lanes);
     }

@@ -7,6 +7,9 @@ internal enum OpKind : byte
     /// <summary>Densities from evidence.</summary>
     Input,
 
+    /// <summary>A product of inputs of several variables, channel by channel.</summary>
+    LeafProduct,
+
     /// <summary>A product that is kept.</summary>
     Product,
 
@@ -45,11 +48,25 @@ internal sealed class Op
     /// <summary>For each source whether anything below needs its slopes.</summary>
     public bool[] Needed { get; set; } = [];
 
-    /// <summary>Index among the weight blocks, inputs or tables of the component.</summary>
+    /// <summary>Index among the weight blocks, products, inputs or tables of the component.</summary>
     public int Place { get; init; }
 
     /// <summary>Index among the inputs of the component, of the input that a leaf sum reads.</summary>
     public int Input { get; init; }
+
+    /// <summary>The factors of a product of inputs, which have no slots of their own.</summary>
+    public Op[] Factors { get; init; } = [];
+
+    /// <summary>Indices among the products of the component of those that a step forms and keeps: factors may be products themselves.</summary>
+    public int[] Products { get; init; } = [];
+
+    /// <summary>The inputs at which a way down ends here: an input itself, or the factors of a product of inputs.</summary>
+    public Op[] Inputs => field ??= Kind == OpKind.Input ? [this] : Factors;
+
+    /// <summary>Whether any of <see cref="Inputs"/> learns.</summary>
+    public bool Learns => learns ??= Inputs.Any(i => i.Family!.Learns);
+
+    private bool? learns;
 
     /// <summary>Columns of the weight block.</summary>
     public int Columns { get; init; }

@@ -22,9 +22,9 @@ internal static unsafe partial class OpRunner<L, F, I>
         {
             Op op = program.Ops[i];
             float* q = SlopesOf(program, ws, op.Slot, lanes), r = atOnce ? ws.Scaled : q;
-            if (op.Kind is OpKind.Input or OpKind.Lookup)
+            if (op.Inputs.Length > 0 || op.Kind == OpKind.Lookup)
             {
-                if (source.ReadOuts is not null && op.Kind == OpKind.Input) InputRunner<L, F, I>.ReadOut(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), q, lanes);
+                if (source.ReadOuts is not null && op.Kind != OpKind.Lookup) ReadOut(program, op, source, ws, q, lanes);
                 else if (atOnce) GatherStep(program, op, source, ws, q, lanes, first);
                 continue;
             }
@@ -57,7 +57,7 @@ internal static unsafe partial class OpRunner<L, F, I>
     {
         if (op.Kind == OpKind.Product)
         {
-            if (source.Dropout is { } drops) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[op.Place], source.Start, r, r, op.Channels, ws.Scratch, lanes);
+            DropProducts(op, source, r, ws, lanes);
             ProductSlopes(program, op, ws, r, ws.Scratch, lanes);
         }
         else SumSlopes(program, op, source, ws, r, lanes);
@@ -89,8 +89,8 @@ internal static unsafe partial class OpRunner<L, F, I>
         {
             case OpKind.Product:
                 break;
-            case OpKind.Input:
-                if (op.Family!.Learns) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), r, lanes);
+            case OpKind.Input or OpKind.LeafProduct:
+                GatherInputs(program, op, source, ws, r, lanes);
                 break;
             case OpKind.Lookup:
                 LookupPlace table = source.Component.Lookups[op.Place];
@@ -107,6 +107,28 @@ internal static unsafe partial class OpRunner<L, F, I>
                     op.Channels, op.Columns, r, x, lanes);
                 break;
         }
+    }
+
+    /// <summary>Adds what is gathered at the inputs of a step.</summary>
+    private static void GatherInputs(OpProgram program, Op op, in RunSource source, Workspace ws, float* slopes, int lanes)
+    {
+        if (!op.Learns) return;
+        float* flows = Flows(program, op, ws, slopes, lanes);
+        foreach (Op input in op.Inputs)
+            if (input.Family!.Learns) InputRunner<L, F, I>.Gather(input, source, ws, flows, lanes);
+    }
+
+    private static void ReadOut(OpProgram program, Op op, in RunSource source, Workspace ws, float* slopes, int lanes)
+    {
+        float* flows = Flows(program, op, ws, slopes, lanes);
+        foreach (Op input in op.Inputs) InputRunner<L, F, I>.ReadOut(input, source, ws, flows, lanes);
+    }
+
+    /// <summary>Flows of a step's channels; every factor of a product has those of the product.</summary>
+    private static float* Flows(OpProgram program, Op op, Workspace ws, float* slopes, int lanes)
+    {
+        RegionKernel<L, F, I>.Multiply(UnitsOf(program, ws, op.Slot, lanes), slopes, ws.Scaled, op.Channels * lanes);
+        return ws.Scaled;
     }
 
     /// <summary>Slopes of the sources of a product by its channel table.</summary>

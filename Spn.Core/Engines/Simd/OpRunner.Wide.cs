@@ -22,9 +22,9 @@ internal static unsafe partial class OpRunner<L, F, I>
         Op op = program.Ops[step];
         float* q = SlopesOf(program, ws, op.Slot, lanes);
         bool reached = Pull(wide, step, ws, columns, q, lanes);
-        if (op.Kind == OpKind.Input)
+        if (op.Inputs.Length > 0)
         {
-            if (reached && op.Family!.Learns) InputRunner<L, F, I>.Gather(op, source, ws, UnitsOf(program, ws, op.Slot, lanes), q, lanes);
+            if (reached) GatherInputs(program, op, source, ws, q, lanes);
             return;
         }
         float* scale = ws.Scales + (long)op.Slot * lanes;
@@ -32,7 +32,7 @@ internal static unsafe partial class OpRunner<L, F, I>
         {
             if (!reached) return;
             RegionKernel<L, F, I>.ScaleSlopes(q, scale, q, op.Channels, ws.Largest, lanes);
-            if (source.Dropout is { } drops) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[op.Place], source.Start, q, q, op.Channels, ws.Scratch, lanes);
+            DropProducts(op, source, q, ws, lanes);
             return;
         }
         if (!reached) new Span<float>(q, op.Channels * lanes).Clear();

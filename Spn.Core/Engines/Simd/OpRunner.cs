@@ -38,6 +38,12 @@ internal static unsafe partial class OpRunner<L, F, I>
                 // Units of inputs are already normalised; a density of 0 everywhere raises the error.
                 if (mayBeZero) RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, null, lanes);
                 break;
+            case OpKind.LeafProduct:
+                LeafProducts<L, F, I>.Forward(op, source, ws, y, e, lanes);
+                if (error != null) new Span<int>(error, lanes).Fill(SimdLimits.Lost);
+                DropProducts(op, source, y, ws, lanes);
+                RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
+                break;
             case OpKind.LeafSum:
                 LeafSums<L, F, I>.Forward(op, source, y, e, error, scale, lanes);
                 break;
@@ -52,7 +58,7 @@ internal static unsafe partial class OpRunner<L, F, I>
                 MaxErrors(op, ws, error, lanes);
                 for (int o = 0; o < op.Channels; o++) ProductOf(program, op, o, except: -1, ws, ws.Scratch + (long)o * lanes, lanes);
                 new Span<float>(ws.Scratch, op.Channels * lanes).CopyTo(new Span<float>(y, op.Channels * lanes));
-                if (source.Dropout is { } drops) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[op.Place], source.Start, y, y, op.Channels, ws.Scratch, lanes);
+                DropProducts(op, source, y, ws, lanes);
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
             case OpKind.SumOfProduct when IsPairOfFives(op) && !source.Max && source.Dropout is null && source.Winners == null && (error == null || program.Depth <= MostDepthUnsettled):
@@ -91,6 +97,13 @@ internal static unsafe partial class OpRunner<L, F, I>
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
         }
+    }
+
+    /// <summary>Sets the channels of a product to 0 that are dropped.</summary>
+    private static void DropProducts(Op op, in RunSource source, float* x, Workspace ws, int lanes)
+    {
+        if (source.Dropout is not { } drops) return;
+        foreach (int place in op.Products) DropoutKernel<L, F, I>.Apply(drops, source.Component.Products[place], source.Start, x, x, op.Channels, ws.Scratch, lanes);
     }
 
     /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>

@@ -33,6 +33,7 @@ internal sealed class ProgramBuilder
     private readonly List<Op> ops = [];
     private readonly List<TableShape> tables = [];
     private readonly Dictionary<int, int> binaryScope = [];
+    private readonly HashSet<int> leafProducts = [];
 
     /// <param name="plan">The plan.</param>
     /// <param name="component">The component.</param>
@@ -63,6 +64,7 @@ internal sealed class ProgramBuilder
 
     public OpProgram Build()
     {
+        FindLeafProducts();
         if (options.Tabulate) FindBinarySubtrees();
         if (options.PostOrder)
             foreach (int r in BoundaryList) EmitDeep(r);
@@ -77,14 +79,17 @@ internal sealed class ProgramBuilder
         regions.Kind(region) == RegionKind.Product && parents[region] == 1 && !boundary.Contains(region)
         && OnlyChildOfSum.Contains(region);
 
+    /// <summary>Whether its sum forms a product, rather than a step of its own.</summary>
+    private bool OnTheFly(int region) => Inlined(region) && !leafProducts.Contains(region);
+
     private HashSet<int> OnlyChildOfSum => field ??= [.. Members.Where(r => regions.Kind(r) == RegionKind.Sum && regions.Children(r).Length == 1).Select(r => regions.Children(r)[0])];
 
     /// <summary>The regions whose units a region reads, products on the fly looked through.</summary>
     private int[] Reads(int region)
     {
-        if (IsTable(region) || IsLeafSum(region)) return [];
+        if (IsTable(region) || IsLeafSum(region) || leafProducts.Contains(region)) return [];
         int[] children = regions.Children(region).ToArray();
-        return children.Length == 1 && Inlined(children[0]) ? regions.Children(children[0]).ToArray() : children;
+        return children.Length == 1 && OnTheFly(children[0]) ? regions.Children(children[0]).ToArray() : children;
     }
 
     /// <summary>A sum over the indicators of a variable that nothing else reads.</summary>
@@ -92,6 +97,35 @@ internal sealed class ProgramBuilder
         options.FuseLeaves && regions.Kind(region) == RegionKind.Sum && regions.Channels(region) <= LeafSums.MostChannels
         && regions.Children(region) is [var child] && regions.Kind(child) == RegionKind.Input && regions.Input(child).Family is IndicatorFamily { States: < LeafSums.Codes }
         && parents[child] == 1 && !boundary.Contains(child);
+
+    /// <summary>The largest products of inputs, channel by channel, that nothing else reads in part.</summary>
+    private void FindLeafProducts()
+    {
+        foreach (int r in Members)
+        {
+            if (regions.Kind(r) != RegionKind.Product || !regions.Table(r).IsHadamard || regions.Children(r).Length < 2) continue;
+            bool fits = true;
+            foreach (int child in regions.Children(r)) fits &= parents[child] == 1 && !boundary.Contains(child) && (leafProducts.Contains(child) || IsDensity(child));
+            if (!fits) continue;
+            leafProducts.Add(r);
+            foreach (int child in regions.Children(r)) leafProducts.Remove(child);
+        }
+
+        bool IsDensity(int region) => regions.Kind(region) == RegionKind.Input && regions.Input(region).Family is not IndicatorFamily;
+    }
+
+    /// <summary>The inputs that a product of inputs multiplies.</summary>
+    private IEnumerable<int> FactorsOf(int region)
+    {
+        if (regions.Kind(region) == RegionKind.Input) return [region];
+        return regions.Children(region).ToArray().SelectMany(FactorsOf);
+    }
+
+    /// <summary>A product of inputs and the products among its factors, those first.</summary>
+    private IEnumerable<int> ProductsOf(int region) => regions.Children(region).ToArray().Where(c => regions.Kind(c) == RegionKind.Product).SelectMany(ProductsOf).Append(region);
+
+    private Op InputStep(int region, int slot) =>
+        new() { Kind = OpKind.Input, Slot = slot, Channels = regions.Channels(region), Place = placeOfInput[region], Family = regions.Input(region).Family };
 
     private int StrideOf(int sum)
     {
@@ -143,18 +177,23 @@ internal sealed class ProgramBuilder
             ops.Add(new Op { Kind = OpKind.LeafSum, Slot = slot, Channels = channels, Place = placeOfBlock[region], Input = placeOfInput[input], Columns = regions.Channels(input), Stride = StrideOf(region) });
             return;
         }
+        if (leafProducts.Contains(region))
+        {
+            ops.Add(new Op { Kind = OpKind.LeafProduct, Slot = slot, Channels = channels, Place = placeOfProduct[region], Products = [.. ProductsOf(region).Select(r => placeOfProduct[r])], Factors = [.. FactorsOf(region).Select(r => InputStep(r, slot: -1))] });
+            return;
+        }
         int[] children = regions.Children(region).ToArray();
         int[] sources = [.. Reads(region).Select(c => slotOf[c])];
         switch (regions.Kind(region))
         {
             case RegionKind.Input:
-                ops.Add(new Op { Kind = OpKind.Input, Slot = slot, Channels = channels, Place = placeOfInput[region], Family = regions.Input(region).Family });
+                ops.Add(InputStep(region, slot));
                 break;
             case RegionKind.Product:
-                ops.Add(new Op { Kind = OpKind.Product, Slot = slot, Channels = channels, Sources = sources, Place = placeOfProduct[region], Table = regions.Table(region) });
+                ops.Add(new Op { Kind = OpKind.Product, Slot = slot, Channels = channels, Sources = sources, Place = placeOfProduct[region], Products = [placeOfProduct[region]], Table = regions.Table(region) });
                 break;
             default:
-                OpKind kind = children.Length > 1 ? OpKind.SumOfMany : Inlined(children[0]) ? OpKind.SumOfProduct : OpKind.SumOfOne;
+                OpKind kind = children.Length > 1 ? OpKind.SumOfMany : OnTheFly(children[0]) ? OpKind.SumOfProduct : OpKind.SumOfOne;
                 ops.Add(new Op
                 {
                     Kind = kind,
@@ -261,7 +300,7 @@ internal sealed class ProgramBuilder
         foreach (Op op in ops)
             needed[op.Slot] = op.Kind switch
             {
-                OpKind.Input => options.InputSlopes || op.Family!.Learns,
+                OpKind.Input or OpKind.LeafProduct => options.InputSlopes || op.Learns,
                 _ => true,
             };
         var written = new bool[ops.Count];
@@ -315,11 +354,12 @@ internal sealed class ProgramBuilder
         }
         var depth = new int[ops.Count];
         for (int i = 0; i < ops.Count; i++) depth[i] = 1 + ops[i].Sources.Select(s => depth[s]).DefaultIfEmpty(0).Max();
-        int scratch = Math.Max(3, ops.Max(o => Math.Max(o.Columns, o.Channels)));
+        int least = leafProducts.Count > 0 ? LeafProducts.Scratch : 3;
+        int scratch = Math.Max(least, ops.Max(o => Math.Max(o.Columns, o.Channels)));
         Op[] placed = [.. ops.Select((o, i) => new Op
         {
             Kind = o.Kind, Slot = home[i], Channels = o.Channels, Sources = [.. o.Sources.Select(s => home[s])], First = o.First, Needed = o.Needed,
-            Place = o.Place, Input = o.Input, Columns = o.Columns, Stride = o.Stride, Table = o.Table, Family = o.Family,
+            Place = o.Place, Input = o.Input, Columns = o.Columns, Stride = o.Stride, Table = o.Table, Family = o.Family, Factors = o.Factors, Products = o.Products,
         })];
         return new OpProgram
         {

@@ -92,13 +92,13 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         for (int i = program.Ops.Length - 1; i >= 0; i--)
         {
             Op op = program.Ops[i];
-            if (op.Kind == OpKind.Input)
+            foreach (Op input in op.Inputs)
             {
-                int variable = bound.Inputs[op.Place].Variable, first = plan.FirstUnit[bound.Source.Inputs[op.Place]];
+                int variable = bound.Inputs[input.Place].Variable, first = plan.FirstUnit[bound.Source.Inputs[input.Place]];
                 for (int lane = 0; lane < items.Length; lane++)
                     if (chosen[op.Slot * lanes + lane] >= 0) units[(long)items[lane] * plan.Variables + variable] = first + chosen[op.Slot * lanes + lane];
             }
-            else OpRunner<L, F, I>.Route(program, op, source, ws, chosen, routing, items, draws, lost, lanes);
+            if (op.Inputs.Length == 0) OpRunner<L, F, I>.Route(program, op, source, ws, chosen, routing, items, draws, lost, lanes);
         }
     }
 }

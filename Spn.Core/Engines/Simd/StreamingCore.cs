@@ -133,10 +133,12 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             {
                 if (postOrder && stream.MadeBefore[i] is { } group) Make(group, stream.Target[i]);
                 Op op = program.Ops[i];
-                if (op.Kind == OpKind.Input && InputRunner<L, F, I>.PreparedFloats(op.Family!) > 0)
+                foreach (Op input in op.Inputs)
                 {
-                    InputPlace input = bound.Inputs[op.Place];
-                    InputRunner<L, F, I>.Prepare(op.Family!, inputValues.AsSpan(input.Offset, op.Family!.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables), valueTable.Floats);
+                    if (InputRunner<L, F, I>.PreparedFloats(input.Family!) == 0) continue;
+                    int offset = bound.Inputs[input.Place].Offset;
+                    InputRunner<L, F, I>.Prepare(input.Family!, inputValues.AsSpan(offset, input.Family!.ParameterCount), InputRunner<L, F, I>.MostLog(plan.Variables),
+                        valueTable.Floats + bound.ValueTables[input.Place]);
                 }
                 OpRunner<L, F, I>.Forward(program, op, source, workspace, packed.Stride);
             }
@@ -195,7 +197,8 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
 
         public int Floats { get; private set; } = start;
 
-        public long ValueTableFloats { get; } = plan.InputOf.Max(f => f is null ? 0L : InputRunner<L, F, I>.PreparedFloats(f));
+        /// <summary>Room for what is made of the parameters of one step.</summary>
+        public long ValueTableFloats { get; private set; }
 
         public Stream Bind(Component component, OpProgram program)
         {
@@ -205,7 +208,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
             var open = new Dictionary<(int, int, int), (int Step, List<int> Members, int Target)>();
             for (int i = 0; i < program.Ops.Length; i++)
             {
-                if (program.Ops[i].Kind is OpKind.Input or OpKind.Product) continue;
+                if (program.Ops[i].Inputs.Length > 0 || program.Ops[i].Kind == OpKind.Product) continue;
                 int block = plan.Regions.Block(component.Sums[program.Ops[i].Place]);
                 (int rows, int columns, _) = plan.Blocks[block];
                 (int, int, int) key = (programOfBlock[block], rows, columns);
@@ -218,7 +221,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
                 group.Members.Add(placeOfBlock[block]);
             }
             foreach ((int, int, int) key in open.Keys.ToList()) Close(key);
-            return new Stream(new BoundComponent(plan, component, program, weightOf), madeBefore, target);
+            return new Stream(new BoundComponent(plan, component, program, weightOf) { ValueTables = PlaceValueTables(component, program) }, madeBefore, target);
 
             void Close((int, int, int) key)
             {
@@ -227,6 +230,22 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
                 madeBefore[group.Step] = new WeightGroup(key.Item1, key.Item2, key.Item3, members.Length, Stride(key), 0) { Places = WeightGroup.PlacesOf(plan.Programs[key.Item1], members, Stride(key)) };
                 target[group.Step] = group.Target;
             }
+        }
+
+        private int[] PlaceValueTables(Component component, OpProgram program)
+        {
+            var places = new int[component.Inputs.Length];
+            foreach (Op op in program.Ops)
+            {
+                int next = 0;
+                foreach (Op input in op.Inputs)
+                {
+                    places[input.Place] = next;
+                    next += InputRunner<L, F, I>.PreparedFloats(input.Family!);
+                }
+                ValueTableFloats = Math.Max(ValueTableFloats, next);
+            }
+            return places;
         }
 
         private int Stride((int Program, int Rows, int Columns) key) => WeightLayout.StrideOf(plan.Programs[key.Program], key.Rows, key.Columns);

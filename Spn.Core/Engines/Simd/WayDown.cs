@@ -80,8 +80,9 @@ internal sealed unsafe class WayDown<L, F, I>
     private void Push(int slot, int channel)
     {
         Op op = ops[slot];
-        if (op.Kind != OpKind.Input) open.Push((slot, channel));
-        else if (withEnds) edges.AddEnd(new InputEnd(current.Row, bound.Source.Inputs[op.Place], channel, current.Count));
+        if (op.Inputs.Length == 0) open.Push((slot, channel));
+        else if (withEnds)
+            foreach (Op input in op.Inputs) edges.AddEnd(new InputEnd(current.Row, bound.Source.Inputs[input.Place], channel, current.Count));
     }
 
     private void PassOn(Op op, int column)
