@@ -56,7 +56,9 @@ module Experiment =
             |> List.distinctBy experiment.JobOf
             |> ResizeArray
 
-        let left = experiment.Jobs |> List.except [ for row in rows -> experiment.JobOf row ]
+        let left =
+            experiment.Jobs |> List.except [ for row in rows -> experiment.JobOf row ]
+
         output.WriteLine $"Data: {experiment.Common.Data}"
 
         output.WriteLine
@@ -90,9 +92,16 @@ module Experiment =
     /// <param name="cancellation">Ends the whole experiment.</param>
     /// <param name="train">A training that ends in order when its token is cancelled.</param>
     /// <exception cref="T:System.OperationCanceledException">The experiment was ended.</exception>
-    let within (options: ExperimentOptions) (cancellation: CancellationToken) (train: CancellationToken -> 'report) : 'report =
+    let within
+        (options: ExperimentOptions)
+        (cancellation: CancellationToken)
+        (train: CancellationToken -> 'report)
+        : 'report =
         use limit = CancellationTokenSource.CreateLinkedTokenSource cancellation
-        options.Budget |> Option.iter (fun budget -> limit.CancelAfter(budget: TimeSpan))
+
+        options.Budget
+        |> Option.iter (fun budget -> limit.CancelAfter(budget: TimeSpan))
+
         let report = train limit.Token
         cancellation.ThrowIfCancellationRequested()
         report

@@ -31,8 +31,8 @@ type ClusterSet =
     member set.Title =
         match set with
         | Svhn -> "SVHN"
-        | Fashion -> "Fashion-MNIST in place of SVHN"
-        | Digits -> "grey digits in place of SVHN"
+        | Fashion -> "Fashion-MNIST (in place of SVHN)"
+        | Digits -> "built-in digits (in place of SVHN)"
 
 /// <summary>Where the weights of sums come from.</summary>
 [<RequireQualifiedAccess>]
@@ -160,7 +160,7 @@ module HyperSpnClusters =
     /// <summary>The model of a group: Poon-Domingos regions over four strips of columns, all pairs of channels at products, sums at each partition.</summary>
     /// <remarks>
     /// The input of a pixel counts from the mean of the group in units of the largest grey value, so that centring is a part of the model; deviations
-    /// lie between 0.001 and 0.1 of that unit. A hyper-network 8-10-10-K has an embedding for every K weights of a sum.
+    /// lie between 0.001 and 0.1 of that unit, and start at the latter: many pixels are alike in all of a small group, and differ in other images. A hyper-network 8-10-10-K has an embedding for every K weights of a sum.
     /// </remarks>
     /// <param name="data">Says the size of an image.</param>
     /// <param name="channels">Channels K of a region.</param>
@@ -177,7 +177,8 @@ module HyperSpnClusters =
                         location = float value,
                         scale = float data.Highest.Value,
                         leastDeviation = 1e-3,
-                        mostDeviation = 0.1
+                        mostDeviation = 0.1,
+                        init = Init.Random.WithDeviations InitDeviations.One
                     )
             ]
 
@@ -229,14 +230,21 @@ module HyperSpnClusters =
     /// <summary>The groups of a seed, each with its mean and its images.</summary>
     let groups (output: TextWriter) (cancellation: CancellationToken) (data: DataSet) (count: int) (seed: int64) =
         let clock = Stopwatch.StartNew()
-        output.WriteLine $"Seed {seed}: {data.Train.Count} images go into {count} groups by k-means, the best of 3 starts ..."
 
-        let clusters =
-            Clusters.KMeans(data.Train, count, 3, 100, seed, cancellation)
+        output.WriteLine
+            $"Seed {seed}: {data.Train.Count} images go into {count} groups by k-means, the best of 3 starts ..."
 
-        let parts = [| for batch in [ data.Train; data.Valid; data.Test ] -> Clusters.split batch clusters |]
+        let clusters = Clusters.KMeans(data.Train, count, 3, 100, seed, cancellation)
+
+        let parts = [|
+            for batch in [ data.Train; data.Valid; data.Test ] -> Clusters.split batch clusters
+        |]
+
         output.WriteLine $"... done in {Progress.duration clock.Elapsed}."
-        [| for c in 0 .. count - 1 -> clusters.Centre(c).ToArray(), parts[0][c], parts[1][c], parts[2][c] |]
+
+        [|
+            for c in 0 .. count - 1 -> clusters.Centre(c).ToArray(), parts[0][c], parts[1][c], parts[2][c]
+        |]
 
     /// <summary>Trains the model of a job.</summary>
     /// <param name="report">Told how it stands.</param>
@@ -326,7 +334,16 @@ module HyperSpnClusters =
             string job.Channels
             string job.Seed
             yield!
-                [ job.Epochs; job.Images; job.Extra; row.Train; row.Valid; row.Test; row.Weights; row.Inputs ]
+                [
+                    job.Epochs
+                    job.Images
+                    job.Extra
+                    row.Train
+                    row.Valid
+                    row.Test
+                    row.Weights
+                    row.Inputs
+                ]
                 |> List.map string
             ResultFile.Cell(row.ValidLl, "0.0000")
             ResultFile.Cell(row.TestLl, "0.0000")

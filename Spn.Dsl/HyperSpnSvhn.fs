@@ -49,7 +49,12 @@ module HyperSpnSvhn =
             )
 
         let clusters =
-            given.GetResult(ClusterArguments.Clusters, (if quick then 3 elif set = ClusterSet.Digits then 10 else 100))
+            given.GetResult(
+                ClusterArguments.Clusters,
+                (if quick then 3
+                 elif set = ClusterSet.Digits then 10
+                 else 100)
+            )
             |> Script.atLeastOne "--clusters"
 
         let extra = given.GetResult(ClusterArguments.Extra, 0)
@@ -99,7 +104,8 @@ module HyperSpnSvhn =
         rows
         |> List.groupBy (fun r -> r.Job.Seed, r.Job.Cluster)
         |> List.choose (fun (_, own) ->
-            let of' model = own |> List.tryFind (fun r -> r.Job.Model = model && Double.IsFinite r.TestLl)
+            let of' model =
+                own |> List.tryFind (fun r -> r.Job.Model = model && Double.IsFinite r.TestLl)
 
             match of' ClusterModel.Free, of' ClusterModel.Hyper with
             | Some free, Some hyper -> Some(free, hyper)
@@ -120,7 +126,10 @@ module HyperSpnSvhn =
             |> sqrt
             |> fun root -> root / total
 
-        float (gains |> List.filter (fun g -> g > 0.0) |> List.length) / float gains.Length, mean, error
+        float (gains |> List.filter (fun g -> g > 0.0) |> List.length)
+        / float gains.Length,
+        mean,
+        error
 
     let private median (sorted: float list) =
         (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2.0
@@ -143,7 +152,17 @@ module HyperSpnSvhn =
 
     /// <summary>The result, a line a seed, beside the paper's.</summary>
     let table (rows: ClusterRow list) : Table =
-        Table.create [ "images"; "seed"; "groups"; "better"; "mean gain (nats)"; "median"; "weights, free"; "weights, hyper"; "how" ] [
+        Table.create [
+            "images"
+            "seed"
+            "groups"
+            "better"
+            "mean gain (nats)"
+            "median"
+            "weights, free"
+            "weights, hyper"
+            "how"
+        ] [
             for seed, own in rows |> List.groupBy _.Job.Seed do
                 let pairs = pairs own
 
@@ -166,7 +185,18 @@ module HyperSpnSvhn =
         ]
 
     let private every (rows: ClusterRow list) : Table =
-        Table.create [ "seed"; "group"; "train"; "valid"; "test"; "free (nats)"; "hyper (nats)"; "gain (nats)"; "passes"; "seconds" ] [
+        Table.create [
+            "seed"
+            "group"
+            "train"
+            "valid"
+            "test"
+            "free (nats)"
+            "hyper (nats)"
+            "gain (nats)"
+            "passes"
+            "seconds"
+        ] [
             for free, hyper in pairs rows do
                 [
                     string free.Job.Seed
@@ -186,7 +216,11 @@ module HyperSpnSvhn =
                 for seed, own in rows |> List.groupBy _.Job.Seed do
                     let gains = own |> pairs |> List.map gain |> List.sort
                     $"seed {seed}", gains |> List.mapi (fun i g -> float (i + 1), g)
-                "no gain", [ 1.0, 0.0; rows |> List.map (fun r -> float r.Job.Cluster + 1.0) |> List.max, 0.0 ]
+                "no gain",
+                [
+                    1.0, 0.0
+                    rows |> List.map (fun r -> float r.Job.Cluster + 1.0) |> List.max, 0.0
+                ]
             ],
             title = $"Gain of generated weights by group, sorted: {title}",
             x = "groups in the order of their gain",
@@ -197,9 +231,9 @@ module HyperSpnSvhn =
         (match set with
          | ClusterSet.Svhn -> "The images are SVHN's."
          | other ->
-             $"SVHN's images were not at hand: these are results on the {other.Title}, by the same protocol, and no reproduction of the paper's numbers.")
+             $"SVHN's images were not at hand: these are results on {other.Title}, by the same protocol, and no reproduction of the paper's numbers.")
         + " Images are grouped by k-means (the best of three starts, at most 100 rounds); images to validate and to test belong to the nearest mean. Every group has two models: "
-        + "Einsum networks of Poon-Domingos regions over four vertical strips with K normal densities of each pixel, whose deviations lie between 0.001 and 0.1 of the largest grey value and "
+        + "Einsum networks of Poon-Domingos regions over four vertical strips with K normal densities of each pixel, whose deviations lie between 0.001 and 0.1 of the largest grey value, start at 0.1, and "
         + "whose values count from the mean of the group. One has free weights; in the other a hyper-network 8-10-10-K makes them of one embedding of size 8 for every K. "
         + "Adam on the sum of the log-likelihoods of 10 images, rate 0.01 and weight decay 0.0001, for the hyper-network itself rate 0.0003 without decay; the parameters kept are "
         + "those of the best validation log-likelihood after a pass. Gains are differences of the test log-likelihood of an image in nats, of all its pixels together; the mean counts groups by their test images."
@@ -211,7 +245,8 @@ module HyperSpnSvhn =
         output.WriteLine()
 
         if not (pairs rows).IsEmpty then
-            let command, chart, title = command options, chart rows, "HyperSPN on clusters of images"
+            let command, chart, title =
+                command options, chart rows, "HyperSPN on clusters of images"
 
             Report.html title [
                 Report.Text(protocol options.Set)
@@ -259,7 +294,7 @@ module HyperSpnSvhn =
             if not (HyperSpnClusters.isPresent options.Common.Data ClusterSet.Svhn) then
                 output.WriteLine(missing options.Common.Data)
 
-            output.WriteLine $"The same protocol runs on the {options.Set.Title}: no reproduction of the paper's numbers."
+            output.WriteLine $"The same protocol runs on {options.Set.Title}: no reproduction of the paper's numbers."
 
         let data = lazy (HyperSpnClusters.load options)
         let known = Dictionary()
@@ -296,7 +331,9 @@ module HyperSpnSvhn =
             JobOf = _.Job
             // Groups differ in size, which k-means tells only later; on average they are alike.
             Work = fun job -> if job.Model = ClusterModel.Hyper then 1.5 else 1.0
-            Name = fun job -> $"{job.Set.Title}, group {job.Cluster} of {job.Clusters}, {job.Model.Name} weights, seed {job.Seed}"
+            Name =
+                fun job ->
+                    $"{job.Set.Title}, group {job.Cluster} of {job.Clusters}, {job.Model.Name} weights, seed {job.Seed}"
             Perform = perform
             Append = fun row -> file.Append [ HyperSpnClusters.toLine row ]
             Publish = publish output options

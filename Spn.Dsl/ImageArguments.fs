@@ -46,8 +46,10 @@ type StructureArguments =
             | Tasks _ ->
                 "density (all classes; bits per dimension and samples), outliers (classes 1 to 9 against class 0) (default: both)"
             | Channels _ -> "inputs and sums K of a region, such as 10 or 10,40 (default: 10)"
-            | Quick -> "a look in some seconds: the built-in digits unless --sets is given, 4 channels, 3 passes; marked"
-            | Epochs _ -> "passes over the images (default: 20, as in the scripts of the paper; marked where they are fewer)"
+            | Quick ->
+                "a look in some seconds: the built-in digits unless --sets is given, 4 channels, 3 passes; marked"
+            | Epochs _ ->
+                "passes over the images (default: 20, as in the scripts of the paper; marked where they are fewer)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1; the paper has 5)"
             | Images _ -> "at most so many images to train on, evenly spaced (default: all; marked)"
             | Budget _ -> "minutes after which a training stops, finished or not (default: none; marked)"
@@ -96,17 +98,20 @@ type ClusterArguments =
             match option with
             | Set _ ->
                 "svhn, fashion-mnist or digits-grey (built in) (default: the first whose files are there; only svhn is the paper's)"
-            | Extra _ -> "at most so many of SVHN's 531,131 additional images, 12 KB each (default: 0; the paper has all)"
+            | Extra _ ->
+                "at most so many of SVHN's 531,131 additional images, 12 KB each (default: 0; the paper has all)"
             | Clusters _ -> "groups by k-means, each with models of its own (default: 100; 10 for the built-in digits)"
             | First _ -> "models for so many of the groups only, from the first on (default: all)"
             | Channels _ -> "inputs and sums K of a region (default: 40)"
-            | Quick -> "a look in some seconds: the built-in digits unless --set is given, 3 groups, 6 channels, 4 passes; marked"
+            | Quick ->
+                "a look in some seconds: the built-in digits unless --set is given, 3 groups, 6 channels, 4 passes; marked"
             | Epochs _ -> "passes over the images of a group (default: 100; marked where they are fewer)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1)"
             | Images _ -> "at most so many images to train on, evenly spaced (default: all; marked)"
             | Budget _ -> "minutes after which a training stops, finished or not (default: none; marked)"
             | Threads _ -> "threads (default: one a processor)"
-            | Data _ -> "data folder, in which SVHN has a folder svhn (default: the variable SPN_DATA, else data/ of the repository)"
+            | Data _ ->
+                "data folder, in which SVHN has a folder svhn (default: the variable SPN_DATA, else data/ of the repository)"
             | Out _ -> "folder of results (default: the variable SPN_OUT, else out)"
             | Resume -> "keep the rows of an earlier run and do only what is missing"
             | Markdown _ -> "write the results as a Markdown page as well, with its figure beside it"

@@ -31,11 +31,10 @@ module StructuresImages =
     [<Literal>]
     let Program = "dotnet fsi scripts/structures-images.fsx"
 
-    let private mnist, fashion = DataCatalogue.Find "mnist", DataCatalogue.Find "fashion-mnist"
+    let private mnist, fashion =
+        DataCatalogue.Find "mnist", DataCatalogue.Find "fashion-mnist"
 
-    let private sets = [
-        for entry in [ mnist; fashion; DgcSpnOptions.digits ] -> entry.Name, entry
-    ]
+    let private sets = [ for entry in [ mnist; fashion; DgcSpnOptions.digits ] -> entry.Name, entry ]
 
     let private named (name: 'value -> string) values = [ for value in values -> name value, value ]
 
@@ -60,12 +59,17 @@ module StructuresImages =
         let quick = given.Contains StructureArguments.Quick
 
         let usual =
-            match [ mnist; fashion ] |> List.filter (fun e -> DataCatalogue.IsPresent(e, data.Path)) with
+            match
+                [ mnist; fashion ]
+                |> List.filter (fun e -> DataCatalogue.IsPresent(e, data.Path))
+            with
             | present when quick || present.IsEmpty -> DgcSpnOptions.digits.Name
             | present -> present |> List.map _.Name |> String.concat ","
 
         let options = {
-            Sets = given.GetResult(StructureArguments.Sets, usual) |> DgcSpnOptions.choices "sets" sets
+            Sets =
+                given.GetResult(StructureArguments.Sets, usual)
+                |> DgcSpnOptions.choices "sets" sets
             Models =
                 given.GetResult(StructureArguments.Models, "rat,pd")
                 |> DgcSpnOptions.choices "models" (named _.Name [ ImageModel.Rat; ImageModel.PoonDomingos ])
@@ -75,7 +79,9 @@ module StructuresImages =
             Tasks =
                 given.GetResult(StructureArguments.Tasks, "density,outliers")
                 |> DgcSpnOptions.choices "tasks" (named _.Name [ ImageTask.Density; ImageTask.Outliers ])
-            Channels = given.GetResult(StructureArguments.Channels, (if quick then "4" else "10")) |> channels
+            Channels =
+                given.GetResult(StructureArguments.Channels, (if quick then "4" else "10"))
+                |> channels
             Common =
                 DgcSpnOptions.commonOf
                     data
@@ -109,8 +115,7 @@ module StructuresImages =
                                     Channels = channels
                                     Task = task
                                     Seed = seed
-                                    Epochs =
-                                        options.Common.Epochs |> Option.defaultValue StructuresProtocol.PaperEpochs
+                                    Epochs = options.Common.Epochs |> Option.defaultValue StructuresProtocol.PaperEpochs
                                     Images = defaultArg options.Common.Images 0
                                 }
     ]
@@ -158,7 +163,19 @@ module StructuresImages =
 
     /// <summary>Test log-likelihoods and bits per dimension, a line a model.</summary>
     let density (rows: StructureRow list) : Table =
-        Table.create [ "data"; "model"; "leaves"; "K"; "parameters"; "test (nats)"; "bits per dimension"; "images/s"; "passes"; "seeds"; "training" ] [
+        Table.create [
+            "data"
+            "model"
+            "leaves"
+            "K"
+            "parameters"
+            "test (nats)"
+            "bits per dimension"
+            "images/s"
+            "passes"
+            "seeds"
+            "training"
+        ] [
             for (data, leaves, channels, model), own in groups ImageTask.Density rows ->
                 [
                     data
@@ -177,7 +194,17 @@ module StructuresImages =
 
     /// <summary>How well class 0 is told from the classes trained on, beside the paper's numbers.</summary>
     let outliers (rows: StructureRow list) : Table =
-        Table.create [ "data"; "model"; "leaves"; "K"; "AUC (%)"; "paper (%)"; "passes"; "seeds"; "training" ] [
+        Table.create [
+            "data"
+            "model"
+            "leaves"
+            "K"
+            "AUC (%)"
+            "paper (%)"
+            "passes"
+            "seeds"
+            "training"
+        ] [
             for (data, leaves, channels, model), own in groups ImageTask.Outliers rows ->
                 [
                     data
@@ -222,10 +249,13 @@ module StructuresImages =
 
         let pictures = [
             for row in rows do
-                let path =
-                    Path.Combine(options.Common.Out, StructuresProtocol.picture row.Job)
+                let path = Path.Combine(options.Common.Out, StructuresProtocol.picture row.Job)
 
-                if row.Job.Task = ImageTask.Density && row.Job.Seed = options.Common.Seeds.Head && File.Exists path then
+                if
+                    row.Job.Task = ImageTask.Density
+                    && row.Job.Seed = options.Common.Seeds.Head
+                    && File.Exists path
+                then
                     let job = row.Job
                     $"{job.DataSet}: {job.Model.Title}, {job.Leaves.Name}, K = {job.Channels}", path
         ]
@@ -241,6 +271,7 @@ module StructuresImages =
                 Report.Table table
             if not pictures.IsEmpty then
                 Report.Heading "Samples"
+
                 for name, path in pictures do
                     Report.Chart(Chart.loadPicture name path)
         ]
@@ -259,11 +290,14 @@ module StructuresImages =
                         "The same command with `--resume --markdown FILE` writes this page again from the finished rows of the CSV file."
                         for heading, text, table in tables do
                             $"## {heading}"
+
                             if text <> "" then
                                 text
+
                             Table.toMarkdown table
                         if not pictures.IsEmpty then
                             "## Samples"
+
                             for name, picture in pictures do
                                 $"{name}\n\n![Samples]({Path.GetFileName picture})"
                      ]
@@ -325,7 +359,12 @@ module StructuresImages =
         // Multiplications of an image at sums and inputs, each of which takes about as long as some twenty of them.
         let work (job: StructureJob) =
             let entry, k = DataCatalogue.Find job.DataSet, float job.Channels
-            let images = if job.Images = 0 then entry.Train else min job.Images entry.Train
+
+            let images =
+                if job.Images = 0 then
+                    entry.Train
+                else
+                    min job.Images entry.Train
 
             let partitions, replicas =
                 match job.Model with

@@ -128,11 +128,7 @@ module StructuresProtocol =
             match job.Model with
             | ImageModel.Rat -> Regions.Rat(data.Variables, depth = 4, replicas = 10, seed = job.Seed)
             | ImageModel.PoonDomingos ->
-                Regions.PoonDomingos(
-                    Variables.Image(data.Height.Value, data.Width.Value),
-                    pieces = [ 4 ],
-                    axes = [ 1 ]
-                )
+                Regions.PoonDomingos(Variables.Image(data.Height.Value, data.Width.Value), pieces = [ 4 ], axes = [ 1 ])
 
         regions
         |> Circuit.overRegions [ input; Product.Kronecker; Sum.PerPartition job.Channels; Sum.Root() ]
@@ -185,7 +181,11 @@ module StructuresProtocol =
                 circuit |> Train.emWith report token (emOptions job) train)
 
         let scores = circuit |> Query.logLikelihood test
-        let those isNormal = Array.zip scores classes |> Array.filter (fun (_, c) -> isNormal (c <> 0)) |> Array.map fst
+
+        let those isNormal =
+            Array.zip scores classes
+            |> Array.filter (fun (_, c) -> isNormal (c <> 0))
+            |> Array.map fst
 
         let testLl, auc =
             match job.Task with

@@ -15,7 +15,8 @@ let private strips k =
     Regions.PoonDomingos(Variables.Image(height = 4, width = 4), pieces = [ 4 ], axes = [ 1 ])
     |> Circuit.overRegions [ Input.Normal k; Product.Kronecker; Sum.PerPartition k; Sum.Root() ]
 
-let private byGroups size = Weights.Hyper(embedding = 8, hidden = [ 10; 10 ], groupSize = size)
+let private byGroups size =
+    Weights.Hyper(embedding = 8, hidden = [ 10; 10 ], groupSize = size)
 
 let private kinds (plan: Plan) =
     plan.Tensors
@@ -37,42 +38,58 @@ let tests =
             Expect.equal own[ParameterKind.Network] (8 * 10 + 10 + 10 * 10 + 10 + 10 * 40 + 40) "8-10-10-40"
             Expect.equal own[ParameterKind.Weights] (2 * k * 2 + 3) "what mixes partitions is free"
             Expect.equal own[ParameterKind.Inputs] (16 * k * 2) "means and deviations")
-        testCase "a group of a sum's weights is the network's output for its embedding, whatever the others are" (fun () ->
-            use circuit =
-                Circuit.Compile(strips 5 |> Circuit.withWeights (byGroups 7), ReferenceEngine())
+        testCase
+            "a group of a sum's weights is the network's output for its embedding, whatever the others are"
+            (fun () ->
+                use circuit =
+                    Circuit.Compile(strips 5 |> Circuit.withWeights (byGroups 7), ReferenceEngine())
 
-            let plan = circuit.Plan
+                let plan = circuit.Plan
 
-            let program =
-                plan.Programs |> Seq.pick (fun p -> match p with :? HyperProgram as h -> Some h | _ -> None)
+                let program =
+                    plan.Programs
+                    |> Seq.pick (fun p ->
+                        match p with
+                        | :? HyperProgram as h -> Some h
+                        | _ -> None)
 
-            let weights parameters =
-                let made = Array.zeroCreate<float> plan.Blocks.Total
-                program.Forward(plan.Blocks, ReadOnlySpan(parameters: float[]), Span made)
-                made
+                let weights parameters =
+                    let made = Array.zeroCreate<float> plan.Blocks.Total
+                    program.Forward(plan.Blocks, ReadOnlySpan(parameters: float[]), Span made)
+                    made
 
-            let parameters = circuit.Parameters.ToArray() |> Array.map float
-            let before = weights parameters
-            // Row 1 of the first block has 25 inputs: groups of 7, 7, 7 and 4. The third group is changed.
-            let block = program.Blocks[0]
-            let row = plan.Blocks.Row(block, 1)
-            Expect.equal row.Count 25 "pairs of channels"
-            let embedding = program.Embeddings[0] + (4 + 2) * 8
-            parameters[embedding] <- parameters[embedding] + 1.0
-            let after = weights parameters
+                let parameters = circuit.Parameters.ToArray() |> Array.map float
+                let before = weights parameters
+                // Row 1 of the first block has 25 inputs: groups of 7, 7, 7 and 4. The third group is changed.
+                let block = program.Blocks[0]
+                let row = plan.Blocks.Row(block, 1)
+                Expect.equal row.Count 25 "pairs of channels"
+                let embedding = program.Embeddings[0] + (4 + 2) * 8
+                parameters[embedding] <- parameters[embedding] + 1.0
+                let after = weights parameters
 
-            let ratios = [ for i in 0..24 -> after[row[i]] / before[row[i]] ]
-            let others = List.take 14 ratios @ List.skip 21 ratios
+                let ratios = [ for i in 0..24 -> after[row[i]] / before[row[i]] ]
+                let others = List.take 14 ratios @ List.skip 21 ratios
 
-            for ratio in others do
-                Expect.floatClose Accuracy.high ratio others.Head "outside of the group only the sum of all changes"
+                for ratio in others do
+                    Expect.floatClose
+                        Accuracy.high
+                        ratio
+                        others.Head
+                        "outside of the group only the sum of all changes"
 
-            Expect.isTrue (ratios |> List.skip 14 |> List.take 7 |> List.exists (fun r -> abs (r - others.Head) > 1e-6)) "the group changes"
-            Expect.floatClose Accuracy.high (List.sum [ for i in 0..24 -> after[row[i]] ]) 1.0 "normalised"
+                Expect.isTrue
+                    (ratios
+                     |> List.skip 14
+                     |> List.take 7
+                     |> List.exists (fun r -> abs (r - others.Head) > 1e-6))
+                    "the group changes"
 
-            for i in 0 .. before.Length - 1 do
-                if i < row.First || i >= row.First + 25 then
-                    Expect.equal after[i] before[i] "other sums")
+                Expect.floatClose Accuracy.high (List.sum [ for i in 0..24 -> after[row[i]] ]) 1.0 "normalised"
+
+                for i in 0 .. before.Length - 1 do
+                    if i < row.First || i >= row.First + 25 then
+                        Expect.equal after[i] before[i] "other sums")
         testCase "large blocks have the weights and gradients of the reference engine" (fun () ->
             let spec = strips 18 |> Circuit.withWeights (byGroups 7)
 
@@ -81,7 +98,10 @@ let tests =
                 |> List.map (fun engine ->
                     use circuit = Circuit.Compile(spec, engine, 3L)
                     use session = circuit.NewSession()
-                    let values, gradient = Array.zeroCreate<float> 20, Array.zeroCreate<float32> circuit.ParameterCount
+
+                    let values, gradient =
+                        Array.zeroCreate<float> 20, Array.zeroCreate<float32> circuit.ParameterCount
+
                     session.SetParameters circuit.Parameters
                     session.Forward(rows, ReadOnlySpan [| 0..19 |], Span values)
                     session.Backward(Routing.Soft, ReadOnlySpan [||])
@@ -102,7 +122,11 @@ let tests =
             let refused weights =
                 let e =
                     Expect.raises<CircuitException>
-                        (fun () -> HyperSpn.Baseline(4, replicas = 2) |> Circuit.withWeights weights |> Lowerer.Lower |> ignore)
+                        (fun () ->
+                            HyperSpn.Baseline(4, replicas = 2)
+                            |> Circuit.withWeights weights
+                            |> Lowerer.Lower
+                            |> ignore)
                         "refused"
 
                 Expect.stringContains e.Message "size of at least 1 without dead entries" "way out"
@@ -133,7 +157,9 @@ let tests =
 
                 for tensor in circuit.Plan.Tensors do
                     let longest =
-                        [ for i in tensor.Offset .. tensor.Offset + tensor.Count - 1 -> abs (after[i] - before[i]) ]
+                        [
+                            for i in tensor.Offset .. tensor.Offset + tensor.Count - 1 -> abs (after[i] - before[i])
+                        ]
                         |> List.max
 
                     let rate =
@@ -156,7 +182,11 @@ let tests =
                     Rates =
                         ValueList [
                             ParameterRate(ParameterKind.Embeddings, WeightDecay = Nullable 0.4)
-                            ParameterRate(ParameterKind.Network, LearningRate = Nullable 0.25, WeightDecay = Nullable 0.0)
+                            ParameterRate(
+                                ParameterKind.Network,
+                                LearningRate = Nullable 0.25,
+                                WeightDecay = Nullable 0.0
+                            )
                         ],
                     Steps = 1,
                     BatchSize = 4

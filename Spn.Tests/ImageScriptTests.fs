@@ -25,14 +25,19 @@ let tests =
     testList "Image scripts" [
         testCase "the area under the curve is the share of pairs that are ranked right, ties by half" (fun () ->
             let random = Random 4
-            let scores count = Array.init count (fun _ -> float (random.Next 12))
+
+            let scores count =
+                Array.init count (fun _ -> float (random.Next 12))
 
             for _ in 1..20 do
                 let normal, outliers = scores (1 + random.Next 30), scores (1 + random.Next 30)
 
                 let pairs = [
                     for n in normal do
-                        for o in outliers -> if n > o then 1.0 elif n = o then 0.5 else 0.0
+                        for o in outliers ->
+                            if n > o then 1.0
+                            elif n = o then 0.5
+                            else 0.0
                 ]
 
                 Expect.floatClose
@@ -41,7 +46,13 @@ let tests =
                     (List.average pairs)
                     "by pairs"
 
-            for normal, outliers in [ [||], [| 1.0 |]; [| 1.0 |], [||]; [| nan |], [| 1.0 |]; [| 1.0 |], [| 2.0; nan |] ] do
+            for normal, outliers in
+                [
+                    [||], [| 1.0 |]
+                    [| 1.0 |], [||]
+                    [| nan |], [| 1.0 |]
+                    [| 1.0 |], [| 2.0; nan |]
+                ] do
                 Expect.raises<ArgumentException>
                     (fun () -> Metrics.AreaUnderCurve(ReadOnlySpan normal, ReadOnlySpan outliers) |> ignore)
                     "no scores"
@@ -50,96 +61,114 @@ let tests =
             Expect.floatClose Accuracy.high (Metrics.BitsPerDimension(-10.0 * log 256.0, 10)) 8.0 "integers"
             // Values from 0 to 1 in steps of 1/256 have density 1.
             Expect.floatClose Accuracy.high (Metrics.BitsPerDimension(0.0, 10, 1.0 / 256.0)) 8.0 "scaled to 1")
-        testCase "de-quantised values lie between their integer and the next, evenly, by the seed; what is hidden stays hidden" (fun () ->
-            let values = Array.init 4000 (fun i -> if i % 50 = 7 then nanf else float32 (i % 256))
-            let batch = Evidence.From(values, 4)
-            let noisy = batch |> Evidence.dequantise
-            let noise = ResizeArray()
+        testCase
+            "de-quantised values lie between their integer and the next, evenly, by the seed; what is hidden stays hidden"
+            (fun () ->
+                let values =
+                    Array.init 4000 (fun i -> if i % 50 = 7 then nanf else float32 (i % 256))
 
-            for row in 0..999 do
-                for v in 0..3 do
-                    Expect.equal (noisy.IsHidden(row, v)) (batch.IsHidden(row, v)) "hidden"
+                let batch = Evidence.From(values, 4)
+                let noisy = batch |> Evidence.dequantise
+                let noise = ResizeArray()
 
-                    if not (batch.IsHidden(row, v)) then
-                        Expect.equal (floor (noisy.Row(row)[v])) (batch.Row(row)[v]) "the same integer"
-                        noise.Add(float (noisy.Row(row)[v] - batch.Row(row)[v]))
+                for row in 0..999 do
+                    for v in 0..3 do
+                        Expect.equal (noisy.IsHidden(row, v)) (batch.IsHidden(row, v)) "hidden"
 
-            Expect.isTrue (abs (Seq.average noise - 0.5) < 0.02) "mean"
-            Expect.isTrue (abs (Seq.averageBy (fun u -> u * u) noise - 1.0 / 3.0) < 0.02) "second moment"
-            let same seed =
-                Seq.forall2 (fun (a: float32) b -> a.Equals b) (batch.Dequantise(seed).Values.ToArray()) (noisy.Values.ToArray())
+                        if not (batch.IsHidden(row, v)) then
+                            Expect.equal (floor (noisy.Row(row)[v])) (batch.Row(row)[v]) "the same integer"
+                            noise.Add(float (noisy.Row(row)[v] - batch.Row(row)[v]))
 
-            Expect.isTrue (same 1L) "the same seed"
-            Expect.isFalse (same 2L) "another seed"
+                Expect.isTrue (abs (Seq.average noise - 0.5) < 0.02) "mean"
+                Expect.isTrue (abs (Seq.averageBy (fun u -> u * u) noise - 1.0 / 3.0) < 0.02) "second moment"
 
-            let large = Evidence.From(Array.create 1000 16777214f, 1).Dequantise()
+                let same seed =
+                    Seq.forall2
+                        (fun (a: float32) b -> a.Equals b)
+                        (batch.Dequantise(seed).Values.ToArray())
+                        (noisy.Values.ToArray())
 
-            for row in 0..999 do
-                Expect.equal (floor (large.Row(row)[0])) 16777214f "rounding does not lead to the next integer")
-        testCase "structures on images: a quick run leaves rows, samples, report and page, and goes on where it ended" (fun () ->
-            inFolder (fun folder ->
-                let page = Path.Combine(folder, "docs", "page.md")
+                Expect.isTrue (same 1L) "the same seed"
+                Expect.isFalse (same 2L) "another seed"
 
-                let options =
-                    StructuresImages.parse [|
-                        "--quick"
-                        "--leaves"
-                        "binomial,normal"
-                        "--images"
-                        "200"
-                        "--epochs"
-                        "15"
-                        "--out"
-                        folder
-                        "--markdown"
-                        page
-                    |]
+                let large = Evidence.From(Array.create 1000 16777214f, 1).Dequantise()
 
-                let rows, _ = quietly StructuresImages.run options
-                Expect.hasLength rows 8 "two structures, two leaves, two tasks"
+                for row in 0..999 do
+                    Expect.equal (floor (large.Row(row)[0])) 16777214f "rounding does not lead to the next integer")
+        testCase
+            "structures on images: a quick run leaves rows, samples, report and page, and goes on where it ended"
+            (fun () ->
+                inFolder (fun folder ->
+                    let page = Path.Combine(folder, "docs", "page.md")
 
-                for row in rows do
-                    Expect.equal row.Train 200 "images"
+                    let options =
+                        StructuresImages.parse [|
+                            "--quick"
+                            "--leaves"
+                            "binomial,normal"
+                            "--images"
+                            "200"
+                            "--epochs"
+                            "15"
+                            "--out"
+                            folder
+                            "--markdown"
+                            page
+                        |]
 
-                    Expect.floatClose
-                        Accuracy.medium
-                        row.Bits
-                        (-row.TestLl / (64.0 * log 2.0))
-                        "bits per dimension"
+                    let rows, _ = quietly StructuresImages.run options
+                    Expect.hasLength rows 8 "two structures, two leaves, two tasks"
 
-                    // Four components of 16 binomial pixels together say less than even probabilities do.
-                    if row.Job.Model = ImageModel.Rat then
-                        Expect.isLessThan row.Bits (log 17.0 / log 2.0) "better than even probabilities"
+                    for row in rows do
+                        Expect.equal row.Train 200 "images"
 
-                    Expect.equal
-                        (Double.IsNaN row.Auc)
-                        (row.Job.Task = ImageTask.Density)
-                        "only the task of outliers has a curve"
+                        Expect.floatClose
+                            Accuracy.medium
+                            row.Bits
+                            (-row.TestLl / (64.0 * log 2.0))
+                            "bits per dimension"
 
-                let text = File.ReadAllText page
+                        // Four components of 16 binomial pixels together say less than even probabilities do.
+                        if row.Job.Model = ImageModel.Rat then
+                            Expect.isLessThan row.Bits (log 17.0 / log 2.0) "better than even probabilities"
 
-                for part in [ "--sets digits-grey"; "--epochs 15"; "--images 200"; "RAT-SPN"; "PD-SPN"; "## Class 0 as outlier"; "shortened" ] do
-                    Expect.stringContains text part "page"
+                        Expect.equal
+                            (Double.IsNaN row.Auc)
+                            (row.Job.Task = ImageTask.Density)
+                            "only the task of outliers has a curve"
 
-                let picture =
-                    StructuresProtocol.picture rows.Head.Job
+                    let text = File.ReadAllText page
 
-                Expect.stringContains text picture "samples"
-                Expect.isTrue (File.Exists(Path.Combine(folder, "docs", picture))) "picture beside the page"
+                    for part in
+                        [
+                            "--sets digits-grey"
+                            "--epochs 15"
+                            "--images 200"
+                            "RAT-SPN"
+                            "PD-SPN"
+                            "## Class 0 as outlier"
+                            "shortened"
+                        ] do
+                        Expect.stringContains text part "page"
 
-                Expect.stringContains
-                    (File.ReadAllText(Path.Combine(folder, "structures-images.html")))
-                    "data:image/png;base64"
-                    "report"
+                    let picture = StructuresProtocol.picture rows.Head.Job
 
-                let again, output =
-                    quietly StructuresImages.run {
-                        options with
-                            Common = { options.Common with Resume = true }
-                    }
+                    Expect.stringContains text picture "samples"
+                    Expect.isTrue (File.Exists(Path.Combine(folder, "docs", picture))) "picture beside the page"
 
-                Expect.stringContains output "done already: 8" "nothing is left"
-                Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
+                    Expect.stringContains
+                        (File.ReadAllText(Path.Combine(folder, "structures-images.html")))
+                        "data:image/png;base64"
+                        "report"
+
+                    let again, output =
+                        quietly StructuresImages.run {
+                            options with
+                                Common = { options.Common with Resume = true }
+                        }
+
+                    Expect.stringContains output "done already: 8" "nothing is left"
+                    Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
         testCase "models of the outlier task see no image of class 0" (fun () ->
             let job: StructureJob = {
                 DataSet = "digits-grey"
@@ -154,7 +183,10 @@ let tests =
 
             let data = Digits.LoadGrey()
             let labels = Unchecked.nonNull data.TrainLabels
-            let count digit = labels |> Array.filter digit |> Array.length
+
+            let count digit =
+                labels |> Array.filter digit |> Array.length
+
             Expect.equal (fst (StructuresProtocol.images data job)).Count (count ((<>) 0)) "classes 1 to 9"
 
             let all = fst (StructuresProtocol.images data { job with Task = ImageTask.Density })
@@ -176,50 +208,65 @@ let tests =
                     Images = 0
                 }
 
-            let count leaves = (Spn.Core.Lowering.Lowerer.Lower(spec leaves)).ParameterCount
-            Expect.equal (count ImageLeaves.Normal) 515_683 "two parameters a leaf; the paper counts two replicas of binomial leaves"
+            let count leaves =
+                (Spn.Core.Lowering.Lowerer.Lower(spec leaves)).ParameterCount
+
+            Expect.equal
+                (count ImageLeaves.Normal)
+                515_683
+                "two parameters a leaf; the paper counts two replicas of binomial leaves"
+
             Expect.equal (count ImageLeaves.Binomial) (515_683 - 784 * 40) "one parameter a leaf")
-        testCase "HyperSPN on clusters: a quick run leaves rows, report, page and figure, and goes on where it ended" (fun () ->
-            inFolder (fun folder ->
-                let page = Path.Combine(folder, "page.md")
+        testCase
+            "HyperSPN on clusters: a quick run leaves rows, report, page and figure, and goes on where it ended"
+            (fun () ->
+                inFolder (fun folder ->
+                    let page = Path.Combine(folder, "page.md")
 
-                let options =
-                    HyperSpnSvhn.parse [|
-                        "--quick"
-                        "--channels"
-                        "3"
-                        "--epochs"
-                        "2"
-                        "--images"
-                        "150"
-                        "--out"
-                        folder
-                        "--markdown"
-                        page
-                    |]
+                    let options =
+                        HyperSpnSvhn.parse [|
+                            "--quick"
+                            "--channels"
+                            "3"
+                            "--epochs"
+                            "2"
+                            "--images"
+                            "150"
+                            "--out"
+                            folder
+                            "--markdown"
+                            page
+                        |]
 
-                let rows, output = quietly HyperSpnSvhn.run options
-                Expect.hasLength rows 6 "three groups, two models"
-                Expect.equal (rows |> List.sumBy _.Train) 300 "every image is in one group"
-                Expect.equal (rows |> List.sumBy _.Test) (2 * 359) "and every test image"
-                Expect.stringContains output "train_32x32.mat" "what SVHN lacks"
-                Expect.stringContains output "no reproduction" "label"
-                let text = File.ReadAllText page
+                    let rows, output = quietly HyperSpnSvhn.run options
+                    Expect.hasLength rows 6 "three groups, two models"
+                    Expect.equal (rows |> List.sumBy _.Train) 300 "every image is in one group"
+                    Expect.equal (rows |> List.sumBy _.Test) (2 * 359) "and every test image"
+                    Expect.stringContains output "train_32x32.mat" "what SVHN lacks"
+                    Expect.stringContains output "no reproduction" "label"
+                    let text = File.ReadAllText page
 
-                for part in [ "--set digits-grey"; "in place of SVHN"; "no reproduction"; "hyperspn-clusters-digits-grey.svg"; "other images than the paper's" ] do
-                    Expect.stringContains text part "page"
+                    for part in
+                        [
+                            "--set digits-grey"
+                            "in place of SVHN"
+                            "no reproduction"
+                            "hyperspn-clusters-digits-grey.svg"
+                            "other images than the paper's"
+                        ] do
+                        Expect.stringContains text part "page"
 
-                Expect.isTrue (File.Exists(Path.Combine(folder, "hyperspn-clusters-digits-grey.svg"))) "figure"
-                Expect.isTrue (File.Exists(Path.Combine(folder, "hyperspn-svhn.html"))) "report"
+                    Expect.isTrue (File.Exists(Path.Combine(folder, "hyperspn-clusters-digits-grey.svg"))) "figure"
+                    Expect.isTrue (File.Exists(Path.Combine(folder, "hyperspn-svhn.html"))) "report"
 
-                let again, output =
-                    quietly HyperSpnSvhn.run {
-                        options with
-                            Common = { options.Common with Resume = true }
-                    }
+                    let again, output =
+                        quietly HyperSpnSvhn.run {
+                            options with
+                                Common = { options.Common with Resume = true }
+                        }
 
-                Expect.stringContains output "done already: 6" "nothing is left"
-                Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
+                    Expect.stringContains output "done already: 6" "nothing is left"
+                    Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
         testCase "the mean gain counts groups by their test images" (fun () ->
             let row model test value : ClusterRow = {
                 Job = {
@@ -259,7 +306,12 @@ let tests =
             let share, mean, error = HyperSpnSvhn.summary pairs
             Expect.equal share 0.5 "one of two"
             Expect.floatClose Accuracy.high mean -0.25 "(10 * 2 - 30 * 1) / 40"
-            Expect.floatClose Accuracy.high error (sqrt ((10.0 * 2.25) ** 2.0 + (30.0 * 0.75) ** 2.0) / 40.0) "standard error")
+
+            Expect.floatClose
+                Accuracy.high
+                error
+                (sqrt ((10.0 * 2.25) ** 2.0 + (30.0 * 0.75) ** 2.0) / 40.0)
+                "standard error")
         testCase "the script on clusters says what is missing and refuses what is wrong" (fun () ->
             inFolder (fun folder ->
                 let missing =
@@ -269,7 +321,11 @@ let tests =
 
                 Expect.stringContains missing.Message "train_32x32.mat" "the files"
                 Expect.stringContains missing.Message (Path.Combine(folder, "svhn")) "the folder"
-                Expect.equal (HyperSpnSvhn.parse [| "--data"; folder |]).Set ClusterSet.Digits "built in where nothing else is"
+
+                Expect.equal
+                    (HyperSpnSvhn.parse [| "--data"; folder |]).Set
+                    ClusterSet.Digits
+                    "built in where nothing else is"
 
                 for arguments, part in
                     [
@@ -284,12 +340,28 @@ let tests =
 
                     Expect.stringContains e.Message part "why"
 
-                let options = HyperSpnSvhn.parse [| "--data"; folder; "--first"; "4"; "--clusters"; "6" |]
-                let words = (HyperSpnSvhn.command options).Substring(HyperSpnSvhn.Program.Length + 1).Split ' '
-                Expect.equal (HyperSpnSvhn.parse (Array.append words [| "--data"; folder |])) options "the command is the options"
+                let options =
+                    HyperSpnSvhn.parse [| "--data"; folder; "--first"; "4"; "--clusters"; "6" |]
+
+                let words =
+                    (HyperSpnSvhn.command options).Substring(HyperSpnSvhn.Program.Length + 1).Split ' '
+
+                Expect.equal
+                    (HyperSpnSvhn.parse (Array.append words [| "--data"; folder |]))
+                    options
+                    "the command is the options"
 
                 let structures =
-                    StructuresImages.parse [| "--data"; folder; "--channels"; "3,7"; "--leaves"; "normal"; "--budget"; "1.5" |]
+                    StructuresImages.parse [|
+                        "--data"
+                        folder
+                        "--channels"
+                        "3,7"
+                        "--leaves"
+                        "normal"
+                        "--budget"
+                        "1.5"
+                    |]
 
                 let words =
                     (StructuresImages.command structures).Substring(StructuresImages.Program.Length + 1).Split ' '
