@@ -135,20 +135,24 @@ module HyperSpnSvhn =
         (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2.0
 
     let private mark (rows: ClusterRow list) =
-        if rows |> List.exists (fun r -> r.Job.Set <> ClusterSet.Svhn) then
-            "other images than the paper's"
-        elif
-            rows
-            |> List.exists (fun r ->
-                r.Passes < float HyperSpnClusters.PaperEpochs
-                || r.Job.Images > 0
-                || r.Job.Channels <> 40
-                || r.Job.Clusters <> 100
-                || r.Job.Extra < 531_131)
-        then
-            "shortened"
-        else
-            "as the paper"
+        let isShort (row: ClusterRow) =
+            let job = row.Job
+
+            row.Passes < float HyperSpnClusters.PaperEpochs
+            || job.Images > 0
+            || job.Channels <> 40
+            || job.Clusters <> 100
+            || (job.Set = ClusterSet.Svhn && job.Extra < 531_131)
+
+        [
+            if rows |> List.exists (fun r -> r.Job.Set <> ClusterSet.Svhn) then
+                "other images than the paper's"
+            if rows |> List.exists isShort then
+                "shortened"
+        ]
+        |> function
+            | [] -> "as the paper"
+            | marks -> String.concat ", " marks
 
     /// <summary>The result, a line a seed, beside the paper's.</summary>
     let table (rows: ClusterRow list) : Table =

@@ -32,13 +32,19 @@ type ImageModel =
 type ImageLeaves =
     /// <summary>Binomial probabilities of the integer grey values.</summary>
     | Binomial
+    /// <summary>A probability of its own for every grey value.</summary>
+    | Categorical
     /// <summary>Normal densities of de-quantised grey values.</summary>
     | Normal
+
+    /// <summary>All of them.</summary>
+    static member All = [ Binomial; Categorical; Normal ]
 
     /// <summary>As options, tables and the CSV file call it.</summary>
     member leaves.Name =
         match leaves with
         | Binomial -> "binomial"
+        | Categorical -> "categorical"
         | Normal -> "normal"
 
 /// <summary>What is asked of a model.</summary>
@@ -122,6 +128,7 @@ module StructuresProtocol =
         let input =
             match job.Leaves with
             | ImageLeaves.Binomial -> Input.Binomial(job.Channels, trials = data.Highest.Value)
+            | ImageLeaves.Categorical -> Input.Categorical(job.Channels, states = data.Highest.Value + 1)
             | ImageLeaves.Normal -> Input.Normal(job.Channels, scale = float (data.Highest.Value + 1))
 
         let regions =
@@ -133,9 +140,15 @@ module StructuresProtocol =
         regions
         |> Circuit.overRegions [ input; Product.Kronecker; Sum.PerPartition job.Channels; Sum.Root() ]
 
-    /// <summary>Expectation maximisation by batches of 100 with steps of 0.1, as the paper's scripts.</summary>
+    /// <summary>Expectation maximisation by batches of 100 with steps of 0.1, as the paper's scripts; a tenth of a sample smooths categorical leaves, to which test images may bring new values.</summary>
     let emOptions (job: StructureJob) : SoftEmOptions =
-        SoftEmOptions(Epochs = job.Epochs, BatchSize = 100, StepSize = 0.1, Seed = job.Seed)
+        SoftEmOptions(
+            Epochs = job.Epochs,
+            BatchSize = 100,
+            StepSize = 0.1,
+            Smoothing = (if job.Leaves = ImageLeaves.Categorical then 0.1 else 0.0),
+            Seed = job.Seed
+        )
 
     /// <summary>The images that a job trains on, and those that it is judged by with their classes.</summary>
     let images (data: DataSet) (job: StructureJob) : Evidence * (Evidence * int[]) =
@@ -156,7 +169,8 @@ module StructuresProtocol =
 
         let values (batch: Evidence) (purpose: int64) =
             match job.Leaves with
-            | ImageLeaves.Binomial -> batch
+            | ImageLeaves.Binomial
+            | ImageLeaves.Categorical -> batch
             | ImageLeaves.Normal -> batch.Dequantise(2L * job.Seed + purpose)
 
         values (data.Train |> Evidence.rows chosen) 0L, (values data.Test 1L, labels data.TestLabels)
@@ -241,7 +255,7 @@ module StructuresProtocol =
         Job = {
             DataSet = cells[0]
             Model = ResultFile.Named([ ImageModel.Rat; ImageModel.PoonDomingos ], _.Name, cells[1])
-            Leaves = ResultFile.Named([ ImageLeaves.Binomial; ImageLeaves.Normal ], _.Name, cells[2])
+            Leaves = ResultFile.Named(ImageLeaves.All, _.Name, cells[2])
             Channels = Int32.Parse cells[3]
             Task = ResultFile.Named([ ImageTask.Density; ImageTask.Outliers ], _.Name, cells[4])
             Seed = Int64.Parse cells[5]

@@ -105,7 +105,7 @@ let tests =
                         StructuresImages.parse [|
                             "--quick"
                             "--leaves"
-                            "binomial,normal"
+                            "binomial,categorical,normal"
                             "--images"
                             "200"
                             "--epochs"
@@ -117,7 +117,7 @@ let tests =
                         |]
 
                     let rows, _ = quietly StructuresImages.run options
-                    Expect.hasLength rows 8 "two structures, two leaves, two tasks"
+                    Expect.hasLength rows 12 "two structures, three leaves, two tasks"
 
                     for row in rows do
                         Expect.equal row.Train 200 "images"
@@ -167,7 +167,7 @@ let tests =
                                 Common = { options.Common with Resume = true }
                         }
 
-                    Expect.stringContains output "done already: 8" "nothing is left"
+                    Expect.stringContains output "done already: 12" "nothing is left"
                     Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
         testCase "models of the outlier task see no image of class 0" (fun () ->
             let job: StructureJob = {
