@@ -42,7 +42,8 @@ type StructureArguments =
             | Sets _ ->
                 "names separated by commas: mnist, fashion-mnist, digits-grey (built in) (default: the first two where their files are, else digits-grey)"
             | Models _ -> "rat (random regions), pd (Poon-Domingos, four vertical strips) (default: rat,pd)"
-            | Leaves _ -> "binomial (integer grey values, as the paper), categorical (a probability for each), normal (of de-quantised values) (default: binomial)"
+            | Leaves _ ->
+                "binomial (integer grey values, as the paper), categorical (a probability for each), normal (of de-quantised values) (default: binomial)"
             | Tasks _ ->
                 "density (all classes; bits per dimension and samples), outliers (classes 1 to 9 against class 0) (default: both)"
             | Channels _ -> "inputs and sums K of a region, such as 10 or 10,40 (default: 10)"
