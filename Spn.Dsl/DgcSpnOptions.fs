@@ -101,12 +101,12 @@ module DgcSpnOptions =
             let names = known |> List.map fst |> String.concat ", "
             invalidArg kind $"\"{word}\" is none of the {kind}; these are {names}."
 
-    let private choices kind known (text: string) : 'value list =
+    let internal choices kind known (text: string) : 'value list =
         match text |> Script.words |> List.map (choice kind known) |> List.distinct with
         | [] -> invalidArg kind $"Name at least one of the {kind}."
         | values -> values
 
-    let private nameOf known value =
+    let internal nameOf known value =
         known |> List.find (fun (_, other) -> other = value) |> fst
 
     let private presets = [ for p in [ InpaintPreset.Paper; InpaintPreset.TwoSums ] -> p.Name, p ]
@@ -133,7 +133,7 @@ module DgcSpnOptions =
         for p in [ ClassifyPreset.Paper; ClassifyPreset.PaperRate; ClassifyPreset.Notebook ] -> p.Name, p
     ]
 
-    let private digits = DataCatalogue.Find "digits-grey"
+    let internal digits = DataCatalogue.Find "digits-grey"
 
     let private inpaintSets = [
         for entry in DataCatalogue.Entries do
@@ -163,7 +163,7 @@ module DgcSpnOptions =
         ]
 
     // The set to begin with: built in where its files are not there, or where little time is to be spent.
-    let private usualSet (data: DataFolder) quick name =
+    let internal usualSet (data: DataFolder) quick name =
         if not quick && DataCatalogue.IsPresent(DataCatalogue.Find name, data.Path) then
             name
         else
@@ -175,7 +175,7 @@ module DgcSpnOptions =
 
         TimeSpan.FromMinutes minutes
 
-    let private commonOf data quick seeds (epochs, images) budget threads (out, markdown) resume : ExperimentOptions = {
+    let internal commonOf data quick seeds (epochs, images) budget threads (out, markdown) resume : ExperimentOptions = {
         Seeds = seeds |> Option.defaultValue "1" |> Script.seeds
         Epochs = epochs |> Option.map (Script.atLeastOne "--epochs") |> Option.orElse quick
         Images = images |> Option.map (Script.atLeastOne "--images")
@@ -284,7 +284,7 @@ module DgcSpnOptions =
                     (given.Contains ClassifyArguments.Resume)
         }
 
-    let private common (options: ExperimentOptions) = [
+    let internal common (options: ExperimentOptions) = [
         match options.Epochs with
         | Some epochs -> $"--epochs {epochs}"
         | None -> ()

@@ -130,3 +130,7 @@ module Evidence =
     /// <summary>Hides the pixels of every image for which a mask [row, column] is true.</summary>
     /// <exception cref="T:Spn.Core.EvidenceException">Images of the mask's size have another number of variables.</exception>
     let occludeMask (mask: bool[,]) (images: Evidence) : Evidence = images.Occlude mask
+
+    /// <summary>The same samples with a uniform random number from [0, 1) added to every observed value, by seed 1.</summary>
+    /// <exception cref="T:Spn.Core.EvidenceException">An entry is known to lie in a set only.</exception>
+    let dequantise (samples: Evidence) : Evidence = samples.Dequantise()

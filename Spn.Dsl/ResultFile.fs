@@ -37,6 +37,13 @@ type ResultFile(path: string, header: string) =
     static member Number(cell: string) : float =
         Double.Parse(cell, CultureInfo.InvariantCulture)
 
+    /// <summary>The one of some values that a cell names.</summary>
+    /// <exception cref="T:System.FormatException">It names none.</exception>
+    static member Named(known: 'value list, name: 'value -> string, cell: string) : 'value =
+        known
+        |> List.tryFind (fun value -> name value = cell)
+        |> Option.defaultWith (fun () -> raise (FormatException()))
+
     /// <summary>The file.</summary>
     member _.Path = path
 

@@ -21,8 +21,9 @@ type Weights =
     /// <param name="embedding">Length of an embedding, at least 1.</param>
     /// <param name="hidden">Widths of the hidden layers, ReLU after each.</param>
     /// <param name="deadEntries">See <see cref="P:Spn.Core.HyperWeights.DeadEntries"/>; false unless told.</param>
-    static member Hyper(embedding: int, hidden: seq<int>, ?deadEntries: bool) : WeightSpec =
-        WeightSpec.Hyper(embedding, hidden, defaultArg deadEntries false)
+    /// <param name="groupSize">How many neighbouring inputs of a sum an embedding stands for; a whole sector unless told.</param>
+    static member Hyper(embedding: int, hidden: seq<int>, ?deadEntries: bool, ?groupSize: int) : WeightSpec =
+        WeightSpec.Hyper(embedding, hidden, defaultArg deadEntries false, Option.toNullable groupSize)
 
     /// <summary>Given weights that never change, [block, out, in]; every row adds to 1.</summary>
     static member Fixed(values: seq<float>) : WeightSpec = WeightSpec.Fixed values

@@ -35,6 +35,21 @@ let descriptions: (string * CircuitSpec * CircuitSpec) list = [
     ]
     |> Circuit.withWeights (Weights.Hyper(embedding = 5, hidden = [ 20; 20 ], deadEntries = true)),
     HyperSpn.Released(16, seed = 3)
+    "a hyper-network by groups of weights on an Einsum network",
+    Regions.PoonDomingos(Variables.Image(height = 2, width = 4), pieces = [ 4 ], axes = [ 1 ])
+    |> Circuit.overRegions [ Input.Normal 3; Product.Kronecker; Sum.PerPartition 3; Sum.Root() ]
+    |> Circuit.withWeights (Weights.Hyper(embedding = 8, hidden = [ 10; 10 ], groupSize = 3)),
+    EinsumNetwork
+        .Over(
+            PoonDomingos(
+                GridVariables.Image(2, 4),
+                PoonDomingos.Pieces(GridVariables.Image(2, 4), 4).Distances,
+                Axes = ValueList [ 1 ]
+            ),
+            NormalInput 3,
+            3
+        )
+        .WithWeights(WeightSpec.Hyper(8, [ 10; 10 ], groupSize = 3))
     "the baseline",
     Regions.RandomBinaryTrees(16, replicas = 50)
     |> Circuit.overRegions [

@@ -78,6 +78,7 @@ let weights: (string * WeightSpec) list = [
     "free", WeightSpec.Free()
     "hyper", WeightSpec.Hyper(3, [ 7; 4 ])
     "hyper without hidden layers", WeightSpec.Hyper(2, [])
+    "hyper by groups", WeightSpec.Hyper(3, [ 5; 4 ], groupSize = 3)
     "tied", WeightSpec.Tied(WeightSpec.Free())
     "tied hyper", WeightSpec.Tied(WeightSpec.Hyper(3, [ 6 ]))
     "uniform", WeightSpec.Uniform()

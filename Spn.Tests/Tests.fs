@@ -13,6 +13,8 @@ let allTests =
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests
+        HyperGroupTests.tests
+        ImageScriptTests.tests
         DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
         HostTests.tests

@@ -15,8 +15,9 @@ public abstract record WeightSpec
     /// <param name="embedding">Length of an embedding.</param>
     /// <param name="hidden">Widths of the hidden layers, ReLU after each.</param>
     /// <param name="deadEntries">See <see cref="HyperWeights.DeadEntries"/>.</param>
-    public static HyperWeights Hyper(int embedding, IEnumerable<int> hidden, bool deadEntries = false) =>
-        new(embedding, new ValueList<int>(hidden)) { DeadEntries = deadEntries };
+    /// <param name="groupSize">See <see cref="HyperWeights.GroupSize"/>.</param>
+    public static HyperWeights Hyper(int embedding, IEnumerable<int> hidden, bool deadEntries = false, int? groupSize = null) =>
+        new(embedding, new ValueList<int>(hidden)) { DeadEntries = deadEntries, GroupSize = groupSize };
 
     /// <summary>Weights in proportion to counts, which expectation maximisation adds up.</summary>
     /// <param name="smoothing">See <see cref="AccumulatorWeights.Smoothing"/>.</param>
@@ -111,8 +112,9 @@ public sealed record AccumulatorWeights(double Smoothing = 1e-2) : WeightSpec
 
 /// <summary>A hyper-network: the logits of a sector are a small network's output for the sector's embedding.</summary>
 /// <remarks>
-/// One network serves all sectors; it puts out K x K logits, of which a smaller sector uses the first rows and columns.
-/// Source: Shih, Sadigh and Ermon 2021, section 4; layer widths as in the released code.
+/// One network serves all sectors; it puts out K x K logits, of which a smaller sector uses the first rows and columns. With a group
+/// size it puts out the logits of a group instead, and every group has an embedding of its own.
+/// Source: Shih, Sadigh and Ermon 2021, section 4, and section 5 for groups; layer widths as in the released code.
 /// </remarks>
 /// <param name="Embedding">Length of an embedding, at least 1.</param>
 /// <param name="Hidden">Widths of the hidden layers, ReLU after each; may be empty.</param>
@@ -121,8 +123,15 @@ public sealed record HyperWeights(int Embedding, ValueList<int> Hidden) : Weight
     /// <summary>True keeps an embedding for each of the 2n sector places of the released code, used or not.</summary>
     public bool DeadEntries { get; init; }
 
+    /// <summary>
+    /// How many neighbouring inputs of a sum an embedding stands for, at least 1, the last group of a sum being smaller where they do not fit;
+    /// null: an embedding stands for a whole sector. Large sectors, as those of Kronecker products, need it: else the last layer of the network
+    /// has a row for each of their weights.
+    /// </summary>
+    public int? GroupSize { get; init; }
+
     /// <inheritdoc/>
-    public override string Name => $"hyper-network {Embedding}-{string.Join("-", Hidden)}-K*K";
+    public override string Name => $"hyper-network {string.Join("-", (int[])[Embedding, .. Hidden])}-{(GroupSize is int size ? $"{size}, by groups" : "K*K")}";
 }
 
 /// <summary>Weights that are given and never change.</summary>

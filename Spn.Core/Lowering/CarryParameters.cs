@@ -26,7 +26,7 @@ internal static class CarryParameters
             for (int b = 0; b < program.Blocks.Count; b++)
             {
                 (WeightProgram source, int index) = programOf[program.Blocks[b]];
-                if (program is HyperProgram hyper) Network((HyperProgram)source, index, parameters, hyper, b, values);
+                if (program is HyperProgram hyper) Network((HyperProgram)source, index, parameters, hyper, b, hyper.EmbeddingsOf(to.Blocks, program.Blocks[b]), values);
                 else if (program is not FixedProgram) Put(program, b, Own(from.Blocks, source, index, known), values);
             }
         return values;
@@ -71,9 +71,9 @@ internal static class CarryParameters
         _ => throw new CircuitException("Weights", "unknown weights", $"A {program.GetType().Name} has no parameter for each weight.", "Use weights of this library."),
     };
 
-    private static void Network(HyperProgram from, int fromBlock, ReadOnlySpan<float> parameters, HyperProgram to, int toBlock, float[] values)
+    private static void Network(HyperProgram from, int fromBlock, ReadOnlySpan<float> parameters, HyperProgram to, int toBlock, int embeddings, float[] values)
     {
-        parameters.Slice(from.Embeddings[fromBlock], from.Widths[0]).CopyTo(values.AsSpan(to.Embeddings[toBlock]));
+        parameters.Slice(from.Embeddings[fromBlock], embeddings * from.Widths[0]).CopyTo(values.AsSpan(to.Embeddings[toBlock]));
         for (int l = 0; l < from.Layers.Count; l++)
         {
             parameters.Slice(from.Layers[l].Matrix, from.Widths[l] * from.Widths[l + 1]).CopyTo(values.AsSpan(to.Layers[l].Matrix));

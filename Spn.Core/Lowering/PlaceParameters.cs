@@ -33,7 +33,7 @@ internal sealed class PlaceParameters
                 WeightSpec other => throw new CircuitException(other.Name, "unknown weights", $"{other.GetType().Name} has no program.", "Use one of WeightSpec's."),
             });
         }
-        if (built.LearnsClassPrior) Place(Plan.ClassLogitsName, new ParameterStart.Uniform(0, 0), built.Regions.Channels(built.Regions.Root));
+        if (built.LearnsClassPrior) Place(Plan.ClassLogitsName, new ParameterStart.Uniform(0, 0), ParameterKind.Classes, built.Regions.Channels(built.Regions.Root));
     }
 
     public List<WeightProgram> Programs { get; } = [];
@@ -47,7 +47,7 @@ internal sealed class PlaceParameters
 
     private static WeightSpec Untied(WeightSpec source) => source is TiedWeights tied ? Untied(tied.Source) : source;
 
-    private int Place(string name, ParameterStart start, params int[] shape) => Place(new ParameterTensor(name, shape, next, start));
+    private int Place(string name, ParameterStart start, ParameterKind kind, params int[] shape) => Place(new ParameterTensor(name, shape, next, start) { Kind = kind });
 
     private int Place(ParameterTensor tensor)
     {
@@ -70,7 +70,7 @@ internal sealed class PlaceParameters
         {
             SectorLayout layout = RequirePlaces(source, sites);
             (int rows, int columns) = Largest(sites);
-            int first = Place($"{suffix}.logits", start, layout.Replicas, layout.Places, rows, columns);
+            int first = Place($"{suffix}.logits", start, ParameterKind.Weights, layout.Replicas, layout.Places, rows, columns);
             return new SoftmaxProgram(blocks, [.. sites.Select(s => first + (s.Replica * layout.Places + s.Sector) * rows * columns)], columns);
         }
         return new SoftmaxProgram(blocks, PlaceBlocks($"{suffix}.logits", start, sites), 0);
@@ -129,21 +129,30 @@ internal sealed class PlaceParameters
     {
         if (source.Embedding < 1 || source.Hidden.Any(w => w < 1))
             throw new CircuitException(source.Name, "empty layer", $"Embedding {source.Embedding}, hidden widths {source.Hidden}.", "Give widths of at least 1.");
+        if (source.GroupSize < 1 || (source.GroupSize is not null && source.DeadEntries))
+            throw new CircuitException(source.Name, "groups unfit", source.DeadEntries ? "Groups have no places for entries that no sum uses." : $"The group size is {source.GroupSize}.",
+                "Give a size of at least 1 without dead entries, or none.");
         SectorLayout layout = source.DeadEntries ? RequirePlaces(source, sites) : default;
-        (int rows, int columns) = Largest(sites);
+        (int rows, int columns) = source.GroupSize is int size ? (1, size) : Largest(sites);
         int[] widths = [source.Embedding, .. source.Hidden, rows * columns];
+        int[] embeddings = new int[sites.Length];
+        int GroupsOf(BlockSite site) => source.GroupSize is int size ? built.Blocks[site.Block].Rows * FactoredProgram.Groups(built.Blocks.Row(site.Block, 0).Count, size) : 1;
         int first = source.DeadEntries
-            ? Place($"{suffix}.embeddings", ZeroToOne, layout.Replicas, layout.Places, source.Embedding)
-            : Place($"{suffix}.embeddings", ZeroToOne, sites.Length, source.Embedding);
-        int[] embeddings = [.. sites.Select((s, i) => first + (source.DeadEntries ? s.Replica * layout.Places + s.Sector : i) * source.Embedding)];
+            ? Place($"{suffix}.embeddings", ZeroToOne, ParameterKind.Embeddings, layout.Replicas, layout.Places, source.Embedding)
+            : Place($"{suffix}.embeddings", ZeroToOne, ParameterKind.Embeddings, sites.Sum(GroupsOf), source.Embedding);
+        for (int i = 0, next = first; i < sites.Length; i++)
+        {
+            embeddings[i] = source.DeadEntries ? first + (sites[i].Replica * layout.Places + sites[i].Sector) * source.Embedding : next;
+            next += GroupsOf(sites[i]) * source.Embedding;
+        }
         var layers = new (int, int)[widths.Length - 1];
         for (int l = 0; l < layers.Length; l++)
         {
             double bound = 1 / Math.Sqrt(widths[l]);
             var start = new ParameterStart.Uniform(-bound, bound);
-            layers[l] = (Place($"{suffix}.network.{l}.weight", start, widths[l + 1], widths[l]), Place($"{suffix}.network.{l}.bias", start, widths[l + 1]));
+            layers[l] = (Place($"{suffix}.network.{l}.weight", start, ParameterKind.Network, widths[l + 1], widths[l]), Place($"{suffix}.network.{l}.bias", start, ParameterKind.Network, widths[l + 1]));
         }
-        return new HyperProgram([.. sites.Select(s => s.Block)], embeddings, widths, layers, columns);
+        return new HyperProgram([.. sites.Select(s => s.Block)], embeddings, widths, layers, columns, source.GroupSize ?? 0);
     }
 
     private FixedProgram Fixed(FixedWeights source, BlockSite[] sites)

@@ -19,6 +19,25 @@ public abstract record ParameterStart
     public sealed record ByInputs : ParameterStart;
 }
 
+/// <summary>What parameters are, for settings that hold for some of them only.</summary>
+public enum ParameterKind
+{
+    /// <summary>One parameter a weight of a sum, or factors of them.</summary>
+    Weights,
+
+    /// <summary>Parameters of input densities.</summary>
+    Inputs,
+
+    /// <summary>Embeddings that a hyper-network makes weights of.</summary>
+    Embeddings,
+
+    /// <summary>A hyper-network's own parameters.</summary>
+    Network,
+
+    /// <summary>Logits of a learned p(class).</summary>
+    Classes,
+}
+
 /// <summary>A named piece of the flat parameter vector.</summary>
 /// <param name="Name">Unique in its circuit; the name of the tensor in model files.</param>
 /// <param name="Shape">Extents, outermost first.</param>
@@ -28,6 +47,9 @@ public sealed record ParameterTensor(string Name, IReadOnlyList<int> Shape, int 
 {
     /// <summary>Number of entries.</summary>
     public int Count => Shape.Aggregate(1, (a, b) => checked(a * b));
+
+    /// <summary>What the entries are.</summary>
+    public ParameterKind Kind { get; init; }
 
     /// <summary>The entries that no learner changes, as runs in ascending order that do not touch: set at the start, kept in files, never trained.</summary>
     public IReadOnlyList<ParameterRun> Frozen { get; init; } = [];
@@ -50,7 +72,7 @@ public sealed record ParameterTensor(string Name, IReadOnlyList<int> Shape, int 
             else if (own > 0) frozen.Add(new ParameterRun(first, own));
             count += input.Family.ParameterCount;
         }
-        return count == 0 ? null : new ParameterTensor("inputs", [count], 0, new ParameterStart.ByInputs()) { Frozen = frozen };
+        return count == 0 ? null : new ParameterTensor("inputs", [count], 0, new ParameterStart.ByInputs()) { Kind = ParameterKind.Inputs, Frozen = frozen };
     }
 }
 

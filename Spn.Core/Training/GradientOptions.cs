@@ -1,3 +1,5 @@
+using Spn.Core.Plans;
+
 namespace Spn.Core.Training;
 
 /// <summary>Rules that turn a gradient into a step.</summary>
@@ -18,6 +20,17 @@ public enum Objective
 
     /// <summary>The mean of the log-likelihoods.</summary>
     Mean,
+}
+
+/// <summary>How parameters of one kind are stepped.</summary>
+/// <param name="Kind">Which parameters.</param>
+public sealed record ParameterRate(ParameterKind Kind)
+{
+    /// <summary>Their step size; where the step size of all falls, it falls likewise. Null takes that of all.</summary>
+    public double? LearningRate { get; init; }
+
+    /// <summary>Their L2 weight decay; null takes that of all.</summary>
+    public double? WeightDecay { get; init; }
 }
 
 /// <summary>Settings of mini-batch gradient ascent on the log-likelihood.</summary>
@@ -43,6 +56,9 @@ public sealed record GradientOptions
 
     /// <summary>L2 weight decay on every parameter, coupled.</summary>
     public double WeightDecay { get; init; }
+
+    /// <summary>Step sizes and weight decays of some kinds of parameters; the last one of a kind counts. The other kinds take those of all.</summary>
+    public ValueList<ParameterRate> Rates { get; init; } = [];
 
     /// <summary>After every step raw weights, and factors of raw weights, are at least this; other parameters have no bound.</summary>
     /// <remarks>Source: Trapp, Peharz and Pernkopf 2019, released code.</remarks>
@@ -106,7 +122,12 @@ public sealed record GradientOptions
         else Positive(Steps, nameof(Steps));
         if (EvaluationPeriod is int period) Positive(period, nameof(EvaluationPeriod));
         if (Patience is int patience) Positive(patience, nameof(Patience));
-        if (!(WeightDecay >= 0)) throw new ArgumentOutOfRangeException(nameof(WeightDecay), WeightDecay, "Weight decay is at least 0.");
+        Decay(WeightDecay);
+        foreach (ParameterRate rate in Rates)
+        {
+            if (rate.LearningRate is double own) Positive(own, $"{nameof(LearningRate)} of {rate.Kind}");
+            if (rate.WeightDecay is double decay) Decay(decay);
+        }
         if (!(Floor >= 0) || double.IsInfinity(Floor)) throw new ArgumentOutOfRangeException(nameof(Floor), Floor, "The floor of weights is at least 0.");
         Fraction(Beta1, nameof(Beta1));
         Fraction(Beta2, nameof(Beta2));
@@ -118,6 +139,11 @@ public sealed record GradientOptions
         static void Positive(double value, string name)
         {
             if (!(value > 0) || double.IsInfinity(value)) throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0.");
+        }
+
+        static void Decay(double value)
+        {
+            if (!(value >= 0)) throw new ArgumentOutOfRangeException(nameof(WeightDecay), value, "Weight decay is at least 0.");
         }
 
         static void Fraction(double value, string name)

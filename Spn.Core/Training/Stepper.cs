@@ -14,6 +14,7 @@ internal sealed class Stepper : IUpdateRule
     private double rate;
     private volatile bool left;
     private readonly ParameterRun[] floored;
+    private readonly (int End, double Factor, float Decay)[] sections; // of the parameter vector, in order
 
     /// <param name="options">The rule and its settings.</param>
     /// <param name="plan">Whose parameters they are.</param>
@@ -23,6 +24,7 @@ internal sealed class Stepper : IUpdateRule
         floored = [.. plan.Tensors.Where(t => t.NonNegative).Select(t => new ParameterRun(t.Offset, t.Count))];
         before = options.Optimiser == Optimiser.Sgd ? new float[plan.ParameterCount] : [];
         this.options = options;
+        sections = [.. Sections(options, plan)];
         this.state = state ?? new OptimiserState();
         if (options.Optimiser == Optimiser.Adam) this.state.Fit(plan.ParameterCount);
     }
@@ -59,27 +61,46 @@ internal sealed class Stepper : IUpdateRule
             for (int i = 0; i < whole.Length; i++) whole[i] = gradient[i] + (float)More[first + i];
             gradient = whole;
         }
-        // Adam's steps are bounded by the learning rate: from a finite gradient they are finite.
-        if (options.Optimiser == Optimiser.Adam) Adam(first, gradient, parameters);
-        else
+        int section = 0;
+        for (int from = 0; from < parameters.Length;)
         {
-            Sgd(gradient, parameters);
-            if (!TrainingLoop.AllFinite(parameters)) left = true;
+            while (sections[section].End <= first + from) section++;
+            (int end, double factor, float decay) = sections[section];
+            int count = Math.Min(end - first, parameters.Length) - from;
+            if (options.Optimiser == Optimiser.Adam) Adam(first + from, gradient.Slice(from, count), parameters.Slice(from, count), rate * factor, decay);
+            else Sgd(gradient.Slice(from, count), parameters.Slice(from, count), (float)(rate * factor), decay);
+            from += count;
         }
+        // Adam's steps are bounded by the learning rate: from a finite gradient they are finite.
+        if (options.Optimiser != Optimiser.Adam && !TrainingLoop.AllFinite(parameters)) left = true;
         foreach (ParameterRun run in floored)
             for (int i = Math.Max(run.Offset, first); i < Math.Min(run.End, first + parameters.Length); i++)
                 parameters[i - first] = MathF.Max(parameters[i - first], (float)options.Floor);
     }
 
-    private void Sgd(ReadOnlySpan<float> gradient, Span<float> parameters)
+    /// <summary>Runs of parameters that are stepped alike.</summary>
+    private static IEnumerable<(int End, double Factor, float Decay)> Sections(GradientOptions options, Plan plan)
     {
-        float step = (float)rate, decay = (float)options.WeightDecay;
+        (int End, double Factor, float Decay) open = (0, 1, (float)options.WeightDecay);
+        foreach (ParameterTensor tensor in plan.Tensors)
+        {
+            ParameterRate? own = options.Rates.LastOrDefault(r => r.Kind == tensor.Kind);
+            (int End, double Factor, float Decay) next =
+                (tensor.Offset + tensor.Count, (own?.LearningRate ?? options.LearningRate) / options.LearningRate, (float)(own?.WeightDecay ?? options.WeightDecay));
+            if (open.End > 0 && (next.Factor, next.Decay) != (open.Factor, open.Decay)) yield return open;
+            open = next;
+        }
+        yield return open;
+    }
+
+    private void Sgd(ReadOnlySpan<float> gradient, Span<float> parameters, float step, float decay)
+    {
         for (int i = 0; i < parameters.Length; i++) parameters[i] += step * (scale * gradient[i] - decay * parameters[i]);
     }
 
-    private void Adam(int first, ReadOnlySpan<float> gradient, Span<float> parameters)
+    private void Adam(int first, ReadOnlySpan<float> gradient, Span<float> parameters, double rate, float decay)
     {
-        float beta1 = (float)options.Beta1, beta2 = (float)options.Beta2, decay = (float)options.WeightDecay;
+        float beta1 = (float)options.Beta1, beta2 = (float)options.Beta2;
         double correction1 = 1 - Math.Pow(options.Beta1, state.Steps), correction2 = 1 - Math.Pow(options.Beta2, state.Steps);
         Span<float> mean = state.Mean.AsSpan(first, parameters.Length), square = state.Square.AsSpan(first, parameters.Length);
         float step = (float)(rate / correction1), root = (float)(1 / Math.Sqrt(correction2)), epsilon = (float)options.Epsilon;

@@ -74,7 +74,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
 
         int rootBlock = plan.Regions.Block(plan.Regions.Root), rootRows = plan.Blocks[rootBlock].Rows, rootColumns = plan.Blocks[rootBlock].Columns;
         int rootStride = WeightLayout.StrideOf(plan.Programs[programOfBlock[rootBlock]], rootRows, rootColumns);
-        var places = new Places(plan, programOfBlock, placeOfBlock, postOrder, WeightGroup.FloatsOf(rootRows, rootColumns, rootStride));
+        var places = new Places(plan, makers, programOfBlock, placeOfBlock, postOrder, WeightGroup.FloatsOf(rootRows, rootColumns, rootStride));
         Component[] components = Component.Split(plan);
         int[] firstOfShape = Component.FirstOfShape(plan, components, programOfBlock);
         streams = new Stream[components.Length];
@@ -191,7 +191,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
     }
 
     /// <summary>Gives weights their places: with the post-order schedule one group of sixteen for each shape, made again and again.</summary>
-    private sealed class Places(Plan plan, int[] programOfBlock, int[] placeOfBlock, bool reuse, int start)
+    private sealed class Places(Plan plan, WeightMakers<L, F, I> makers, int[] programOfBlock, int[] placeOfBlock, bool reuse, int start)
     {
         private readonly Dictionary<(int, int, int), int> ring = [];
 
@@ -253,7 +253,7 @@ internal sealed unsafe class StreamingCore<L, F, I> : IStreamingCore
         /// <summary>Programs that run by their definition keep all their weights, since they cannot make a few.</summary>
         private int Place((int Program, int Rows, int Columns) key)
         {
-            bool again = reuse && plan.Programs[key.Program] is SoftmaxProgram or AccumulatorProgram or HyperProgram;
+            bool again = reuse && makers.Serves(key.Program);
             if (again && ring.TryGetValue(key, out int known)) return known;
             int own = Floats;
             Floats = checked(Floats + WeightGroup.FloatsOf(key.Rows, key.Columns, Stride(key)));

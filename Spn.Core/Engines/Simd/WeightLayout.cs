@@ -96,7 +96,7 @@ internal sealed class WeightLayout
 
     /// <summary>Distance between neighbouring weights of blocks of a shape.</summary>
     public static int StrideOf(WeightProgram program, int rows, int columns) =>
-        program is HyperProgram || rows * columns < LargeBlock ? WeightGroup.Lanes : 1;
+        program is HyperProgram { GroupSize: 0 } || rows * columns < LargeBlock ? WeightGroup.Lanes : 1;
 
     /// <summary>For each block the place of its first weight.</summary>
     public int[] BlockOffset { get; }

@@ -22,14 +22,19 @@ internal sealed unsafe class WeightMakers<L, F, I>
         for (int b = 0; b < plan.Blocks.Count; b++) largestBlock = Math.Max(largestBlock, plan.Blocks[b].Rows * plan.Blocks[b].Columns);
         widest = largestBlock;
         spacings = [.. plan.Programs.Select(p => p.Blocks.Select(plan.Blocks.Spacing).FirstOrDefault(1))];
-        int unitsOfNetwork = 0, picked = 0;
+        int unitsOfNetwork = 0, picked = 0, grouped = 0;
         foreach (HyperProgram hyper in plan.Programs.OfType<HyperProgram>())
         {
+            NetworkParameters = Math.Max(NetworkParameters, NetworkEnd(hyper) - NetworkStart(hyper));
+            if (hyper.GroupSize > 0)
+            {
+                grouped = Math.Max(grouped, hyper.Blocks.Max(b => GroupNetwork<L, F, I>.ScratchFloats(hyper, plan.Blocks[b].Columns)));
+                continue;
+            }
             unitsOfNetwork = Math.Max(unitsOfNetwork, hyper.Widths.Sum() + 2 * hyper.Widths.Max());
             picked = Math.Max(picked, 2 * hyper.Widths[^1] * (hyper.Widths[^2] + 1));
-            NetworkParameters = Math.Max(NetworkParameters, NetworkEnd(hyper) - NetworkStart(hyper));
         }
-        ScratchFloats = (unitsOfNetwork + 2 * widest) * WeightGroup.Lanes + picked;
+        ScratchFloats = Math.Max((unitsOfNetwork + 2 * widest) * WeightGroup.Lanes + picked, grouped);
     }
 
     /// <summary>Floats of scratch for each group of a chunk.</summary>
@@ -42,7 +47,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
     public int NetworkParameters { get; }
 
     /// <summary>Whether the kernels here make the weights of a program.</summary>
-    public bool Serves(int program) => plan.Programs[program] is SoftmaxProgram or AccumulatorProgram or HyperProgram;
+    public bool Serves(int program) => plan.Programs[program] is SoftmaxProgram or AccumulatorProgram || (plan.Programs[program] is HyperProgram && IsDense(program));
 
     public static int NetworkStart(HyperProgram hyper) => hyper.Layers.Min(l => Math.Min(l.Matrix, l.Bias));
 
@@ -83,6 +88,13 @@ internal sealed unsafe class WeightMakers<L, F, I>
                         for (int i = 0; i < group.Rows; i++)
                             RowKernel<L, F, I>.Normalise(parameters + group.Places[block] + i * group.Columns, (float)accumulators.Smoothing,
                                 w + block + i * group.Columns * group.Stride, group.Stride, group.Columns);
+                    w += size;
+                }
+                break;
+            case HyperProgram { GroupSize: > 0 } hyper:
+                foreach (WeightGroup group in groups)
+                {
+                    GroupNetwork<L, F, I>.Make(hyper, group, parameters, w, scratch);
                     w += size;
                 }
                 break;
@@ -142,6 +154,14 @@ internal sealed unsafe class WeightMakers<L, F, I>
                 {
                     WeightKernel<L, F, I>.SoftmaxBackward(w, d, scratch, WeightGroup.Lanes, group.Rows, group.Columns);
                     ScatterLogits(softmax, group, scratch, gradient);
+                    w += size;
+                    d += size;
+                }
+                break;
+            case HyperProgram { GroupSize: > 0 } hyper:
+                foreach (WeightGroup group in groups)
+                {
+                    GroupNetwork<L, F, I>.PullBack(hyper, group, parameters, w, d, gradient, network, scratch);
                     w += size;
                     d += size;
                 }
@@ -234,14 +254,9 @@ internal sealed unsafe class WeightMakers<L, F, I>
             scratch += hyper.Widths[layer] * lanes;
         }
         GatherEmbeddings(groups, hyper.Widths[0], parameters, units[0], lanes);
-        int last = hyper.Layers.Count - 1;
-        for (int layer = 0; layer < last; layer++)
-        {
-            (int matrix, int bias) = hyper.Layers[layer];
-            int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
-            MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes, parameters + bias, relu: true);
-        }
+        RunHidden(hyper, parameters, units, lanes);
         if (!toLogits) return units;
+        int last = hyper.Layers.Count - 1;
         WeightGroup shape = groups[0];
         (int lastMatrix, int lastBias) = hyper.Layers[last];
         float* w = parameters + lastMatrix, own = parameters + lastBias;
@@ -253,6 +268,35 @@ internal sealed unsafe class WeightMakers<L, F, I>
         }
         MatrixKernel<L, F, I>.Multiply(w, hyper.Widths[last], 1, shape.Elements, hyper.Widths[last], units[last], units[last + 1], lanes, own);
         return units;
+    }
+
+    /// <summary>Runs all layers but the last.</summary>
+    public static void RunHidden(HyperProgram hyper, float* parameters, float*[] units, int lanes)
+    {
+        for (int layer = 0; layer < hyper.Layers.Count - 1; layer++)
+        {
+            (int matrix, int bias) = hyper.Layers[layer];
+            int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
+            MatrixKernel<L, F, I>.Multiply(parameters + matrix, inputs, 1, outputs, inputs, units[layer], units[layer + 1], lanes, parameters + bias, relu: true);
+        }
+    }
+
+    /// <summary>Pulls slopes by the last hidden layer's units back through all layers but the last; returns those by the embeddings.</summary>
+    public static float* BackThroughHidden(HyperProgram hyper, float* parameters, float*[] units, float* slopes, float* below, float* network, int lanes)
+    {
+        int start = NetworkStart(hyper);
+        for (int layer = hyper.Layers.Count - 2; layer >= 0; layer--)
+        {
+            (int matrix, int bias) = hyper.Layers[layer];
+            int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
+            WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, network + bias - start, outputs, lanes);
+            OuterKernel<L, F, I>.Add(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
+            MatrixKernel<L, F, I>.Multiply(parameters + matrix, 1, inputs, inputs, outputs, slopes, below, lanes);
+            float* swap = slopes;
+            slopes = below;
+            below = swap;
+        }
+        return slopes;
     }
 
     /// <summary>Output e of a shape is output (e / columns) * network columns + e % columns of the network.</summary>
@@ -312,19 +356,7 @@ internal sealed unsafe class WeightMakers<L, F, I>
                 for (int i = 0; i < width; i++) network[lastMatrix - start + output * width + i] += toMatrix[e * width + i];
                 network[lastBias - start + output] += toBias[e];
             }
-        for (int layer = last - 1; layer >= 0; layer--)
-        {
-            (int matrix, int bias) = hyper.Layers[layer];
-            int inputs = hyper.Widths[layer], outputs = hyper.Widths[layer + 1];
-            WeightKernel<L, F, I>.MaskByRelu(units[layer + 1], slopes, network + bias - start, outputs, lanes);
-            OuterKernel<L, F, I>.Add(network + matrix - start, inputs, 1, outputs, inputs, slopes, units[layer], lanes);
-            MatrixKernel<L, F, I>.Multiply(parameters + matrix, 1, inputs, inputs, outputs, slopes, below, lanes);
-            float* swap = slopes;
-            slopes = below;
-            below = swap;
-        }
-
-        ScatterEmbeddings(groups, hyper.Widths[0], slopes, gradient, lanes);
+        ScatterEmbeddings(groups, hyper.Widths[0], BackThroughHidden(hyper, parameters, units, slopes, below, network, lanes), gradient, lanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
