@@ -61,11 +61,9 @@ internal static unsafe partial class OpRunner<L, F, I>
                 DropProducts(op, source, y, ws, lanes);
                 RegionKernel<L, F, I>.Renormalise(y, op.Channels, e, error, scale, lanes);
                 break;
-            case OpKind.SumOfProduct when IsPairOfFives(op) && !source.Max && source.Dropout is null && source.Winners == null && (error == null || program.Depth <= MostDepthUnsettled):
-                PairKernel<L, F, I>.Forward(source.Weights + source.Component.Weights[op.Place],
-                    UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes),
-                    ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale,
-                    ErrorsOf(ws, op.Sources[0], lanes), ErrorsOf(ws, op.Sources[1], lanes), error, lanes);
+            case OpKind.SumOfProduct when IsPairOfFives(op) && source.Dropout is null && source.Winners == null && (error == null || program.Depth <= MostDepthUnsettled):
+                if (source.Max) Pair<LargestTerm<L, F, I>>(program, op, source, ws, y, e, scale, error, lanes);
+                else Pair<SumOfTerms<L, F, I>>(program, op, source, ws, y, e, scale, error, lanes);
                 break;
             case OpKind.SumOfProduct when op.Table is { Split: > 0 and var inner } && !source.Max && source.Dropout is null:
                 Factors(program, op, ws, lanes, out float* u, out float* v);
@@ -108,6 +106,13 @@ internal static unsafe partial class OpRunner<L, F, I>
 
     /// <summary>The step that HyperSPNs are made of has kernels of its own.</summary>
     private static bool IsPairOfFives(Op op) => op is { Channels: 5, Columns: 5, Sources.Length: 2, Table: null };
+
+    [MethodImpl(Hot)]
+    private static void Pair<T>(OpProgram program, Op op, in RunSource source, Workspace ws, float* y, int* e, float* scale, int* error, int lanes) where T : IJoin<L, F, I> =>
+        PairKernel<L, F, I>.Forward<T>(source.Weights + source.Component.Weights[op.Place],
+            UnitsOf(program, ws, op.Sources[0], lanes), UnitsOf(program, ws, op.Sources[1], lanes),
+            ws.Exponents + (long)op.Sources[0] * lanes, ws.Exponents + (long)op.Sources[1] * lanes, y, e, scale,
+            ErrorsOf(ws, op.Sources[0], lanes), ErrorsOf(ws, op.Sources[1], lanes), error, lanes);
 
     private static float* UnitsOf(OpProgram program, Workspace ws, int slot, int lanes) => ws.Units + (long)program.SlotUnits[slot] * lanes;
 

@@ -2,6 +2,34 @@ using System.Runtime.CompilerServices;
 
 namespace Spn.Core.Engines.Simd.Kernels;
 
+/// <summary>What a mixture makes of its terms.</summary>
+internal interface IJoin<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    /// <summary>Joins weight times unit to what is there.</summary>
+    static abstract F Join(F weight, F unit, F there);
+}
+
+/// <summary>Their sum.</summary>
+internal readonly struct SumOfTerms<L, F, I> : IJoin<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static F Join(F weight, F unit, F there) => L.Fma(weight, unit, there);
+}
+
+/// <summary>Their largest.</summary>
+internal readonly struct LargestTerm<L, F, I> : IJoin<L, F, I>
+    where L : ILanes<F, I>
+    where F : struct
+    where I : struct
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static F Join(F weight, F unit, F there) => L.Max(there, L.Multiply(weight, unit));
+}
+
 /// <summary>Five mixtures of the Hadamard product of two regions of five channels, everything in registers.</summary>
 /// <remarks>
 /// The same arithmetic as <see cref="MatrixKernel{L, F, I}"/> and <see cref="RegionKernel{L, F, I}"/> in one pass over memory.
@@ -14,7 +42,7 @@ internal static unsafe class PairKernel<L, F, I>
 {
     private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
 
-    /// <summary>y = W (a * b), scaled so that the largest channel lies in [1, 2).</summary>
+    /// <summary>y = W (a * b), or the largest of the terms instead of their sum, scaled so that the largest channel lies in [1, 2).</summary>
     /// <param name="w">First weight.</param>
     /// <param name="a">Units of one region, [channel, lane].</param>
     /// <param name="b">Units of the other.</param>
@@ -28,8 +56,8 @@ internal static unsafe class PairKernel<L, F, I>
     /// <param name="error">Receives the error exponents, or null; may be one of the two.</param>
     /// <param name="lanes">Number of lanes.</param>
     [MethodImpl(Hot)]
-    public static void Forward(
-        float* w, float* a, float* b, int* ea, int* eb, float* y, int* e, float* scale, int* errorA, int* errorB, int* error, int lanes)
+    public static void Forward<T>(
+        float* w, float* a, float* b, int* ea, int* eb, float* y, int* e, float* scale, int* errorA, int* errorB, int* error, int lanes) where T : IJoin<L, F, I>
     {
         int n = L.Count, two = 2 * lanes, three = 3 * lanes, four = 4 * lanes;
         I mask = L.BroadcastInt(0x7f800000), twice = L.BroadcastInt(254 << 23), bias = L.BroadcastInt(127), more = L.BroadcastInt(SimdLimits.FactorBits);
@@ -44,26 +72,26 @@ internal static unsafe class PairKernel<L, F, I>
             F s2 = L.Multiply(L.Broadcast(w[160]), p0);
             F s3 = L.Multiply(L.Broadcast(w[240]), p0);
             F s4 = L.Multiply(L.Broadcast(w[320]), p0);
-            s0 = L.Fma(L.Broadcast(w[16]), p1, s0);
-            s1 = L.Fma(L.Broadcast(w[96]), p1, s1);
-            s2 = L.Fma(L.Broadcast(w[176]), p1, s2);
-            s3 = L.Fma(L.Broadcast(w[256]), p1, s3);
-            s4 = L.Fma(L.Broadcast(w[336]), p1, s4);
-            s0 = L.Fma(L.Broadcast(w[32]), p2, s0);
-            s1 = L.Fma(L.Broadcast(w[112]), p2, s1);
-            s2 = L.Fma(L.Broadcast(w[192]), p2, s2);
-            s3 = L.Fma(L.Broadcast(w[272]), p2, s3);
-            s4 = L.Fma(L.Broadcast(w[352]), p2, s4);
-            s0 = L.Fma(L.Broadcast(w[48]), p3, s0);
-            s1 = L.Fma(L.Broadcast(w[128]), p3, s1);
-            s2 = L.Fma(L.Broadcast(w[208]), p3, s2);
-            s3 = L.Fma(L.Broadcast(w[288]), p3, s3);
-            s4 = L.Fma(L.Broadcast(w[368]), p3, s4);
-            s0 = L.Fma(L.Broadcast(w[64]), p4, s0);
-            s1 = L.Fma(L.Broadcast(w[144]), p4, s1);
-            s2 = L.Fma(L.Broadcast(w[224]), p4, s2);
-            s3 = L.Fma(L.Broadcast(w[304]), p4, s3);
-            s4 = L.Fma(L.Broadcast(w[384]), p4, s4);
+            s0 = T.Join(L.Broadcast(w[16]), p1, s0);
+            s1 = T.Join(L.Broadcast(w[96]), p1, s1);
+            s2 = T.Join(L.Broadcast(w[176]), p1, s2);
+            s3 = T.Join(L.Broadcast(w[256]), p1, s3);
+            s4 = T.Join(L.Broadcast(w[336]), p1, s4);
+            s0 = T.Join(L.Broadcast(w[32]), p2, s0);
+            s1 = T.Join(L.Broadcast(w[112]), p2, s1);
+            s2 = T.Join(L.Broadcast(w[192]), p2, s2);
+            s3 = T.Join(L.Broadcast(w[272]), p2, s3);
+            s4 = T.Join(L.Broadcast(w[352]), p2, s4);
+            s0 = T.Join(L.Broadcast(w[48]), p3, s0);
+            s1 = T.Join(L.Broadcast(w[128]), p3, s1);
+            s2 = T.Join(L.Broadcast(w[208]), p3, s2);
+            s3 = T.Join(L.Broadcast(w[288]), p3, s3);
+            s4 = T.Join(L.Broadcast(w[368]), p3, s4);
+            s0 = T.Join(L.Broadcast(w[64]), p4, s0);
+            s1 = T.Join(L.Broadcast(w[144]), p4, s1);
+            s2 = T.Join(L.Broadcast(w[224]), p4, s2);
+            s3 = T.Join(L.Broadcast(w[304]), p4, s3);
+            s4 = T.Join(L.Broadcast(w[384]), p4, s4);
             F max = L.Max(L.Max(L.Max(s0, s1), L.Max(s2, s3)), s4);
             I bits = L.And(L.AsInt(max), mask);
             F factor = L.AsFloat(L.SubtractInt(twice, bits));
