@@ -106,6 +106,15 @@ module Experiment =
         cancellation.ThrowIfCancellationRequested()
         report
 
+    /// <summary>How much of a training is done, by its steps or by its budget.</summary>
+    /// <param name="options">Says the budget.</param>
+    /// <param name="elapsed">Time that it has taken.</param>
+    /// <param name="steps">Share of its steps that are done.</param>
+    let share (options: ExperimentOptions) (elapsed: TimeSpan) (steps: float) : float =
+        match options.Budget with
+        | Some budget -> min 1.0 (max steps (elapsed / budget))
+        | None -> steps
+
     /// <summary>At most so many indices of a list, evenly spaced.</summary>
     /// <param name="most">The number; none takes all.</param>
     /// <param name="count">Length of the list.</param>

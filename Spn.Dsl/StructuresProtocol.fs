@@ -140,12 +140,12 @@ module StructuresProtocol =
         regions
         |> Circuit.overRegions [ input; Product.Kronecker; Sum.PerPartition job.Channels; Sum.Root() ]
 
-    /// <summary>Expectation maximisation by batches of 100 with steps of 0.1, as the paper's scripts; a tenth of a sample smooths categorical leaves, to which test images may bring new values.</summary>
+    /// <summary>Expectation maximisation by batches of 500 that forget as much as five steps of 0.1 by batches of 100, which are those of the paper's scripts; a tenth of a sample smooths categorical leaves, to which test images may bring new values.</summary>
     let emOptions (job: StructureJob) : SoftEmOptions =
         SoftEmOptions(
             Epochs = job.Epochs,
-            BatchSize = 100,
-            StepSize = 0.1,
+            BatchSize = 500,
+            StepSize = 1.0 - 0.9 ** 5.0,
             Smoothing = (if job.Leaves = ImageLeaves.Categorical then 0.1 else 0.0),
             Seed = job.Seed
         )

@@ -50,7 +50,7 @@ internal static unsafe class LeafProducts<L, F, I>
         new Span<float>(whole, op.Channels * lanes).Clear();
         new Span<float>(rest, op.Channels * lanes).Clear();
         new Span<float>(common, 2 * lanes).Clear();
-        bool anyCommon = false, rounded = false;
+        bool anyCommon = false;
         for (int first = 0; first < op.Inputs.Length;)
         {
             Way way = WayOf(op.Inputs[first], source);
@@ -60,11 +60,10 @@ internal static unsafe class LeafProducts<L, F, I>
             if (way == Way.Units) AddUnits(some, source, ws, y, e, whole, rest, lanes);
             else AddLogs(way, some, source, ws, common, whole, rest, lanes);
             anyCommon |= way == Way.Lines;
-            rounded |= way is Way.Normal or Way.Laplace or Way.Cauchy;
             first += count;
         }
         if (anyCommon) LogSumKernel<L, F, I>.AddToAll(common, common + lanes, op.Channels, whole, rest, lanes);
-        bool exact = LogSumKernel<L, F, I>.ToUnits(whole, rest, op.Channels, y, e, rounded ? LogSumKernel<L, F, I>.MostRounded : LogSumKernel<L, F, I>.MostExact, left, lanes);
+        bool exact = LogSumKernel<L, F, I>.ToUnits(whole, rest, op.Channels, y, e, left, lanes);
         bool sets = source.Hidden != null && source.Packed.HasSets;
         if (exact && !sets) return;
         for (int lane = 0; lane < lanes; lane++)

@@ -16,8 +16,9 @@ internal static unsafe class LogSumKernel<L, F, I>
     private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    /// <summary>Sums whose largest is beyond are left to the caller: logarithms that were rounded lose more than they should there, others near the end of exact whole numbers.</summary>
-    public const float MostRounded = 1 << 14, MostExact = 1 << 22;
+    /// <summary>Sums whose largest is beyond are left to the caller; whole numbers are exact well above.</summary>
+    /// <remarks>A logarithm is rounded by no more than the rounding of its parameters to floats shifts it.</remarks>
+    private const float MostBits = 1 << 22;
 
     /// <summary>Numbers beyond are not made whole.</summary>
     private const float MostWhole = 1 << 30;
@@ -167,12 +168,11 @@ internal static unsafe class LogSumKernel<L, F, I>
     /// <param name="channels">Number of components.</param>
     /// <param name="y">Receives the units, [component, lane].</param>
     /// <param name="e">Receives the exponents.</param>
-    /// <param name="most">Largest size of a lane's largest sum that is exact.</param>
     /// <param name="left">Receives what is above 0 in lanes that are exact, [lane].</param>
     /// <param name="lanes">Number of lanes.</param>
-    /// <returns>Whether all lanes are exact: all their sums are numbers, the largest not too large.</returns>
+    /// <returns>Whether all lanes are exact: all their sums are numbers, the largest at most 2^22 in size.</returns>
     [MethodImpl(Hot)]
-    public static bool ToUnits(float* whole, float* rest, int channels, float* y, int* e, float most, float* left, int lanes)
+    public static bool ToUnits(float* whole, float* rest, int channels, float* y, int* e, float* left, int lanes)
     {
         int end = channels * lanes;
         F one = L.Broadcast(1f), inside = one, below = L.Broadcast(BitConverter.Int32BitsToSingle(0x3f7fffff)), least = L.Broadcast(-MostWhole);
@@ -189,7 +189,7 @@ internal static unsafe class LogSumKernel<L, F, I>
             top = L.Subtract(top, L.WherePositive(L.Subtract(top, bounded), one));
             L.StoreInt(e + at, L.Round(top));
             // No number anywhere makes this one too, and such a lane is not above 0.
-            F size = L.AsFloat(L.And(L.AsInt(top), L.BroadcastInt(0x7fffffff))), exact = L.Add(L.Subtract(L.Broadcast(most), size), sound);
+            F size = L.AsFloat(L.And(L.AsInt(top), L.BroadcastInt(0x7fffffff))), exact = L.Add(L.Subtract(L.Broadcast(MostBits), size), sound);
             L.Store(left + at, exact);
             inside = L.Multiply(inside, L.WherePositive(exact, one));
             for (int o = at; o < end; o += lanes)
