@@ -13,6 +13,7 @@ let allTests =
         ShowTests.tests
         InteropTests.tests
         TwentyTests.tests
+        StructuresTwentyTests.tests
         DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
         HostTests.tests
