@@ -73,7 +73,7 @@ type StructuresResult = {
     Test: float
     /// <summary>Wall-clock seconds of structure search and training, evaluations included.</summary>
     Seconds: float
-    /// <summary>Whether the time allowed ended it.</summary>
+    /// <summary>Whether the time allowed ended it or a part of it.</summary>
     OutOfTime: bool
     /// <summary>Passes over the training samples, training and validation log-likelihood after each.</summary>
     Curve: (int * float * float) list
@@ -144,8 +144,12 @@ module StructuresProtocol =
     [<Literal>]
     let Concentration = 0.1
 
+    /// <summary>Sets of more variables get fewer and smaller settings.</summary>
+    [<Literal>]
+    let Wide = 200
+
     /// <summary>Pseudo-counts (Laplace) of a sum at a step by a batch, and by all samples.</summary>
-    let Smoothing = 0.01, 0.1
+    let Smoothing = 0.005, 0.1
 
     /// <summary>Step sizes of mini-batch EM, one after another.</summary>
     let StepSizes = [ 0.4; 0.2; 0.1; 0.05 ]
@@ -162,10 +166,11 @@ module StructuresProtocol =
     /// <param name="entry">The data set.</param>
     /// <param name="model">Which structure.</param>
     let settings (entry: DataEntry) (model: StructuresModel) : int list =
-        match model with
-        | StructuresModel.Rat -> [ 2; 4 ]
-        | StructuresModel.Hclt when entry.Variables <= 200 -> [ 16; 32; 64 ]
-        | StructuresModel.Hclt -> [ 8; 16; 32 ]
+        match model, entry.Variables <= Wide with
+        | StructuresModel.Rat, true -> [ 2; 4 ]
+        | StructuresModel.Rat, false -> [ 3 ]
+        | StructuresModel.Hclt, true -> [ 16; 64 ]
+        | StructuresModel.Hclt, false -> [ 16; 32 ]
 
     /// <summary>The one setting of a quick run.</summary>
     let quickSetting (model: StructuresModel) : int =
@@ -173,8 +178,8 @@ module StructuresProtocol =
         | StructuresModel.Rat -> 2
         | StructuresModel.Hclt -> 16
 
-    /// <summary>Samples a batch: 500, or fewer where that would be less than sixteen batches, but at least 100.</summary>
-    let batchSize (entry: DataEntry) : int = entry.Train / 16 |> max 100 |> min 500
+    /// <summary>Samples a batch: a fortieth of the training samples, but 100 to 500.</summary>
+    let batchSize (entry: DataEntry) : int = entry.Train / 40 |> max 100 |> min 500
 
     /// <summary>The most passes at each step size: 15, or as many as make some 2000 steps on large sets, but at least 4.</summary>
     let epochs (entry: DataEntry) : int =
@@ -231,7 +236,7 @@ module StructuresProtocol =
     /// <param name="report">Told what share is done and how things stand.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <param name="threads">Number of threads.</param>
-    /// <param name="budget">The time allowed; what is reached by then is the result.</param>
+    /// <param name="budget">The time allowed, of which each stage may use its share and what those before it left over.</param>
     /// <param name="data">The data set.</param>
     /// <param name="job">The training.</param>
     /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
@@ -244,15 +249,21 @@ module StructuresProtocol =
         (job: StructuresJob)
         : StructuresResult =
         let clock = Stopwatch.StartNew()
-        use limit = CancellationTokenSource.CreateLinkedTokenSource cancellation
-        budget |> Option.iter limit.CancelAfter
         use circuit = Circuit.Compile(spec data.Train job, SimdEngine threads, job.Seed)
         let stages = stages job
         let curve = ResizeArray()
         let mutable best = nan
+        let mutable late = false
 
         for index, options in List.indexed stages do
-            if not limit.IsCancellationRequested then
+            if not cancellation.IsCancellationRequested then
+                use limit = CancellationTokenSource.CreateLinkedTokenSource cancellation
+
+                budget
+                |> Option.iter (fun budget ->
+                    let left = budget * (float (index + 1) / float stages.Length) - clock.Elapsed
+                    limit.CancelAfter(max left TimeSpan.Zero))
+
                 let before = circuit.Parameters.ToArray()
 
                 let tell (now: TrainingProgress) =
@@ -261,6 +272,7 @@ module StructuresProtocol =
                         $"stage {index + 1}/{stages.Length}, {Progress.text now}"
 
                 let stage = circuit |> Train.dataSetEmWith tell limit.Token data options
+                late <- late || stage.End = TrainingEnd.Cancelled
                 let passed = curve.Count
 
                 for pass, point in Seq.indexed stage.Curve do
@@ -278,7 +290,7 @@ module StructuresProtocol =
             Job = job
             Parameters = circuit.ParameterCount
             Seconds = clock.Elapsed.TotalSeconds
-            OutOfTime = limit.IsCancellationRequested
+            OutOfTime = late
             Valid = circuit |> Query.averageLogLikelihood data.Valid
             Test = circuit |> Query.averageLogLikelihood data.Test
             Curve = List.ofSeq curve

@@ -107,7 +107,7 @@ let private arguments =
             inFolder (fun folder ->
                 let parsed = StructuresOptions.parse [| "--data"; folder |]
                 Expect.equal [ for entry in parsed.DataSets -> entry.Name ] [ "digits" ] "built in"
-                Expect.hasLength (StructuresOptions.jobs parsed) 5 "two depths and three numbers of states"))
+                Expect.hasLength (StructuresOptions.jobs parsed) 4 "two depths and two numbers of states"))
 
         testCase "the command says the same as the options" (fun () ->
             let parsed =
