@@ -40,7 +40,8 @@ type StructuresArguments =
             | Epochs _ ->
                 "most passes over the training samples at each step size (default: 15, fewer on large sets; marked where they are fewer)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1)"
-            | Budget _ -> "seconds for each training, shared out over its stages; marked where that shortens it (default: no limit)"
+            | Budget _ ->
+                "seconds for each training, shared out over its stages; marked where that shortens it (default: no limit)"
             | Threads _ -> "threads (default: one a processor)"
             | Data _ -> "data folder (default: the variable SPN_DATA, else data/ of the repository)"
             | Out _ -> "folder of results (default: the variable SPN_OUT, else out)"

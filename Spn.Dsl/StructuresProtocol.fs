@@ -144,7 +144,7 @@ module StructuresProtocol =
     [<Literal>]
     let Concentration = 0.1
 
-    /// <summary>Sets of more variables get fewer and smaller settings.</summary>
+    /// <summary>Sets of more variables get smaller settings.</summary>
     [<Literal>]
     let Wide = 200
 
@@ -166,16 +166,15 @@ module StructuresProtocol =
     /// <param name="entry">The data set.</param>
     /// <param name="model">Which structure.</param>
     let settings (entry: DataEntry) (model: StructuresModel) : int list =
-        match model, entry.Variables <= Wide with
-        | StructuresModel.Rat, true -> [ 2; 4 ]
-        | StructuresModel.Rat, false -> [ 3 ]
-        | StructuresModel.Hclt, true -> [ 16; 64 ]
-        | StructuresModel.Hclt, false -> [ 16; 32 ]
+        match model with
+        | StructuresModel.Rat -> [ 3 ]
+        | StructuresModel.Hclt when entry.Variables <= Wide -> [ 16; 32 ]
+        | StructuresModel.Hclt -> [ 8; 16 ]
 
     /// <summary>The one setting of a quick run.</summary>
     let quickSetting (model: StructuresModel) : int =
         match model with
-        | StructuresModel.Rat -> 2
+        | StructuresModel.Rat -> 3
         | StructuresModel.Hclt -> 16
 
     /// <summary>Samples a batch: a fortieth of the training samples, but 100 to 500.</summary>
@@ -218,7 +217,8 @@ module StructuresProtocol =
                 RatSpn.Published(train.Variables, BernoulliInput Sums, job.Setting, Replicas, Sums, seed = job.Seed)
             | StructuresModel.Hclt -> HiddenChowLiuTree.Over(ChowLiu.Tree train, BernoulliInput job.Setting)
 
-        structure |> Circuit.withWeights (AccumulatorWeights(0.0, Concentration = Concentration))
+        structure
+        |> Circuit.withWeights (AccumulatorWeights(0.0, Concentration = Concentration))
 
     /// <summary>What a job costs, in units that are about the same for all jobs: samples times multiplications.</summary>
     let work (job: StructuresJob) : float =

@@ -9,8 +9,8 @@ module StructuresReport =
         let byBatch, byAll = StructuresProtocol.Smoothing
 
         [
-            $"RAT-SPN: random halvings to depth D = 2 and 4 (3 beyond {StructuresProtocol.Wide} variables) in {StructuresProtocol.Replicas} replicas, {StructuresProtocol.Sums} sums a region and {StructuresProtocol.Sums} Bernoulli components a leaf, all pairs of channels at products."
-            $"HCLT: the Chow-Liu tree of the training samples with a hidden variable for each variable, of K = 16 and 64 states (16 and 32 beyond {StructuresProtocol.Wide} variables), and Bernoulli inputs."
+            $"RAT-SPN: random halvings to depth D = 3 in {StructuresProtocol.Replicas} replicas, {StructuresProtocol.Sums} sums a region and {StructuresProtocol.Sums} Bernoulli components a leaf, all pairs of channels at products."
+            $"HCLT: the Chow-Liu tree of the training samples with a hidden variable for each variable, of K = 16 and 32 states (8 and 16 beyond {StructuresProtocol.Wide} variables), and Bernoulli inputs."
             $"Both are trained by expectation maximisation of weights and inputs. Weights start as draws from a Dirichlet distribution of concentration {StructuresProtocol.Concentration}, logits of inputs as draws from U(-1, 1)."
             $"Mini-batches of a fortieth of the samples, but 100 to 500, at step sizes {sizes}, one after another, each until the validation log-likelihood has not risen for {StructuresProtocol.Patience} passes, "
             + $"and for at most 15 passes (fewer on large sets: about 2000 steps, at least 4 passes); then at most {StructuresProtocol.FullPasses} passes of full-batch EM."

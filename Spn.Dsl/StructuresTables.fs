@@ -127,13 +127,12 @@ module StructuresTables =
 
     /// <summary>On how many sets a structure beats published numbers, in a sentence each; none when nothing can be compared.</summary>
     let verdict (results: StructuresResult list) : string option =
-        let wins model source =
-            [
-                for entry in dataSets results do
-                    match mean entry model results, StructuresProtocol.published source entry.Name with
-                    | Some ours, Some published -> ours > published
-                    | _ -> ()
-            ]
+        let wins model source = [
+            for entry in dataSets results do
+                match mean entry model results, StructuresProtocol.published source entry.Name with
+                | Some ours, Some published -> ours > published
+                | _ -> ()
+        ]
 
         let sentence model source words =
             match wins model source with
@@ -148,10 +147,7 @@ module StructuresTables =
                     StructuresModel.Hclt
                     StructuresSource.HyperSpn
                     "Our hidden Chow-Liu tree is better than the published HyperSPN"
-                sentence
-                    StructuresModel.Rat
-                    StructuresSource.RatSpn
-                    "Our RAT-SPN is better than the published RAT-SPN"
+                sentence StructuresModel.Rat StructuresSource.RatSpn "Our RAT-SPN is better than the published RAT-SPN"
             ]
             |> List.choose id
         with

@@ -89,13 +89,7 @@ let private write (file: string) (rows: string[][]) =
     let random = RandomStream(9L, "gaps")
 
     let lines = [|
-        for row in rows ->
-            String.Join(
-                ",",
-                [|
-                    for cell in row -> if random.NextDouble() < 0.16 then "" else cell
-                |]
-            )
+        for row in rows -> String.Join(",", [| for cell in row -> if random.NextDouble() < 0.16 then "" else cell |])
     |]
 
     File.WriteAllLines(file, Array.append [| "visits,price,minutes,colour,card,height" |] lines)
@@ -109,7 +103,9 @@ let private better (schema: Schema) (train: Evidence) (gaps: Evidence) (filled: 
                     float (train.Row(row)[v])
         ]
 
-        let hidden = [ 0 .. gaps.Count - 1 ] |> List.filter (fun row -> gaps.IsHidden(row, v))
+        let hidden =
+            [ 0 .. gaps.Count - 1 ] |> List.filter (fun row -> gaps.IsHidden(row, v))
+
         Expect.isGreaterThan hidden.Length 30 $"{column.Name}: enough gaps to judge"
 
         let error guess = // of labels the share of wrong ones, of numbers the mean square
