@@ -16,11 +16,8 @@ module StructuresReport =
             + $"and for at most 15 passes (fewer on large sets: about 2000 steps, at least 4 passes); then at most {StructuresProtocol.FullPasses} passes of full-batch EM."
             $"Laplace smoothing by a pseudo-count of {byBatch} a sum and batch, {byAll} with full batches. After each stage training goes on from the parameters with the best validation log-likelihood so far, and the last of these are kept."
             "Where a training has a time budget, each stage may use its share of it and what those before left over; rows that it shortened say so."
+            "What differs from the published RAT-SPNs: other sizes, and starts and step sizes of our own."
         ]
-        |> String.concat " "
-
-    let private differs =
-        "What differs from the published RAT-SPNs: other sizes, and starts and step sizes of our own."
 
     let private charts (results: StructuresResult list) = [
         let compared =
@@ -94,8 +91,8 @@ module StructuresReport =
     /// <param name="results">The results.</param>
     let html (command: string) (results: StructuresResult list) : string =
         Report.html "RAT-SPNs and hidden Chow-Liu trees by EM on binary data sets" [
-            Report.Text protocol
-            Report.Text differs
+            for sentence in protocol do
+                Report.Text sentence
             Report.Code command
             Report.Heading "Results"
             Report.Table(StructuresTables.table results)
@@ -113,8 +110,7 @@ module StructuresReport =
     let markdown (command: string) (results: StructuresResult list) : string =
         String.concat "\n\n" [
             "# RAT-SPNs and hidden Chow-Liu trees by EM on binary data sets"
-            protocol
-            differs
+            yield! protocol
             $"Made by\n\n```\n{command}\n```"
             "The same command with `--resume --markdown FILE` writes this page again from the finished rows of the CSV file. Our HyperSPNs on the same sets are in `hyperspn-twenty.md`."
             "## Results"
