@@ -37,27 +37,6 @@ module HyperSpnOptions =
     [<Literal>]
     let Program = "dotnet fsi scripts/hyperspn-twenty.fsx"
 
-    let private group group =
-        DataCatalogue.Entries |> Seq.filter (fun e -> e.Group = group) |> List.ofSeq
-
-    let private dataSets (names: string) =
-        [
-            for name in Script.words names do
-                match name.ToLowerInvariant() with
-                | "all" -> yield! group DataGroup.Twenty
-                | "amazon" -> yield! group DataGroup.Amazon
-                | _ ->
-                    let entry = DataCatalogue.Find name
-
-                    if entry.Highest > 1 then
-                        invalidArg
-                            "datasets"
-                            $"{entry.Name} holds other values than 0 and 1, and these models are binary."
-
-                    entry
-        ]
-        |> List.distinct
-
     let private model (name: string) =
         match name.ToLowerInvariant() with
         | "hyper" -> TwentyModel.Hyper
@@ -74,16 +53,10 @@ module HyperSpnOptions =
         let given = CommandLine.Parse<TwentyArguments>(Program, arguments)
         let data = DataFolder.Find(given.TryGetResult TwentyArguments.Data |> Option.toObj)
 
-        let nltcs = DataCatalogue.Find "nltcs"
-
-        let usual =
-            if DataCatalogue.IsPresent(nltcs, data.Path) then
-                "nltcs"
-            else
-                "digits"
-
         let options = {
-            DataSets = given.GetResult(TwentyArguments.Datasets, usual) |> dataSets
+            DataSets =
+                given.GetResult(TwentyArguments.Datasets, BinarySets.usual data)
+                |> BinarySets.parse
             Models =
                 given.GetResult(TwentyArguments.Models, "hyper,decay")
                 |> Script.words
@@ -137,24 +110,8 @@ module HyperSpnOptions =
     let command (options: TwentyOptions) : string =
         let list items = String.concat "," items
 
-        let names = options.DataSets |> List.map _.Name
-
-        // A whole group goes by its own name.
-        let shorten names (word, members: DataEntry list) =
-            let members = members |> List.map _.Name
-
-            if members |> List.forall (fun name -> List.contains name names) then
-                List.except members names @ [ word ]
-            else
-                names
-
-        let names =
-            [ "all", group DataGroup.Twenty; "amazon", group DataGroup.Amazon ]
-            |> List.fold shorten names
-            |> list
-
         String.concat " " [
-            $"{Program} --datasets {names}"
+            $"{Program} --datasets {BinarySets.names options.DataSets}"
             if options.Models <> [ TwentyModel.Hyper; TwentyModel.Decay ] then
                 $"--models {list [ for model in options.Models -> model.Name ]}"
             if options.Quick then

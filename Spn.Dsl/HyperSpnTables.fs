@@ -11,11 +11,11 @@ module HyperSpnTables =
     let private number (format: string) (value: float) =
         value.ToString(format, CultureInfo.InvariantCulture)
 
-    let private nats = number "0.00"
+    let internal nats = number "0.00"
 
-    let private signed = number "+0.00;-0.00;0.00"
+    let internal signed = number "+0.00;-0.00;0.00"
 
-    let private spread (values: float list) =
+    let internal spread (values: float list) =
         let mean = List.average values
 
         match values with

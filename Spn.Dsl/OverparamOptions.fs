@@ -75,14 +75,6 @@ module OverparamOptions =
     [<Literal>]
     let Program = "dotnet fsi scripts/overparam-acceleration.fsx"
 
-    let private dataSet (name: string) =
-        let entry = DataCatalogue.Find name
-
-        if entry.Highest > 1 then
-            invalidArg "datasets" $"{entry.Name} holds other values than 0 and 1, and these models are binary."
-
-        entry
-
     let private modes (names: string) =
         [
             for name in Script.words names do
@@ -110,18 +102,10 @@ module OverparamOptions =
 
         let quick = given.Contains OverparamArguments.Quick
 
-        let usual =
-            if DataCatalogue.IsPresent(DataCatalogue.Find "nltcs", data.Path) then
-                "nltcs"
-            else
-                "digits"
-
         let options = {
             DataSets =
-                given.GetResult(OverparamArguments.Datasets, usual)
-                |> Script.words
-                |> List.map dataSet
-                |> List.distinct
+                given.GetResult(OverparamArguments.Datasets, BinarySets.usual data)
+                |> BinarySets.parse
             Modes = given.GetResult(OverparamArguments.Modes, "paper,robust,log") |> modes
             Iterations =
                 given.TryGetResult OverparamArguments.Iterations
@@ -172,7 +156,7 @@ module OverparamOptions =
 
         String.concat " " [
             Program
-            $"--datasets {list [ for entry in options.DataSets -> entry.Name ]}"
+            $"--datasets {BinarySets.names options.DataSets}"
             $"--modes {list [ for mode in options.Modes -> mode.Name ]}"
             match options.Iterations with
             | Some count -> $"--iterations {count}"

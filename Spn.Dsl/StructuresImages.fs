@@ -101,7 +101,7 @@ module StructuresImages =
         options
 
     /// <summary>The trainings of an experiment, in order.</summary>
-    let jobs (options: StructureOptions) : StructureJob list = [
+    let jobs (options: StructureOptions) : ImageTraining list = [
         for entry in options.Sets do
             for channels in options.Channels do
                 for leaves in options.Leaves do
@@ -115,7 +115,7 @@ module StructuresImages =
                                     Channels = channels
                                     Task = task
                                     Seed = seed
-                                    Epochs = options.Common.Epochs |> Option.defaultValue StructuresProtocol.PaperEpochs
+                                    Epochs = options.Common.Epochs |> Option.defaultValue ImageProtocol.PaperEpochs
                                     Images = defaultArg options.Common.Images 0
                                 }
     ]
@@ -137,7 +137,7 @@ module StructuresImages =
         value.ToString(format, CultureInfo.InvariantCulture)
 
     // Mean and, of several, deviation over seeds.
-    let private over (rows: StructureRow list) format (read: StructureRow -> float) =
+    let private over (rows: ImageResult list) format (read: ImageResult -> float) =
         let values = rows |> List.map read
         let mean = List.average values
 
@@ -147,22 +147,22 @@ module StructuresImages =
             let square = values |> List.sumBy (fun v -> (v - mean) ** 2.0)
             $"{cell format mean} ± {cell format (sqrt (square / float (values.Length - 1)))}"
 
-    let private mark (rows: StructureRow list) =
+    let private mark (rows: ImageResult list) =
         if
             rows
-            |> List.exists (fun r -> r.Passes < float StructuresProtocol.PaperEpochs || r.Job.Images > 0)
+            |> List.exists (fun r -> r.Passes < float ImageProtocol.PaperEpochs || r.Job.Images > 0)
         then
             "shortened"
         else
             "whole"
 
-    let private groups task (rows: StructureRow list) =
+    let private groups task (rows: ImageResult list) =
         rows
         |> List.filter (fun r -> r.Job.Task = task)
         |> List.groupBy (fun r -> r.Job.DataSet, r.Job.Leaves, r.Job.Channels, r.Job.Model)
 
     /// <summary>Test log-likelihoods and bits per dimension, a line a model.</summary>
-    let density (rows: StructureRow list) : Table =
+    let density (rows: ImageResult list) : Table =
         Table.create [
             "data"
             "model"
@@ -193,7 +193,7 @@ module StructuresImages =
         ]
 
     /// <summary>How well class 0 is told from the classes trained on, beside the paper's numbers.</summary>
-    let outliers (rows: StructureRow list) : Table =
+    let outliers (rows: ImageResult list) : Table =
         Table.create [
             "data"
             "model"
@@ -212,7 +212,7 @@ module StructuresImages =
                     leaves.Name
                     string channels
                     over own "0.0" (fun r -> 100.0 * r.Auc)
-                    StructuresProtocol.paperAuc model data
+                    ImageProtocol.paperAuc model data
                     |> Option.map (fun (mean, deviation) -> $"""{cell "0.0" mean} ± {cell "0.0" deviation}""")
                     |> Option.defaultValue "-"
                     cell "0.#" (own |> List.map _.Passes |> List.min)
@@ -232,7 +232,7 @@ module StructuresImages =
 
     let private folderOf (path: string) = string (Path.GetDirectoryName path)
 
-    let private publish (output: TextWriter) (options: StructureOptions) (rows: StructureRow list) =
+    let private publish (output: TextWriter) (options: StructureOptions) (rows: ImageResult list) =
         let tables = [
             "Density", "", density rows
             "Class 0 as outlier", outlierText, outliers rows
@@ -249,7 +249,7 @@ module StructuresImages =
 
         let pictures = [
             for row in rows do
-                let path = Path.Combine(options.Common.Out, StructuresProtocol.picture row.Job)
+                let path = Path.Combine(options.Common.Out, ImageProtocol.picture row.Job)
 
                 if
                     row.Job.Task = ImageTask.Density
@@ -332,20 +332,20 @@ module StructuresImages =
         if options.Sets |> List.contains DgcSpnOptions.digits then
             output.WriteLine "The grey digits are built in and not in the paper."
 
-        let file = StructuresProtocol.file options.Common.Out
+        let file = ImageProtocol.file options.Common.Out
 
-        let perform report (job: StructureJob) =
+        let perform report (job: ImageTraining) =
             let report (now: Spn.Core.Training.TrainingProgress) =
                 report
                     (Experiment.share options.Common now.Elapsed (float now.Step / float now.Steps))
                     (Progress.text now)
 
             let row, samples =
-                StructuresProtocol.train report cancellation options.Common (data job.DataSet) job
+                ImageProtocol.train report cancellation options.Common (data job.DataSet) job
 
             samples
             |> Option.iter (
-                Chart.savePicture (Path.Combine(options.Common.Out, StructuresProtocol.picture job))
+                Chart.savePicture (Path.Combine(options.Common.Out, ImageProtocol.picture job))
                 >> ignore
             )
 
@@ -359,7 +359,7 @@ module StructuresImages =
             $"""test {cell "0.0" row.TestLl} nats, {cell "0.000" row.Bits} bits per dimension{auc}, {Progress.duration (TimeSpan.FromSeconds row.Seconds)}, {cell "N0" row.ImagesPerSecond} images/s"""
 
         // Multiplications of an image at sums and inputs, each of which takes about as long as some twenty of them.
-        let work (job: StructureJob) =
+        let work (job: ImageTraining) =
             let entry, k = DataCatalogue.Find job.DataSet, float job.Channels
 
             let images =
@@ -380,14 +380,14 @@ module StructuresImages =
             Common = options.Common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read StructuresProtocol.ofCells
+            Read = fun () -> file.Read ImageProtocol.ofCells
             JobOf = _.Job
             Work = work
             Name =
                 fun job ->
                     $"{job.DataSet}, {job.Model.Title}, {job.Leaves.Name}, K = {job.Channels}, {job.Task.Name}, seed {job.Seed}"
             Perform = perform
-            Append = fun row -> file.Append [ StructuresProtocol.toLine row ]
+            Append = fun row -> file.Append [ ImageProtocol.toLine row ]
             Publish = publish output options
         }
 

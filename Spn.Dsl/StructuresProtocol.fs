@@ -1,293 +1,297 @@
 namespace Spn
 
 open System
-open System.IO
+open System.Diagnostics
+open System.Threading
 open Spn.Core
 open Spn.Core.Data
 open Spn.Core.Engines.Simd
 open Spn.Core.Training
 
-/// <summary>Structures that are compared on images.</summary>
+/// <summary>The structures that expectation maximisation trains.</summary>
 [<RequireQualifiedAccess>]
-type ImageModel =
-    /// <summary>RAT-SPN: random halves, depth 4, 10 repetitions.</summary>
+type StructuresModel =
+    /// <summary>A RAT-SPN; the setting is its depth D.</summary>
     | Rat
-    /// <summary>PD-SPN: Poon-Domingos regions over four vertical strips.</summary>
-    | PoonDomingos
+    /// <summary>A hidden Chow-Liu tree; the setting is the number K of states of every hidden variable.</summary>
+    | Hclt
 
     /// <summary>As options and the CSV file call it.</summary>
     member model.Name =
         match model with
         | Rat -> "rat"
-        | PoonDomingos -> "pd"
+        | Hclt -> "hclt"
 
     /// <summary>As tables call it.</summary>
     member model.Title =
         match model with
         | Rat -> "RAT-SPN"
-        | PoonDomingos -> "PD-SPN"
+        | Hclt -> "HCLT"
 
-/// <summary>Densities of a pixel.</summary>
+    /// <summary>A setting in words: "D = 2" or "K = 32".</summary>
+    member model.Describe(setting: int) =
+        match model with
+        | Rat -> $"D = {setting}"
+        | Hclt -> $"K = {setting}"
+
+    /// <summary>All of them, in order.</summary>
+    static member All = [ Rat; Hclt ]
+
+/// <summary>Where a published log-likelihood comes from.</summary>
 [<RequireQualifiedAccess>]
-type ImageLeaves =
-    /// <summary>Binomial probabilities of the integer grey values.</summary>
-    | Binomial
-    /// <summary>A probability of its own for every grey value.</summary>
-    | Categorical
-    /// <summary>Normal densities of de-quantised grey values.</summary>
-    | Normal
-
-    /// <summary>All of them.</summary>
-    static member All = [ Binomial; Categorical; Normal ]
-
-    /// <summary>As options, tables and the CSV file call it.</summary>
-    member leaves.Name =
-        match leaves with
-        | Binomial -> "binomial"
-        | Categorical -> "categorical"
-        | Normal -> "normal"
-
-/// <summary>What is asked of a model.</summary>
-[<RequireQualifiedAccess>]
-type ImageTask =
-    /// <summary>Trained on all classes: how likely test images are, and samples.</summary>
-    | Density
-    /// <summary>Trained on classes 1 to 9: whether class 0 is less likely.</summary>
-    | Outliers
-
-    /// <summary>As options and the CSV file call it.</summary>
-    member task.Name =
-        match task with
-        | Density -> "density"
-        | Outliers -> "outliers"
+type StructuresSource =
+    /// <summary>RAT-SPN by stochastic EM.</summary>
+    | RatSpn
+    /// <summary>Einsum network, by Adam on the twenty sets, by stochastic EM on the registries.</summary>
+    | EinsumNetwork
+    /// <summary>HyperSPN.</summary>
+    | HyperSpn
 
 /// <summary>One training: what identifies a row of the results.</summary>
-type StructureJob = {
+type StructuresJob = {
     /// <summary>Short name of the data set.</summary>
     DataSet: string
-    /// <summary>The structure.</summary>
-    Model: ImageModel
-    /// <summary>The inputs.</summary>
-    Leaves: ImageLeaves
-    /// <summary>Inputs and sums K of a region.</summary>
-    Channels: int
-    /// <summary>What is asked.</summary>
-    Task: ImageTask
-    /// <summary>Seed of regions, parameters, batches, noise and samples.</summary>
+    /// <summary>Which structure.</summary>
+    Model: StructuresModel
+    /// <summary>Depth or number of states.</summary>
+    Setting: int
+    /// <summary>Seed of the regions, the starting parameters and the batches.</summary>
     Seed: int64
-    /// <summary>Passes over the images.</summary>
+    /// <summary>The most passes over the training samples at each step size.</summary>
     Epochs: int
-    /// <summary>Most images to train on; 0 takes all.</summary>
-    Images: int
 }
 
 /// <summary>What a finished training gave.</summary>
-type StructureRow = {
+type StructuresResult = {
     /// <summary>The training.</summary>
-    Job: StructureJob
-    /// <summary>Images trained on.</summary>
-    Train: int
+    Job: StructuresJob
     /// <summary>Parameters of the circuit.</summary>
     Parameters: int
-    /// <summary>Mean test log-likelihood, in nats; of classes 1 to 9 alone where the task is to tell outliers.</summary>
-    TestLl: float
-    /// <summary>The same as bits per dimension.</summary>
-    Bits: float
-    /// <summary>Area under the ROC curve of class 0 as outlier; not a number for the other task.</summary>
-    Auc: float
-    /// <summary>Passes done; fewer than asked for where the budget ended the training.</summary>
-    Passes: float
-    /// <summary>Wall-clock seconds of the training.</summary>
+    /// <summary>Validation log-likelihood of the parameters kept, in nats.</summary>
+    Valid: float
+    /// <summary>Their test log-likelihood, in nats.</summary>
+    Test: float
+    /// <summary>Wall-clock seconds of structure search and training, evaluations included.</summary>
     Seconds: float
-    /// <summary>Training images a second.</summary>
-    ImagesPerSecond: float
+    /// <summary>Whether the time allowed ended it or a part of it.</summary>
+    OutOfTime: bool
+    /// <summary>Passes over the training samples, training and validation log-likelihood after each.</summary>
+    Curve: (int * float * float) list
 }
 
-/// <summary>RAT-SPN and PD-SPN on images as the baselines of Gepperth 2022, Tables II and III: models, trainings, rows.</summary>
+/// <summary>RAT-SPNs and hidden Chow-Liu trees trained by EM on binary data sets, beside published numbers.</summary>
 [<RequireQualifiedAccess>]
 module StructuresProtocol =
 
-    /// <summary>Passes of the paper's scripts.</summary>
+    // Test log-likelihoods that Shih, Sadigh and Ermon 2021 quote: Einsum network, then RAT-SPN where there is one.
+    let private quoted =
+        Map [
+            "nltcs", (-6.04, Some -6.01)
+            "msnbc", (-6.03, Some -6.04)
+            "kdd", (-2.15, Some -2.13)
+            "plants", (-13.74, Some -13.44)
+            "baudio", (-40.22, Some -39.96)
+            "jester", (-53.10, Some -52.97)
+            "bnetflix", (-57.10, Some -56.85)
+            "accidents", (-37.45, Some -35.49)
+            "tretail", (-10.97, Some -10.91)
+            "pumsb_star", (-39.23, Some -32.53)
+            "dna", (-97.68, Some -97.23)
+            "kosarek", (-10.92, Some -10.89)
+            "msweb", (-10.26, Some -10.12)
+            "book", (-35.15, Some -34.68)
+            "tmovie", (-55.49, Some -53.63)
+            "cwebkb", (-160.51, Some -157.53)
+            "cr52", (-92.76, Some -87.37)
+            "c20ng", (-154.41, Some -152.06)
+            "bbc", (-267.86, Some -252.14)
+            "ad", (-63.82, Some -48.47)
+            "amzn_apparel", (-9.24, None)
+            "amzn_bath", (-8.49, None)
+            "amzn_bedding", (-8.55, None)
+            "amzn_carseats", (-4.72, None)
+            "amzn_diaper", (-9.86, None)
+            "amzn_feeding", (-11.27, None)
+            "amzn_furniture", (-4.38, None)
+            "amzn_gear", (-9.18, None)
+            "amzn_gifts", (-3.42, None)
+            "amzn_health", (-7.47, None)
+            "amzn_media", (-7.82, None)
+            "amzn_moms", (-3.48, None)
+            "amzn_safety", (-4.39, None)
+            "amzn_strollers", (-5.07, None)
+            "amzn_toys", (-7.84, None)
+        ]
+
+    /// <summary>A published test log-likelihood in nats, where there is one.</summary>
+    /// <remarks>Source: Shih, Sadigh and Ermon 2021, Tables 1 and 2.</remarks>
+    let published (source: StructuresSource) (dataSet: string) : float option =
+        match source with
+        | StructuresSource.HyperSpn -> HyperSpnProtocol.paper TwentyModel.Hyper dataSet
+        | StructuresSource.EinsumNetwork -> quoted |> Map.tryFind dataSet |> Option.map fst
+        | StructuresSource.RatSpn -> quoted |> Map.tryFind dataSet |> Option.bind snd
+
+    /// <summary>Replicas of a RAT-SPN.</summary>
     [<Literal>]
-    let PaperEpochs = 20
+    let Replicas = 20
 
-    /// <summary>The paper's outlier AUC in percent with its deviation over 5 runs (Table II).</summary>
-    let paperAuc (model: ImageModel) (dataSet: string) : (float * float) option =
-        match model, dataSet with
-        | ImageModel.Rat, "mnist" -> Some(91.8, 0.7)
-        | ImageModel.Rat, "fashion-mnist" -> Some(39.2, 0.4)
-        | ImageModel.PoonDomingos, "mnist" -> Some(91.2, 0.6)
-        | ImageModel.PoonDomingos, "fashion-mnist" -> Some(48.5, 1.7)
-        | _ -> None
+    /// <summary>Sums of a region of a RAT-SPN, and components of a leaf.</summary>
+    [<Literal>]
+    let Sums = 8
 
-    /// <summary>The circuit of a job: an Einsum network.</summary>
-    /// <remarks>Normal inputs count in units of the number of grey values; their deviations stay above 0.001 of it, about that of the noise of de-quantised constants.</remarks>
-    /// <param name="data">Says the size of an image and its largest value.</param>
-    /// <param name="job">The job.</param>
-    let spec (data: DataSet) (job: StructureJob) : CircuitSpec =
-        let input =
-            match job.Leaves with
-            | ImageLeaves.Binomial -> Input.Binomial(job.Channels, trials = data.Highest.Value)
-            | ImageLeaves.Categorical -> Input.Categorical(job.Channels, states = data.Highest.Value + 1)
-            | ImageLeaves.Normal -> Input.Normal(job.Channels, scale = float (data.Highest.Value + 1))
+    /// <summary>Concentration of the Dirichlet distribution that starting weights are drawn from.</summary>
+    /// <remarks>Unequal starts matter: EM from nearly equal weights ends in worse optima, by half a nat and more on plants.</remarks>
+    [<Literal>]
+    let Concentration = 0.1
 
-        let regions =
-            match job.Model with
-            | ImageModel.Rat -> Regions.Rat(data.Variables, depth = 4, replicas = 10, seed = job.Seed)
-            | ImageModel.PoonDomingos ->
-                Regions.PoonDomingos(Variables.Image(data.Height.Value, data.Width.Value), pieces = [ 4 ], axes = [ 1 ])
+    /// <summary>Sets of more variables get smaller settings.</summary>
+    [<Literal>]
+    let Wide = 200
 
-        regions
-        |> Circuit.overRegions [ input; Product.Kronecker; Sum.PerPartition job.Channels; Sum.Root() ]
+    /// <summary>Pseudo-counts (Laplace) of a sum at a step by a batch, and by all samples.</summary>
+    let Smoothing = 0.005, 0.1
 
-    /// <summary>Expectation maximisation by batches of 500 that forget as much as five steps of 0.1 by batches of 100, which are those of the paper's scripts; a tenth of a sample smooths categorical leaves, to which test images may bring new values.</summary>
-    let emOptions (job: StructureJob) : SoftEmOptions =
-        SoftEmOptions(
-            Epochs = job.Epochs,
-            BatchSize = 500,
-            StepSize = 1.0 - 0.9 ** 5.0,
-            Smoothing = (if job.Leaves = ImageLeaves.Categorical then 0.1 else 0.0),
-            Seed = job.Seed
-        )
+    /// <summary>Step sizes of mini-batch EM, one after another.</summary>
+    let StepSizes = [ 0.4; 0.2; 0.1; 0.05 ]
 
-    /// <summary>The images that a job trains on, and those that it is judged by with their classes.</summary>
-    let images (data: DataSet) (job: StructureJob) : Evidence * (Evidence * int[]) =
-        let labels (known: int[] | null) =
-            match known with
-            | null -> invalidArg (nameof data) $"{data.Name} has no classes."
-            | known -> known
+    /// <summary>The most passes of full-batch EM at the end.</summary>
+    [<Literal>]
+    let FullPasses = 30
 
-        let classes = labels data.TrainLabels
+    /// <summary>Passes without a better validation log-likelihood after which a step size has done.</summary>
+    [<Literal>]
+    let Patience = 2
 
-        let fit =
-            [| 0 .. data.Train.Count - 1 |]
-            |> Array.filter (fun i -> job.Task = ImageTask.Density || classes[i] <> 0)
+    /// <summary>The settings tried; the best by validation log-likelihood is reported.</summary>
+    /// <param name="entry">The data set.</param>
+    /// <param name="model">Which structure.</param>
+    let settings (entry: DataEntry) (model: StructuresModel) : int list =
+        match model with
+        | StructuresModel.Rat -> [ 3 ]
+        | StructuresModel.Hclt when entry.Variables <= Wide -> [ 16; 32 ]
+        | StructuresModel.Hclt -> [ 8; 16 ]
 
-        let chosen =
-            Experiment.spaced (if job.Images = 0 then None else Some job.Images) fit.Length
-            |> Array.map (fun i -> fit[i])
+    /// <summary>The one setting of a quick run.</summary>
+    let quickSetting (model: StructuresModel) : int =
+        match model with
+        | StructuresModel.Rat -> 3
+        | StructuresModel.Hclt -> 16
 
-        let values (batch: Evidence) (purpose: int64) =
-            match job.Leaves with
-            | ImageLeaves.Binomial
-            | ImageLeaves.Categorical -> batch
-            | ImageLeaves.Normal -> batch.Dequantise(2L * job.Seed + purpose)
+    /// <summary>Samples a batch: a fortieth of the training samples, but 100 to 500.</summary>
+    let batchSize (entry: DataEntry) : int = entry.Train / 40 |> max 100 |> min 500
 
-        values (data.Train |> Evidence.rows chosen) 0L, (values data.Test 1L, labels data.TestLabels)
+    /// <summary>The most passes at each step size: 15, or as many as make some 2000 steps on large sets, but at least 4.</summary>
+    let epochs (entry: DataEntry) : int =
+        2000 * batchSize entry / entry.Train |> max 4 |> min 15
 
-    /// <summary>Trains the model of a job and asks it.</summary>
-    /// <param name="report">Told how it stands.</param>
-    /// <param name="cancellation">Ends the experiment.</param>
-    /// <param name="options">Budget and threads.</param>
-    /// <param name="data">The images.</param>
-    /// <param name="job">The job.</param>
-    /// <returns>The row, and a grid of samples where the task is density.</returns>
-    /// <exception cref="T:System.OperationCanceledException">The experiment was ended.</exception>
-    let train report cancellation (options: ExperimentOptions) (data: DataSet) (job: StructureJob) =
-        let train, (test, classes) = images data job
+    /// <summary>What EM does, stage by stage: falling step sizes, then full batches.</summary>
+    let stages (job: StructuresJob) : SoftEmOptions list =
+        let byBatch, byAll = Smoothing
 
-        use circuit =
-            Circuit.Compile(spec data job, SimdEngine options.Threads, job.Seed)
-            |> Circuit.initialise train
-
-        let result =
-            Experiment.within options cancellation (fun token ->
-                circuit |> Train.emWith report token (emOptions job) train)
-
-        let scores = circuit |> Query.logLikelihood test
-
-        let those isNormal =
-            Array.zip scores classes
-            |> Array.filter (fun (_, c) -> isNormal (c <> 0))
-            |> Array.map fst
-
-        let testLl, auc =
-            match job.Task with
-            | ImageTask.Density -> Array.average scores, nan
-            | ImageTask.Outliers ->
-                let normal = those id
-                Array.average normal, Metrics.AreaUnderCurve(ReadOnlySpan normal, ReadOnlySpan(those not))
-
-        let samples =
-            if job.Task = ImageTask.Density then
-                Some(
-                    Chart.SampleGrid(
-                        circuit |> Query.sampleWith job.Seed 60,
-                        data.Height.Value,
-                        data.Width.Value,
-                        columns = 15,
-                        low = 0.0,
-                        high = float data.Highest.Value
-                    )
+        [
+            for index, size in List.indexed StepSizes do
+                SoftEmOptions(
+                    Epochs = job.Epochs,
+                    BatchSize = batchSize (DataCatalogue.Find job.DataSet),
+                    StepSize = size,
+                    Smoothing = byBatch,
+                    Patience = Patience,
+                    Seed = 1000L * job.Seed + int64 index
                 )
-            else
-                None
+            SoftEmOptions(
+                FullBatch = true,
+                Epochs = min FullPasses (2 * job.Epochs),
+                BatchSize = 4096,
+                Smoothing = byAll,
+                Patience = Patience
+            )
+        ]
+
+    /// <summary>The circuit of a job.</summary>
+    /// <param name="train">Training samples, in which the Chow-Liu tree is found.</param>
+    /// <param name="job">The job.</param>
+    let spec (train: Evidence) (job: StructuresJob) : CircuitSpec =
+        let structure =
+            match job.Model with
+            | StructuresModel.Rat ->
+                RatSpn.Published(train.Variables, BernoulliInput Sums, job.Setting, Replicas, Sums, seed = job.Seed)
+            | StructuresModel.Hclt -> HiddenChowLiuTree.Over(ChowLiu.Tree train, BernoulliInput job.Setting)
+
+        structure
+        |> Circuit.withWeights (AccumulatorWeights(0.0, Concentration = Concentration))
+
+    /// <summary>What a job costs, in units that are about the same for all jobs: samples times multiplications.</summary>
+    let work (job: StructuresJob) : float =
+        let entry = DataCatalogue.Find job.DataSet
+        let n = float entry.Variables
+
+        let weights =
+            match job.Model with
+            | StructuresModel.Rat -> float (Replicas * Sums) * (4.0 * n + float (Sums * Sums * (1 <<< job.Setting)))
+            | StructuresModel.Hclt -> n * (float (job.Setting * job.Setting) + 50.0)
+
+        float (job.Epochs * entry.Train) * weights
+
+    /// <summary>Trains by all stages and keeps the parameters with the best validation log-likelihood.</summary>
+    /// <param name="report">Told what share is done and how things stand.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="threads">Number of threads.</param>
+    /// <param name="budget">The time allowed, of which each stage may use its share and what those before it left over.</param>
+    /// <param name="data">The data set.</param>
+    /// <param name="job">The training.</param>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    let run
+        (report: float -> string -> unit)
+        (cancellation: CancellationToken)
+        (threads: int)
+        (budget: TimeSpan option)
+        (data: DataSet)
+        (job: StructuresJob)
+        : StructuresResult =
+        let clock = Stopwatch.StartNew()
+        use circuit = Circuit.Compile(spec data.Train job, SimdEngine threads, job.Seed)
+        let stages = stages job
+        let curve = ResizeArray()
+        let mutable best = nan
+        let mutable late = false
+
+        for index, options in List.indexed stages do
+            if not cancellation.IsCancellationRequested then
+                use limit = CancellationTokenSource.CreateLinkedTokenSource cancellation
+
+                budget
+                |> Option.iter (fun budget ->
+                    let left = budget * (float (index + 1) / float stages.Length) - clock.Elapsed
+                    limit.CancelAfter(max left TimeSpan.Zero))
+
+                let before = circuit.Parameters.ToArray()
+
+                let tell (now: TrainingProgress) =
+                    report
+                        ((float index + float now.Step / float now.Steps) / float stages.Length)
+                        $"stage {index + 1}/{stages.Length}, {Progress.text now}"
+
+                let stage = circuit |> Train.dataSetEmWith tell limit.Token data options
+                late <- late || stage.End = TrainingEnd.Cancelled
+                let passed = curve.Count
+
+                for pass, point in Seq.indexed stage.Curve do
+                    curve.Add(passed + pass + 1, point.Train, point.Valid.GetValueOrDefault nan)
+
+                match Option.ofNullable stage.BestValid with
+                | Some valid when not (valid < best) -> best <- valid
+                // A stage may lead away from the best parameters, or be ended before its first evaluation.
+                | _ when not (Double.IsNaN best) -> circuit.SetParameters(ReadOnlySpan before)
+                | _ -> ()
+
+        cancellation.ThrowIfCancellationRequested()
 
         {
             Job = job
-            Train = train.Count
             Parameters = circuit.ParameterCount
-            TestLl = testLl
-            Bits = Metrics.BitsPerDimension(testLl, data.Variables)
-            Auc = auc
-            Passes =
-                float result.Steps / ceil (float train.Count / float (min 100 train.Count))
-                |> min (float job.Epochs)
-            Seconds = result.Elapsed.TotalSeconds
-            ImagesPerSecond = result.SamplesPerSecond
-        },
-        samples
-
-    /// <summary>The file of the rows.</summary>
-    let file (folder: string) : ResultFile =
-        ResultFile(
-            Path.Combine(folder, "structures-images.csv"),
-            "dataset,model,leaves,channels,task,seed,epochs,images,train_images,parameters,test_ll,bits_per_dimension,auc,passes,seconds,images_per_second"
-        )
-
-    /// <summary>The name of the picture of a job's samples.</summary>
-    let picture (job: StructureJob) : string =
-        $"structures-{job.DataSet}-{job.Model.Name}-{job.Leaves.Name}-{job.Channels}-seed{job.Seed}.png"
-
-    /// <summary>The row in the cells of a line.</summary>
-    /// <exception cref="T:System.FormatException">It is none.</exception>
-    let ofCells (cells: string[]) : StructureRow = {
-        Job = {
-            DataSet = cells[0]
-            Model = ResultFile.Named([ ImageModel.Rat; ImageModel.PoonDomingos ], _.Name, cells[1])
-            Leaves = ResultFile.Named(ImageLeaves.All, _.Name, cells[2])
-            Channels = Int32.Parse cells[3]
-            Task = ResultFile.Named([ ImageTask.Density; ImageTask.Outliers ], _.Name, cells[4])
-            Seed = Int64.Parse cells[5]
-            Epochs = Int32.Parse cells[6]
-            Images = Int32.Parse cells[7]
+            Seconds = clock.Elapsed.TotalSeconds
+            OutOfTime = late
+            Valid = circuit |> Query.averageLogLikelihood data.Valid
+            Test = circuit |> Query.averageLogLikelihood data.Test
+            Curve = List.ofSeq curve
         }
-        Train = Int32.Parse cells[8]
-        Parameters = Int32.Parse cells[9]
-        TestLl = ResultFile.Number cells[10]
-        Bits = ResultFile.Number cells[11]
-        Auc = ResultFile.Number cells[12]
-        Passes = ResultFile.Number cells[13]
-        Seconds = ResultFile.Number cells[14]
-        ImagesPerSecond = ResultFile.Number cells[15]
-    }
-
-    /// <summary>A row as a line.</summary>
-    let toLine (row: StructureRow) : string =
-        let job = row.Job
-
-        String.concat "," [
-            job.DataSet
-            job.Model.Name
-            job.Leaves.Name
-            string job.Channels
-            job.Task.Name
-            string job.Seed
-            yield! [ job.Epochs; job.Images; row.Train; row.Parameters ] |> List.map string
-            ResultFile.Cell(row.TestLl, "0.0000")
-            ResultFile.Cell(row.Bits, "0.00000")
-            ResultFile.Cell(row.Auc, "0.00000")
-            ResultFile.Cell(row.Passes, "0.##")
-            ResultFile.Cell(row.Seconds, "0.0")
-            ResultFile.Cell(row.ImagesPerSecond, "0")
-        ]

@@ -151,7 +151,7 @@ let tests =
                         ] do
                         Expect.stringContains text part "page"
 
-                    let picture = StructuresProtocol.picture rows.Head.Job
+                    let picture = ImageProtocol.picture rows.Head.Job
 
                     Expect.stringContains text picture "samples"
                     Expect.isTrue (File.Exists(Path.Combine(folder, "docs", picture))) "picture beside the page"
@@ -170,7 +170,7 @@ let tests =
                     Expect.stringContains output "done already: 12" "nothing is left"
                     Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
         testCase "models of the outlier task see no image of class 0" (fun () ->
-            let job: StructureJob = {
+            let job: ImageTraining = {
                 DataSet = "digits-grey"
                 Model = ImageModel.Rat
                 Leaves = ImageLeaves.Binomial
@@ -187,9 +187,9 @@ let tests =
             let count digit =
                 labels |> Array.filter digit |> Array.length
 
-            Expect.equal (fst (StructuresProtocol.images data job)).Count (count ((<>) 0)) "classes 1 to 9"
+            Expect.equal (fst (ImageProtocol.images data job)).Count (count ((<>) 0)) "classes 1 to 9"
 
-            let all = fst (StructuresProtocol.images data { job with Task = ImageTask.Density })
+            let all = fst (ImageProtocol.images data { job with Task = ImageTask.Density })
             Expect.equal all.Count labels.Length "all classes")
         testCase "the published PD-SPN has as many parameters as printed" (fun () ->
             let data =
@@ -197,7 +197,7 @@ let tests =
                 DataSet("mnist", pixels, pixels, pixels, Height = 28, Width = 28, Highest = 255)
 
             let spec leaves =
-                StructuresProtocol.spec data {
+                ImageProtocol.spec data {
                     DataSet = "mnist"
                     Model = ImageModel.PoonDomingos
                     Leaves = leaves
