@@ -241,6 +241,13 @@ module QueryTable =
             reasons
             |> List.mapi (fun i reason -> $"{i + 1}. {reason}")
             |> String.concat "\n"
+            "## Run on every structure and family"
+            "Small circuits with random parameters were asked every query, and each answer was checked by a law: a marginal is the log-likelihood with the other variables hidden, "
+            + "a conditional and a conditioned circuit are differences of log-likelihoods, both sides of a value add up to one, an explanation attains what it says and leaves what was observed, shares among samples are near the probabilities, a circuit does not diverge from itself. "
+            + "A dash is a query that does not apply."
+            QueryRuns.table "structure" QueryRuns.structures |> Table.toMarkdown
+            QueryRuns.table "densities, on random regions" QueryRuns.families
+            |> Table.toMarkdown
             "## Every query"
             "In the examples, `samples`, `query` and `given` are batches of evidence and `other` is a circuit over the same variables. F# comes first, then C#."
             for entry in entries do

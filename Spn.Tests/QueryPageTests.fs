@@ -53,6 +53,16 @@ let private page =
         testCase "docs/queries.md is what its command writes" (fun () ->
             Expect.equal (read "docs/queries.md") (QueryTable.page ()) $"run {QueryTable.Command}")
 
+        testCase "every structure and family answers every query or says that it cannot" (fun () ->
+            for name, spec in QueryRuns.structures @ QueryRuns.families do
+                let runs = QueryRuns.run spec
+                Expect.equal (List.map fst runs) [ for entry in QueryTable.entries -> entry.Query ] name
+
+                for query, run in runs do
+                    match run with
+                    | QueryRun.Fails why -> failtest $"{name}, {query}: {why}"
+                    | _ -> ())
+
         testCase "every query has its paragraph" (fun () ->
             use circuit = small 1L
 
