@@ -231,7 +231,8 @@ module ImageProtocol =
             Bits = Metrics.BitsPerDimension(testLl, data.Variables)
             Auc = auc
             Passes =
-                float result.Steps / ceil (float train.Count / float (min (emOptions job).BatchSize train.Count))
+                float result.Steps
+                / ceil (float train.Count / float (min (emOptions job).BatchSize train.Count))
                 |> min (float job.Epochs)
             Seconds = result.Elapsed.TotalSeconds
             ImagesPerSecond = result.SamplesPerSecond

@@ -116,7 +116,15 @@ module QueryRuns =
         let samples = circuit |> Query.sampleWith 5L 6
         let likelihood evidence = circuit |> Query.logLikelihood evidence
         let first evidence = Array.head (likelihood evidence)
-        let only kept = samples |> Evidence.hide [ for v in 0..last do if not (List.contains v kept) then v ]
+
+        let only kept =
+            samples
+            |> Evidence.hide [
+                for v in 0..last do
+                    if not (List.contains v kept) then
+                        v
+            ]
+
         let given = samples |> Evidence.hide [ 0; 2 ]
         let row (evidence: Evidence) = evidence.Rows(ReadOnlySpan [| 0 |])
         let unknown = Evidence.unknown 1 circuit.Variables
@@ -164,7 +172,10 @@ module QueryRuns =
                 let next = if counts then bound + 1.0 else bound
                 let above = unknown |> Evidence.where 0 (ValueSet.AtLeast next)
                 near (exp (first below) + exp (first above)) 1.0 "both sides of a value")
-            "partition function", (fun () -> for z in circuit |> Query.logPartition do near z 0.0 "log Z")
+            "partition function",
+            (fun () ->
+                for z in circuit |> Query.logPartition do
+                    near z 0.0 "log Z")
             "most probable explanation",
             (fun () ->
                 let answer = circuit |> Query.mpe given

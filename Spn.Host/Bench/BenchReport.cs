@@ -220,9 +220,8 @@ internal sealed class BenchReport
             maximisation and three for Adam. `peak_train` is the peak resident memory of a process that trains.
 
             `einsum/...` are Einsum networks on random 28 x 28 images, `rat` over 20 random structures of depth 3, `pd` over four strips (Poon-Domingos),
-            with 10 channels and normal densities: `loglik` an upward pass, `em` a whole step of soft expectation maximisation of weights and densities at
-            batch 128. Shares count a multiply-add a weight and two a density, three passes for `em`. Leaves of many variables leave the range of floats
-            in most rows, which are then done again in log space, one by one: that is what these two figures show.
+            with 10 or 40 channels and normal or binomial densities: `loglik` an upward pass, `em` a whole step of soft expectation maximisation of weights
+            and densities at batch 500. Shares count a multiply-add a weight, two a normal and one a binomial density, three passes for `em`.
 
             `query/...` are calls of the same model's queries as a user makes them: `loglik` on observed rows, all others on rows of which 30 % of the
             cells are hidden at random. `marginal_passes` compares with `loglik`, which state tables serve; the other `_passes` compare with `marginal`,
