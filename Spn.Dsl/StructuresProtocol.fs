@@ -262,7 +262,12 @@ module StructuresProtocol =
                 budget
                 |> Option.iter (fun budget ->
                     let left = budget * (float (index + 1) / float stages.Length) - clock.Elapsed
-                    limit.CancelAfter(max left TimeSpan.Zero))
+
+                    // A timer of no time rings a little later.
+                    if left > TimeSpan.Zero then
+                        limit.CancelAfter left
+                    else
+                        limit.Cancel())
 
                 let before = circuit.Parameters.ToArray()
 
