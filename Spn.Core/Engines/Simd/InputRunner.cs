@@ -290,6 +290,13 @@ internal static unsafe class InputRunner<L, F, I>
         }
     }
 
+    /// <summary>Whether an input adds anything to the numbers of the rows.</summary>
+    public static bool IsReadOut(Op op, in RunSource source)
+    {
+        InputReadOut place = source.ReadOuts![op.Place];
+        return place.Offset >= 0 && (!place.HiddenOnly || source.Hides(source.Component.Inputs[op.Place].Variable));
+    }
+
     /// <summary>Adds the flows of an input's channels, or what the family expects of them, to the numbers of the rows.</summary>
     /// <param name="op">The step.</param>
     /// <param name="source">The run, with what to add and where.</param>
@@ -300,7 +307,6 @@ internal static unsafe class InputRunner<L, F, I>
     {
         InputReadOut place = source.ReadOuts![op.Place];
         byte* hidden = HiddenLanes(op, source);
-        if (place.Offset < 0 || (place.HiddenOnly && !source.Hides(source.Component.Inputs[op.Place].Variable))) return;
         float* to = source.Numbers + (long)place.Offset * lanes, matrix = (float*)place.Matrix;
         if (matrix == null)
         {

@@ -120,8 +120,13 @@ internal static unsafe partial class OpRunner<L, F, I>
 
     private static void ReadOut(OpProgram program, Op op, in RunSource source, Workspace ws, float* slopes, int lanes)
     {
-        float* flows = Flows(program, op, ws, slopes, lanes);
-        foreach (Op input in op.Inputs) InputRunner<L, F, I>.ReadOut(input, source, ws, flows, lanes);
+        float* flows = null;
+        foreach (Op input in op.Inputs)
+        {
+            if (!InputRunner<L, F, I>.IsReadOut(input, source)) continue;
+            if (flows == null) flows = Flows(program, op, ws, slopes, lanes);
+            InputRunner<L, F, I>.ReadOut(input, source, ws, flows, lanes);
+        }
     }
 
     /// <summary>Flows of a step's channels; every factor of a product has those of the product.</summary>

@@ -18,7 +18,8 @@ internal sealed unsafe partial class SimdSession<L, F, I>
     {
         result.Clear();
         // Slices are added in order, so that threads do not change the sum.
-        for (int i = 0; i < inputStatistics.Length; i++) result[i % plan.StatisticCount] += inputStatistics[i];
+        for (int from = 0; from < inputStatistics.Length; from += plan.StatisticCount)
+            for (int i = 0; i < plan.StatisticCount; i++) result[i] += inputStatistics[from + i];
         if (!logSpaceUsed) return;
         for (int i = 0; i < result.Length; i++) result[i] += statisticsInLogSpace![i];
     }
