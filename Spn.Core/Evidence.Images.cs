@@ -56,4 +56,16 @@ public sealed partial class Evidence
         });
         return From(values, variables);
     }
+
+    /// <summary>The same samples with every value divided by a number, such as grey values by that of white.</summary>
+    /// <param name="unit">What becomes 1, above 0.</param>
+    /// <exception cref="EvidenceException">An entry is known to lie in a set only.</exception>
+    public Evidence InUnitsOf(double unit)
+    {
+        if (!(unit > 0) || double.IsInfinity(unit)) throw new ArgumentOutOfRangeException(nameof(unit), unit, "The unit must be above 0.");
+        if (HasSets) throw new EvidenceException("An entry is known to lie in a set, which has no unit; observe or hide it.");
+        var divided = new float[values.Length];
+        for (int i = 0; i < divided.Length; i++) divided[i] = (float)(values[i] / unit);
+        return new Evidence(divided, hidden, null, Count, Variables);
+    }
 }

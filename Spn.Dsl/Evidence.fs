@@ -134,3 +134,8 @@ module Evidence =
     /// <summary>The same samples with a uniform random number from [0, 1) added to every observed value, by seed 1.</summary>
     /// <exception cref="T:Spn.Core.EvidenceException">An entry is known to lie in a set only.</exception>
     let dequantise (samples: Evidence) : Evidence = samples.Dequantise()
+
+    /// <summary>Divides every value by a number, such as grey values by that of white.</summary>
+    /// <param name="unit">What becomes 1, above 0.</param>
+    /// <param name="samples">The samples.</param>
+    let inUnitsOf (unit: float) (samples: Evidence) : Evidence = samples.InUnitsOf unit
