@@ -84,6 +84,16 @@ module Gmm =
     /// <exception cref="T:Spn.Core.CircuitException">The stack breaks a rule; all findings are listed.</exception>
     let compile (seed: int64) (spec: LayerwiseSpec) : LayerwiseModel = spec.Compile seed
 
+    /// <summary>Writes description and parameters to a file in safetensors layout, and gives the model back.</summary>
+    /// <exception cref="T:Spn.Core.Files.ModelFileException">The file cannot be written.</exception>
+    let save (path: string) (model: LayerwiseModel) : LayerwiseModel =
+        model.Save path
+        model
+
+    /// <summary>Reads a model that <c>save</c> wrote.</summary>
+    /// <exception cref="T:Spn.Core.Files.ModelFileException">The file cannot be read, is no model file or holds a circuit.</exception>
+    let load (path: string) : LayerwiseModel = LayerwiseModel.Load path
+
     /// <summary>Training that tells how it stands and can be cancelled.</summary>
     /// <param name="report">Called about five times a second.</param>
     /// <param name="cancellation">Ends the training; the model keeps what it has learned so far.</param>

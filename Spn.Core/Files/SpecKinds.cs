@@ -2,10 +2,11 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Spn.Core.Layerwise;
 
 namespace Spn.Core.Files;
 
-/// <summary>Circuit descriptions as JSON: which kinds there are and how they are called in files.</summary>
+/// <summary>Descriptions of circuits and of deep Gaussian mixtures as JSON: which kinds there are and how they are called in files.</summary>
 /// <remarks>
 /// <c>{"structure": {"kind": "binaryTrees", "variables": 16, ...}, "layers": [{"kind": "indicatorInput", "states": 2}, ...],
 /// "weights": {"kind": "free", ...}}</c>. Fields are the settings of the record in camel case; settings that are null are left out.
@@ -18,6 +19,7 @@ public sealed class SpecKinds
     private readonly KindConverter<WeightSpec> weights = new("weights");
     private readonly KindConverter<ProductChannels> channelPlans = new("channel plan");
     private readonly KindConverter<Init> inits = new("start");
+    private readonly KindConverter<LayerwiseLayer> layerwiseLayers = new("layer");
     private readonly JsonSerializerOptions options;
 
     /// <summary>Starts a set that knows no kind.</summary>
@@ -28,7 +30,7 @@ public sealed class SpecKinds
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters =
         {
-            structures, layers, new InputConverter(layers), weights, channelPlans, inits, new ValueListConverter(),
+            structures, layers, new InputConverter(layers), weights, channelPlans, inits, layerwiseLayers, new ValueListConverter(),
             new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false),
         },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Adapt } },
@@ -89,6 +91,10 @@ public sealed class SpecKinds
         kinds.AddWeights<TiedWeights>("tied");
         kinds.AddWeights<RawWeights>("raw");
         kinds.AddWeights<FactoredWeights>("factored");
+        kinds.layerwiseLayers.Add("folding", typeof(FoldingSpec));
+        kinds.layerwiseLayers.Add("pooling", typeof(PoolingSpec));
+        kinds.layerwiseLayers.Add("mixture", typeof(MixtureSpec));
+        kinds.layerwiseLayers.Add("classifier", typeof(ClassifierSpec));
         return kinds;
     }
 
@@ -107,28 +113,40 @@ public sealed class SpecKinds
 
     /// <summary>The description as JSON; reading it gives an equal description.</summary>
     /// <exception cref="JsonException">A part is of no known kind, or does not come back as it was.</exception>
-    public string Write(CircuitSpec spec)
+    public string Write(CircuitSpec spec) => WriteAny(spec);
+
+    /// <summary>The description that a JSON text tells.</summary>
+    /// <exception cref="JsonException">The text is no JSON, names an unknown kind or field, or lacks a field.</exception>
+    public CircuitSpec Read(string json) => ReadAny<CircuitSpec>(json);
+
+    /// <summary>The description of a deep Gaussian mixture as JSON; reading it gives an equal description.</summary>
+    /// <exception cref="JsonException">A part is of no known kind, or does not come back as it was.</exception>
+    public string Write(LayerwiseSpec spec) => WriteAny(spec);
+
+    /// <summary>The description of a deep Gaussian mixture that a JSON text tells.</summary>
+    /// <exception cref="JsonException">The text is no JSON, names an unknown kind or field, or lacks a field.</exception>
+    public LayerwiseSpec ReadLayerwise(string json) => ReadAny<LayerwiseSpec>(json);
+
+    private string WriteAny<TSpec>(TSpec spec) where TSpec : class
     {
         ArgumentNullException.ThrowIfNull(spec);
         string json = Text(spec);
-        return Parse(json) == spec
+        return Parse<TSpec>(json).Equals(spec)
             ? json
             : throw new JsonException($"the description \"{spec}\" is read back from JSON as another one; its kinds need settable properties and value equality");
     }
 
-    /// <summary>The description that a JSON text tells.</summary>
-    /// <exception cref="JsonException">The text is no JSON, names an unknown kind or field, or lacks a field.</exception>
-    public CircuitSpec Read(string json)
+    private TSpec ReadAny<TSpec>(string json) where TSpec : class
     {
-        CircuitSpec spec = Parse(json);
+        var spec = Parse<TSpec>(json);
         _ = Text(spec); // Refuses numbers too large for a double, which are read as infinity.
         return spec;
     }
 
-    private CircuitSpec Parse(string json) => Guard(() =>
-        JsonSerializer.Deserialize<CircuitSpec>(json, options) ?? throw new JsonException("the description is null"));
+    private TSpec Parse<TSpec>(string json) where TSpec : class => Guard(() =>
+        JsonSerializer.Deserialize<TSpec>(json, options) ?? throw new JsonException("the description is null"));
 
-    private string Text(CircuitSpec spec) => Guard(() => JsonSerializer.Serialize(spec, options));
+    private string Text<TSpec>(TSpec spec) => Guard(() => JsonSerializer.Serialize(spec, options));
 
     private static T Guard<T>(Func<T> convert)
     {

@@ -139,6 +139,19 @@ internal sealed class LayerwisePlan
     /// <summary>The stage of a mixture layer.</summary>
     public int StageIndex(MixtureStage mixture) => StageOf[mixture.Last];
 
+    /// <summary>Checks that numbers may be parameters.</summary>
+    /// <exception cref="ArgumentException">There are more or fewer, one is not finite, or an inverse deviation is not above 0.</exception>
+    public void CheckParameters(ReadOnlySpan<float> values)
+    {
+        if (values.Length != ParameterCount)
+            throw new ArgumentException($"The model has {ParameterCount} parameters, {values.Length} were given.", nameof(values));
+        for (int i = 0; i < values.Length; i++)
+            if (!float.IsFinite(values[i])) throw new ArgumentException($"Parameter {i} is {values[i]}.", nameof(values));
+        foreach (MixtureStage mixture in Mixtures)
+            for (int i = mixture.Deviations; i < mixture.Deviations + mixture.Sets * mixture.Components * mixture.Inputs; i++)
+                if (values[i] <= 0) throw new ArgumentException($"Parameter {i} is an inverse deviation and must be above 0; it is {values[i]}.", nameof(values));
+    }
+
     private MixtureStage Mixture(int first, int last, LayerShape input, PatchTable table, MixtureSpec layer, List<Stage> below)
     {
         int sets = layer.Independent ? Shapes[last].Cells : 1, inputs = table.Length;

@@ -1,6 +1,7 @@
 using Spn.Core;
 using Spn.Core.Drawings;
 using Spn.Core.Files;
+using Spn.Core.Layerwise;
 
 namespace Spn.Host.Commands;
 
@@ -9,7 +10,14 @@ internal static class InfoCommand
 {
     public static void Run(string file, bool queries, string? svg, string? dot, TextWriter output)
     {
-        IReadOnlyDictionary<string, string> metadata = ModelFile.Read(file).Metadata;
+        if (ModelFile.KindOf(file) == ModelKind.Layerwise)
+        {
+            if (queries || svg is not null || dot is not null)
+                throw new ArgumentException($"{Path.GetFileName(file)} holds a deep Gaussian mixture: --queries, --svg and --dot are for circuits. Leave them out.");
+            output.WriteLine(LayerwiseModel.Load(file).Summary());
+            Pairs(LayerwiseFile.Read(file).Metadata, output);
+            return;
+        }
         using Circuit circuit = Circuit.Load(file);
         if (svg is not null || dot is not null)
         {
@@ -26,6 +34,11 @@ internal static class InfoCommand
         }
         output.WriteLine(circuit.Summary());
         if (circuit.Schema is { } schema) output.WriteLine($"  columns\n    {Show.text(schema)!.ReplaceLineEndings("\n    ")}");
+        Pairs(ModelFile.Read(file).Metadata, output);
+    }
+
+    private static void Pairs(IReadOnlyDictionary<string, string> metadata, TextWriter output)
+    {
         if (metadata.Count == 0) return;
         output.WriteLine("  metadata");
         foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
