@@ -65,13 +65,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <exception cref="ArgumentException">The number differs, or a value does not fit.</exception>
     public void SetParameters(ReadOnlySpan<float> values)
     {
-        if (values.Length != ParameterCount)
-            throw new ArgumentException($"The model has {ParameterCount} parameters, {values.Length} were given.", nameof(values));
-        for (int i = 0; i < values.Length; i++)
-            if (!float.IsFinite(values[i])) throw new ArgumentException($"Parameter {i} is {values[i]}.", nameof(values));
-        foreach (MixtureStage mixture in plan.Mixtures)
-            for (int i = mixture.Deviations; i < mixture.Deviations + mixture.Sets * mixture.Components * mixture.Inputs; i++)
-                if (values[i] <= 0) throw new ArgumentException($"Parameter {i} is an inverse deviation and must be above 0; it is {values[i]}.", nameof(values));
+        plan.CheckParameters(values);
         numbers = new LayerwiseNumbers(plan, values);
     }
 
@@ -155,6 +149,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <param name="cancellation">Stops between blocks of images.</param>
     /// <returns>[sample, number], numbers in the order of <see cref="Shapes"/>: rows, columns, channels.</returns>
     /// <exception cref="ArgumentException">There is no such layer, or it is not computed apart.</exception>
+    /// <exception cref="NotSupportedException">Hidden pixels are to be summed out, and the first layer is no mixture of diagonal Gaussians.</exception>
     /// <exception cref="EvidenceException">The images do not fit.</exception>
     public float[] Activities(Evidence images, int layer, bool marginal = false, CancellationToken cancellation = default)
     {
@@ -197,6 +192,9 @@ public sealed unsafe partial class LayerwiseModel
     private void Forward(Evidence images, int last, bool marginal, Action<LayerwiseWorkspace, int> read, CancellationToken cancellation)
     {
         Check(images);
+        if (marginal && images.HasHidden && plan.Stages[0] is not MixtureStage { Layer.Factors: 0 })
+            throw new NotSupportedException(
+                $"Layer 1 of {Spec.Layers.Count}, {Spec.Layers[0].Name}: hidden pixels cannot be summed out where the first layer to read them is no mixture of diagonal Gaussians. Use ZeroFill, which takes them as 0, or put a mixture layer without factors first.");
         LayerwiseNumbers current = numbers;
         if (images.Count == 0) return;
         using FlushToZero flush = FlushToZero.Here();

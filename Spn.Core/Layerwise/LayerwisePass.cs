@@ -134,8 +134,6 @@ internal static unsafe class LayerwisePass
     /// <summary>Squares of what is observed, plus twice the logarithms of the inverse deviations of what is hidden, which the constant holds too much.</summary>
     private static void MarginalSquares(LayerwiseNumbers numbers, LayerwiseWorkspace work, MixtureStage stage, int cell, int from, int to, float* y)
     {
-        if (stage.Layer.Factors > 0)
-            throw new NotSupportedException($"{stage.Layer.Name} has factors: hidden pixels cannot be summed out there. Complete by zeros, or use diagonal Gaussians in the first mixture layer.");
         int set = stage.Set(cell), lanes = work.Lanes;
         for (int k = from; k < to; k++, y += lanes)
         {

@@ -156,6 +156,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <param name="cancellation">Stops between blocks.</param>
     /// <exception cref="EvidenceException">The images do not fit.</exception>
     /// <exception cref="ArgumentException">A setting is out of range.</exception>
+    /// <exception cref="NotSupportedException">Hidden pixels are to be summed out, and the first layer is no mixture of diagonal Gaussians.</exception>
     public Evidence Complete(
         Evidence images, LayerwiseCompletion by = LayerwiseCompletion.ZeroFill, LayerwiseSampleOptions? options = null,
         IProgress<Inference.QueryProgress>? progress = null, CancellationToken cancellation = default)
@@ -178,6 +179,8 @@ public sealed unsafe partial class LayerwiseModel
         int blocks = (count + SampleRows - 1) / SampleRows, done = 0, each = plan.Stages[stage].Output.Count;
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var says = new Lock();
+        // As the pool's threads do: results must not depend on which thread takes a block.
+        using FlushToZero flush = FlushToZero.Here();
         pool.Run(blocks, (block, _) =>
         {
             if (cancellation.IsCancellationRequested) return;
