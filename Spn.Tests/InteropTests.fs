@@ -50,7 +50,7 @@ let tests =
             Expect.hasLength (List.distinct all) all.Length "all differ")
 
         testCase "the code of the README stands in the tested files" (fun () ->
-            for file in [ "ReadmeExamples"; "ReadmeQueries"; "ReadmeImages"; "ReadmeClasses" ] do
+            for file in [ "ReadmeExamples"; "ReadmeQueries"; "ReadmeImages"; "ReadmeClasses"; "ReadmeMixtures" ] do
                 let fsharp = readRoot $"Spn.Tests/{file}.fs"
 
                 Expect.contains
@@ -58,7 +58,7 @@ let tests =
                     (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module")))
                     file
 
-            for file in [ "FirstModel"; "Questions"; "CompletedDigits"; "ClassifiedDigits" ] do
+            for file in [ "FirstModel"; "Questions"; "CompletedDigits"; "ClassifiedDigits"; "DrawnDigits" ] do
                 Expect.contains (blocks "csharp") (readRoot $"Spn.Host/Examples/{file}.cs") file)
 
         testCase "the questions of the README get the same answers in F# and C#" (fun () ->
@@ -88,6 +88,14 @@ let tests =
             let fsharp = printed (fun () -> ReadmeClasses.compare 2)
             Expect.stringContains fsharp "of the validation samples" "it speaks"
             Expect.equal fsharp (string csharp) "the same model, seed and data give the same shares")
+
+        testCase "the drawn digits of the README are the same in F# and C#" (fun () ->
+            use csharp = new StringWriter()
+            Expect.equal (DrawnDigits.Run(csharp, 1)).Count 24 "images"
+            Expect.isTrue (ReadmeMixtures.patches = DrawnDigits.Describe()) "one description"
+            let fsharp = printed (fun () -> ReadmeMixtures.draw 1 |> ignore)
+            Expect.stringContains fsharp "of all pairs" "it speaks"
+            Expect.equal fsharp (string csharp) "the same model, seed and data give the same share")
 
         testCase "check lists findings that compile throws" (fun () ->
             let wrong =

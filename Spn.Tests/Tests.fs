@@ -69,4 +69,10 @@ let allTests =
         DiscriminativeTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
+        LayerwiseLayerTests.tests
+        LayerwiseScoreTests.tests
+        LayerwiseSlopeTests.tests
+        LayerwiseTrainingTests.tests
+        LayerwiseSampleTests.tests
+        LayerwiseFileTests.tests
     ]

@@ -6,6 +6,7 @@ using Spn.Core;
 using Spn.Core.Data;
 using Spn.Core.Engines.Simd;
 using Spn.Core.Inference;
+using Spn.Core.Layerwise;
 
 namespace Spn.Host.Bench;
 
@@ -57,7 +58,7 @@ internal sealed class BenchReport
     public void Run(CancellationToken cancellation)
     {
         if (Wanted("machine", "fma1")) Tell("machine", "fma1", MachinePeak.FmaGiga(1), "GFMA/s");
-        bool shares = Stack.All.Any(s => s.Metrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
+        bool shares = LayerwiseBench.All.Any(s => Wanted(s.Name, "scores_share") || Wanted(s.Name, "train_share")) || Stack.All.Any(s => s.Metrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
         if (shares) peak = MachinePeak.FmaGiga(threads);
         if (Wanted("machine", "fma2")) Tell("machine", "fma2", shares && threads == 2 ? peak : MachinePeak.FmaGiga(2), "GFMA/s");
         if (Wanted("machine", "read2")) Tell("machine", "read2", MachinePeak.ReadGiga(2), "GB/s");
@@ -70,6 +71,11 @@ internal sealed class BenchReport
         {
             cancellation.ThrowIfCancellationRequested();
             RunStack(stack, cancellation);
+        }
+        foreach ((string name, LayerwiseSpec spec) in LayerwiseBench.All)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RunLayerwise(name, spec, cancellation);
         }
         foreach (string set in QuerySets)
         {
@@ -149,9 +155,34 @@ internal sealed class BenchReport
         if (Wanted(stack.Name, "peak_train")) Tell(stack.Name, "peak_train", PeakInChild(stack.Name), "MiB");
     }
 
-    /// <summary>Peak resident memory of this process while it trains a circuit by the last of its metrics, in MiB; run in a process of its own.</summary>
+    /// <summary>Images a second of a deep Gaussian mixture, the share of the peak that its multiply-adds come to, and the memory.</summary>
+    private void RunLayerwise(string name, LayerwiseSpec spec, CancellationToken cancellation)
+    {
+        string[] metrics = ["scores", "scores_share", "train", "train_share", "workspace_train", "peak_train"];
+        if (!metrics.Any(m => Wanted(name, m))) return;
+        using (var bench = new LayerwiseBench(spec, threads))
+        {
+            foreach ((string metric, Action work, int count) in bench.Timed)
+            {
+                if (!Wanted(name, metric) && !Wanted(name, $"{metric}_share")) continue;
+                double seconds = HyperSpnBench.Median(work, 2, cancellation);
+                Tell(name, metric, count / seconds, "samples/s");
+                Tell(name, $"{metric}_share", Share(bench.ForwardFma * count / seconds), "%");
+            }
+            if (Wanted(name, "workspace_train")) Tell(name, "workspace_train", bench.WorkspaceBytes, "bytes");
+        }
+        if (Wanted(name, "peak_train")) Tell(name, "peak_train", PeakInChild(name), "MiB");
+    }
+
+    /// <summary>Peak resident memory of this process while it trains a stack, a circuit by the last of its metrics, in MiB; run in a process of its own.</summary>
     public static double PeakOfStack(string name, int threads)
     {
+        if (LayerwiseBench.All.FirstOrDefault(m => m.Name == name).Spec is { } layers)
+        {
+            using (var bench = new LayerwiseBench(layers, threads))
+                for (int i = 0; i < 4; i++) bench.Step();
+            return Process.GetCurrentProcess().PeakWorkingSet64 / Mebi;
+        }
         Stack stack = Stack.All.Single(s => s.Name == name);
         using (var bench = new StackBench(stack.Describe(), stack.Rows, threads))
             for (int i = 0; i < 4; i++) stack.Timed(bench, stack.Metrics[^1]).Work();
@@ -222,6 +253,10 @@ internal sealed class BenchReport
             `einsum/...` are Einsum networks on random 28 x 28 images, `rat` over 20 random structures of depth 3, `pd` over four strips (Poon-Domingos),
             with 10 or 40 channels and normal or binomial densities: `loglik` an upward pass, `em` a whole step of soft expectation maximisation of weights
             and densities at batch 500. Shares count a multiply-add a weight, two a normal and one a binomial density, three passes for `em`.
+
+            `dcgmm/...` are deep Gaussian mixtures of the DCGMM paper on random 28 x 28 images, cells sharing parameters unless independent: `scores` the way up,
+            `train` a step of all layers at batch 100. Shares count two multiply-adds for each component and number that it reads, once for a step too.
+            `workspace_train` are the bytes that a training works in, `peak_train` the peak resident memory of a process that trains.
 
             `query/...` are calls of the same model's queries as a user makes them: `loglik` on observed rows, all others on rows of which 30 % of the
             cells are hidden at random. `marginal_passes` compares with `loglik`, which state tables serve; the other `_passes` compare with `marginal`,
