@@ -1,6 +1,6 @@
 namespace Spn
 
-open System
+open System.IO
 open Argu
 open Spn.Core.Data
 
@@ -38,7 +38,7 @@ type DcgmmArguments =
             | Sets _ ->
                 "names separated by commas: mnist, fashion-mnist, digits-grey (built in) (default: the first two where their files are, else digits-grey)"
             | Instances _ -> "names of instances separated by commas (default: those of the paper's experiment)"
-            | Quick -> "a look in some seconds: the built-in digits unless --sets is given, 10 passes; marked"
+            | Quick -> "a look in some seconds: the built-in digits unless --sets is given, 20 passes; marked"
             | Epochs _ -> "passes over the images (default: as many as the paper; marked where they are fewer)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1; the paper has 5)"
             | Images _ -> "at most so many images to train on, evenly spaced (default: all; marked)"
@@ -65,7 +65,7 @@ module DcgmmOptions =
 
     /// <summary>Passes of a short run.</summary>
     [<Literal>]
-    let QuickEpochs = 10
+    let QuickEpochs = 20
 
     let private published = [ "mnist"; "fashion-mnist" ] |> List.map DataCatalogue.Find
 
@@ -148,3 +148,11 @@ module DcgmmOptions =
             yield! own
             yield! DgcSpnOptions.common options.Common
         ]
+
+    /// <summary>Says that the built-in digits are not the paper's, where they are asked for.</summary>
+    /// <param name="output">Where it is said.</param>
+    /// <param name="options">The options.</param>
+    let sayWhatIsNotPublished (output: TextWriter) (options: DcgmmOptions) : unit =
+        if options.Sets |> List.contains DgcSpnOptions.digits then
+            output.WriteLine
+                "The grey digits are built in and not in the paper: smaller stacks of the same kinds learn them."

@@ -192,22 +192,31 @@ module DcgmmProtocol =
         | _ -> []
 
     /// <summary>The instance of Table V of that name; one of the same kind for images of 8 x 8 pixels.</summary>
+    /// <param name="height">Rows of an image.</param>
+    /// <param name="width">Columns of an image.</param>
+    /// <param name="instance">A to G.</param>
+    /// <param name="independent">Whether the mixture layers below the top have parameters for each cell.</param>
+    /// <exception cref="T:System.ArgumentException">There is no such instance, or none for images of that size.</exception>
+    let specOf (height: int) (width: int) (instance: string) (independent: bool) : LayerwiseSpec =
+        let published = Dcgmm.Of(instance, independent)
+
+        match height, width with
+        | 28, 28 -> published
+        | 8, 8 ->
+            small (instance.ToUpperInvariant()) independent
+            |> Gmm.stack (Variables.Image(height = 8, width = 8))
+        | _ ->
+            invalidArg
+                (nameof instance)
+                $"There is no instance {instance} for images of {height} x {width} pixels; there are some for 28 x 28 and 8 x 8."
+
+    /// <summary>The same for some images.</summary>
     /// <param name="images">Says the size of an image.</param>
     /// <param name="instance">A to G.</param>
     /// <param name="independent">Whether the mixture layers below the top have parameters for each cell.</param>
     /// <exception cref="T:System.ArgumentException">There is no such instance, or none for images of that size.</exception>
     let spec (images: DcgmmImages) (instance: string) (independent: bool) : LayerwiseSpec =
-        let published = Dcgmm.Of(instance, independent)
-
-        match images.Height, images.Width with
-        | 28, 28 -> published
-        | 8, 8 ->
-            small (instance.ToUpperInvariant()) independent
-            |> Gmm.stack (Variables.Image(height = 8, width = 8))
-        | height, width ->
-            invalidArg
-                (nameof images)
-                $"There is no instance {instance} for images of {height} x {width} pixels; there are some for 28 x 28 and 8 x 8."
+        specOf images.Height images.Width instance independent
 
     /// <summary>Passes over a data set: those of the paper, unless the options say otherwise.</summary>
     /// <param name="options">The options.</param>
@@ -325,14 +334,17 @@ module DcgmmProtocol =
             ImagesPerSecond = result.SamplesPerSecond
         }
 
-    /// <summary>What a training costs: images times multiplications, which is about the same unit for all.</summary>
-    /// <param name="spec">The stack.</param>
-    /// <param name="images">Images times passes.</param>
-    let work (spec: LayerwiseSpec) (images: float) : float =
+    /// <summary>Images that a training sees, all passes together.</summary>
+    let imagesOf (training: DcgmmTraining) : float =
+        let all = (DataCatalogue.Find training.DataSet).Train
+        let images = if training.Images = 0 then all else min training.Images all
+        float images * float training.Epochs
+
+    /// <summary>Multiplications of an image on its way up.</summary>
+    let work (spec: LayerwiseSpec) : float =
         let shapes = spec.Shapes()
 
-        images
-        * Seq.sum (
+        Seq.sum (
             seq {
                 for index, layer in Seq.indexed spec.Layers do
                     match layer with
@@ -347,6 +359,22 @@ module DcgmmProtocol =
                     | _ -> ()
             }
         )
+
+    /// <summary>What a training costs, in units that are about the same for all.</summary>
+    let workOf (training: DcgmmTraining) : float =
+        let side =
+            if training.DataSet = DgcSpnOptions.digits.Name then
+                8
+            else
+                28
+
+        imagesOf training
+        * work (specOf side side training.Instance training.Independent)
+
+    /// <summary>Time and speed of a training in words.</summary>
+    let words (run: DcgmmRun) : string =
+        let time = Progress.duration (TimeSpan.FromSeconds run.Seconds)
+        $"""{time}, {run.ImagesPerSecond.ToString("N0", CultureInfo.InvariantCulture)} images/s"""
 
     /// <summary>A sentence that says how trainings differ from the paper's; none where they do not.</summary>
     /// <param name="options">The options.</param>
