@@ -86,7 +86,7 @@ module DcgmmSvhn =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-svhn.fsx"
 
-    let private paperEpochs, classes, shown, samples = 120, 10, 10, 100
+    let private paperEpochs, classes, shown, samples = 120, 10, 7, 100
 
     let private sets = [
         for set in [ ClusterSet.Svhn; ClusterSet.Fashion; ClusterSet.Digits ] -> set.Name, set
