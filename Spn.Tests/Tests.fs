@@ -15,6 +15,7 @@ let allTests =
         TwentyTests.tests
         HyperGroupTests.tests
         ImageScriptTests.tests
+        DcgmmScriptTests.tests
         StructuresTwentyTests.tests
         DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
