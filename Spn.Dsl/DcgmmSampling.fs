@@ -258,7 +258,7 @@ module DcgmmSampling =
         String.concat " " [
             "Deep convolutional Gaussian mixtures are trained by plain stochastic gradient ascent from random starts, all layers at once, with the settings of"
             $"the paper (Gepperth 2022, Table V and the released scripts); {shared}. Going down, the topmost layer takes its components one after another in the"
-            "pictures of all classes, so that the last one wraps around to the first as on the torus of its training, and any with equal probability elsewhere; a lower layer draws its component by the S"
+            "pictures of all classes, and any with equal probability elsewhere; a lower layer draws its component by the S"
             "largest entries of the signal from above, and normal noise is divided by the number given. For the judged samples every class has a"
             "model of its own; the judge is the convolutional network of Table VII, trained on the real images of all classes. Judged samples are as they are drawn, not clipped to [0, 1]."
         ]
