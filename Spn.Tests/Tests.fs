@@ -64,6 +64,7 @@ let allTests =
         HardEmInputTests.tests
         EmTrainingTests.tests
         EmMixtureTests.tests
+        EmStepTests.tests
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
