@@ -65,6 +65,7 @@ let allTests =
         HardEmInputTests.tests
         EmTrainingTests.tests
         EmMixtureTests.tests
+        EmStepTests.tests
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
