@@ -8,8 +8,8 @@ internal sealed class WorkerPool
     private static readonly ConcurrentDictionary<int, WorkerPool> Pools = new();
 
     private readonly Lock entry = new();
-    private readonly SemaphoreSlim[] wake; // one a helper: a helper that slept through a loop must not lose its call to one that is done
-    private readonly int[] asleep;
+    private readonly SemaphoreSlim[] wake; // one a helper: a shared one would let a helper that is done take the place of one that is still to wake
+    private readonly int[] asleep; // 1 where a helper waits to be woken
     private readonly int helpers;
     private Action<int, int> body = (_, _) => { };
     private volatile int generation;
@@ -53,8 +53,8 @@ internal sealed class WorkerPool
             failure = null;
             Volatile.Write(ref running, helpers);
             generation++;
-            for (int worker = 1; worker < Threads; worker++)
-                if (Interlocked.Exchange(ref asleep[worker], 0) == 1) wake[worker].Release();
+            for (int worker = 1; worker <= helpers; worker++)
+                if (TryWake(worker)) wake[worker].Release();
             Work(0);
             var spin = new SpinWait();
             while (Volatile.Read(ref running) > 0) spin.SpinOnce(sleep1Threshold: -1);
@@ -95,13 +95,17 @@ internal sealed class WorkerPool
             for (int spins = 0; generation == seen && spins < 4000; spins++) Thread.SpinWait(8);
             if (generation == seen)
             {
-                Interlocked.Exchange(ref asleep[worker], 1);
-                // A caller that came in between has either seen this worker asleep, and its release is taken here, or not.
-                if (generation == seen || Interlocked.CompareExchange(ref asleep[worker], 0, 1) == 0) wake[worker].Wait();
+                Volatile.Write(ref asleep[worker], 1);
+                Interlocked.MemoryBarrier();
+                // Where the loop has come meanwhile and the caller has not seen this worker asleep, nobody will wake it.
+                if (generation == seen || !TryWake(worker)) wake[worker].Wait();
             }
             seen = generation;
             Work(worker);
             Interlocked.Decrement(ref running);
         }
     }
+
+    /// <summary>Whether a helper was asleep; it counts as awake from now on.</summary>
+    private bool TryWake(int worker) => Interlocked.Exchange(ref asleep[worker], 0) == 1;
 }

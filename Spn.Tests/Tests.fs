@@ -69,6 +69,8 @@ let allTests =
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
+        JudgeTests.tests
+        WorkerPoolTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
     ]

@@ -146,7 +146,7 @@ public sealed class ModelFile
     }
 
     // In pieces, since the bytes of a large vector exceed the longest span.
-    private static IEnumerable<byte[]> Chunks(float[] values)
+    internal static IEnumerable<byte[]> Chunks(float[] values)
     {
         foreach (float[] part in values.Chunk(ChunkLength))
         {
