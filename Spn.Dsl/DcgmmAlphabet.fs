@@ -120,9 +120,7 @@ module DcgmmAlphabet =
         "Centroids of the lowest mixture layer, which all cells share, in the order of the periodic grid on which annealing has laid the components out: neighbours resemble each other. Black is 0, white is the greatest value of a centroid."
 
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: AlphabetRow list) =
-        let runs = [
-            for row in rows -> $"instance {row.Job.Instance}", PaperEpochs, row.Run
-        ]
+        let runs = [ for row in rows -> $"instance {row.Job.Instance}", PaperEpochs, row.Run ]
 
         ResultPage.publish
             output
@@ -142,10 +140,7 @@ module DcgmmAlphabet =
                     let path = Path.Combine(options.Common.Out, picture row.Job)
 
                     if File.Exists path then
-                        PagePart.Picture(
-                            $"{row.Job.DataSet}, instance {row.Job.Instance}, seed {row.Job.Seed}",
-                            path
-                        )
+                        PagePart.Picture($"{row.Job.DataSet}, instance {row.Job.Instance}, seed {row.Job.Seed}", path)
             ]
 
     let private toLine (row: AlphabetRow) =

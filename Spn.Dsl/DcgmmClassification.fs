@@ -89,10 +89,7 @@ module DcgmmClassification =
         | _ -> Dcgmm.Classification()
 
     let private titleOf instance =
-        if instance = "B" then
-            "DCGMM-B"
-        else
-            "released instance"
+        if instance = "B" then "DCGMM-B" else "released instance"
 
     let private percent (value: float) = ResultFile.Cell(100.0 * value, "0.00")
 
@@ -132,8 +129,7 @@ module DcgmmClassification =
                         |> List.tryPick (fun (set, model, mean, deviation) ->
                             match deviation with
                             | Some deviation when set = dataSet && model = titleOf instance ->
-                                Some
-                                    $"""{ResultFile.Cell(mean, "0.0")} ± {ResultFile.Cell(deviation, "0.0")}"""
+                                Some $"""{ResultFile.Cell(mean, "0.0")} ± {ResultFile.Cell(deviation, "0.0")}"""
                             | _ -> None)
                         |> Option.defaultValue "-"
                         ResultFile.Cell(own |> List.map _.Run.Passes |> List.min, "0.#")
@@ -150,9 +146,7 @@ module DcgmmClassification =
         + $"The classifier learns at step size 0.1, together with the mixture layers, which it does not touch. Accuracies are those of the last parameters on all test images; during training they are measured on {Measured} of them."
 
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: DcgmmClassifyRow list) =
-        let runs = [
-            for row in rows -> titleOf row.Job.Instance, PaperEpochs, row.Run
-        ]
+        let runs = [ for row in rows -> titleOf row.Job.Instance, PaperEpochs, row.Run ]
 
         ResultPage.publish
             output
@@ -207,14 +201,7 @@ module DcgmmClassification =
             |> List.groupBy fst
             // A run that was ended between curve and row left a curve of its own.
             |> List.map (fun (job, points) ->
-                KeyValuePair(
-                    job,
-                    points
-                    |> List.map snd
-                    |> List.rev
-                    |> List.distinctBy fst
-                    |> List.sortBy fst
-                ))
+                KeyValuePair(job, points |> List.map snd |> List.rev |> List.distinctBy fst |> List.sortBy fst))
             |> Dictionary
 
         rows.Read(fun cells ->

@@ -86,7 +86,10 @@ module DcgmmDynamics =
             let values = losses |> List.map snd
             let range = List.max values - List.min values
             let last = List.last values
-            let share value = if range > 0.0 then value / range else 0.0
+
+            let share value =
+                if range > 0.0 then value / range else 0.0
+
             let near (_, value) = share (abs (value - last)) <= 0.1
 
             {
@@ -150,7 +153,10 @@ module DcgmmDynamics =
             | [] -> "no higher loss dips first"
             | layers -> $"""losses that dip before they rise: layer {String.concat ", " layers}"""
 
-        $"""{row.Job.DataSet}, seed {row.Job.Seed}: layers are near their end from pass {near} on, {(if ordered then "one after another from below" else "not one after another from below")}; {dipped}."""
+        $"""{row.Job.DataSet}, seed {row.Job.Seed}: layers are near their end from pass {near} on, {(if ordered then
+                                                                                                         "one after another from below"
+                                                                                                     else
+                                                                                                         "not one after another from below")}; {dipped}."""
 
     // Losses of different layers are not in one unit: each is drawn between its own least and greatest value.
     let private chart (row: DynamicsRow) =
@@ -160,7 +166,9 @@ module DcgmmDynamics =
             let values = row.Curve |> List.map (fun point -> point.Test[layer])
             let low, high = List.min values, List.max values
             let range = if high > low then high - low else 1.0
-            row.Curve |> List.map (fun point -> point.Pass, (point.Test[layer] - low) / range)
+
+            row.Curve
+            |> List.map (fun point -> point.Pass, (point.Test[layer] - low) / range)
 
         PagePart.Lines(
             $"dcgmm-dynamics-{job.DataSet}-{job.Instance}-seed{job.Seed}",
@@ -181,9 +189,7 @@ module DcgmmDynamics =
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: DynamicsRow list) =
         let measured = rows |> List.filter (fun row -> not row.Curve.IsEmpty)
 
-        let runs = [
-            for row in rows -> $"instance {row.Job.Instance}", PaperEpochs, row.Run
-        ]
+        let runs = [ for row in rows -> $"instance {row.Job.Instance}", PaperEpochs, row.Run ]
 
         ResultPage.publish
             output
@@ -287,8 +293,7 @@ module DcgmmDynamics =
             |> Evidence.rows (Experiment.spaced (Some Measured) images.Test.Count)
 
         let model =
-            (DcgmmProtocol.spec images job.Instance job.Independent)
-                .Compile(job.Seed, options.Common.Threads)
+            (DcgmmProtocol.spec images job.Instance job.Independent).Compile(job.Seed, options.Common.Threads)
 
         let result, run =
             model

@@ -114,8 +114,7 @@ module OutlierRows =
             Job = job
             Run = run
             Areas = [
-                for own in scores ->
-                    Metrics.AreaUnderCurve(ReadOnlySpan(those false own), ReadOnlySpan(those true own))
+                for own in scores -> Metrics.AreaUnderCurve(ReadOnlySpan(those false own), ReadOnlySpan(those true own))
             ]
             Stepped = Metrics.AreaUnderSteps(ReadOnlySpan normal, ReadOnlySpan outliers)
             Curve = [
@@ -216,9 +215,7 @@ module OutlierRows =
         (job: DcgmmTraining)
         : OutlierRow =
         let reportStep (now: TrainingProgress) =
-            report
-                (Experiment.share options now.Elapsed (float now.Step / float now.Steps))
-                (Progress.text now)
+            report (Experiment.share options now.Elapsed (float now.Step / float now.Steps)) (Progress.text now)
 
         match OutlierBaseline.Named job.Instance with
         | None ->

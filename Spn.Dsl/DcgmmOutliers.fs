@@ -125,8 +125,7 @@ module DcgmmOutliers =
         let paper, spread = published
         let difference = abs (100.0 * mean - paper)
 
-        difference <= 2.0 * max (100.0 * deviation) spread
-        || difference <= 0.01 * paper
+        difference <= 2.0 * max (100.0 * deviation) spread || difference <= 0.01 * paper
 
     let private against (own: OutlierRow list) (published: (float * float) option) =
         match published with
@@ -176,8 +175,7 @@ module DcgmmOutliers =
                         yield! against own (OutlierRows.published model dataSet)
                         own |> List.map _.Stepped |> spread
                         [ 0 .. layers - 1 ]
-                        |> List.map (fun layer ->
-                            own |> List.averageBy (fun row -> row.Areas[layer]) |> percent)
+                        |> List.map (fun layer -> own |> List.averageBy (fun row -> row.Areas[layer]) |> percent)
                         |> String.concat " / "
                         yield! ending own
                     ]
@@ -226,7 +224,7 @@ module DcgmmOutliers =
             let best = deep |> List.filter (fun row -> row.Area >= List.max row.Areas)
 
             Some
-                $"In {best.Length} of {deep.Length} trainings of several mixture layers the topmost layer has the largest area, as the paper says it has."
+                $"In {best.Length} of {deep.Length} trainings of several mixture layers the topmost layer has the largest area; the paper finds it the best detector."
 
     let private charts (rows: OutlierRow list) = [
         for dataSet, own in rows |> List.groupBy _.Job.DataSet do

@@ -22,23 +22,23 @@ let private quietly run options =
     let rows = run options output (ProgressLine(output, 0)) CancellationToken.None
     rows, string output
 
-let private images = lazy (DcgmmProtocol.load (Data.DataFolder.Find null) "digits-grey")
+let private images =
+    lazy (DcgmmProtocol.load (Data.DataFolder.Find null) "digits-grey")
 
 /// Options after a few words of the command line, all in one folder.
-let private words (folder: string) (more: string list) =
-    [|
-        yield! more
-        "--sets"
-        "digits-grey"
-        "--epochs"
-        "4"
-        "--images"
-        "300"
-        "--out"
-        folder
-        "--markdown"
-        Path.Combine(folder, "docs", "page.md")
-    |]
+let private words (folder: string) (more: string list) = [|
+    yield! more
+    "--sets"
+    "digits-grey"
+    "--epochs"
+    "4"
+    "--images"
+    "300"
+    "--out"
+    folder
+    "--markdown"
+    Path.Combine(folder, "docs", "page.md")
+|]
 
 let private page (folder: string) =
     File.ReadAllText(Path.Combine(folder, "docs", "page.md"))
@@ -68,12 +68,7 @@ let tests =
                 0.5
                 "two trapezoids, 0.375 and 0.125"
 
-            for normal, outliers in
-                [
-                    [||], [| 1.0 |]
-                    [| 1.0 |], [| nan |]
-                    [| infinity |], [| 1.0 |]
-                ] do
+            for normal, outliers in [ [||], [| 1.0 |]; [| 1.0 |], [| nan |]; [| infinity |], [| 1.0 |] ] do
                 Expect.raises<ArgumentException>
                     (fun () -> Metrics.AreaUnderSteps(ReadOnlySpan normal, ReadOnlySpan outliers) |> ignore)
                     "no thresholds"
@@ -85,33 +80,36 @@ let tests =
                 let normal = Array.init 300 (fun _ -> random.NextDouble() + shift)
                 let outliers = Array.init 200 (fun _ -> random.NextDouble())
 
-                let exact =
-                    Metrics.AreaUnderCurve(ReadOnlySpan normal, ReadOnlySpan outliers)
+                let exact = Metrics.AreaUnderCurve(ReadOnlySpan normal, ReadOnlySpan outliers)
 
                 let stepped steps =
                     Metrics.AreaUnderSteps(ReadOnlySpan normal, ReadOnlySpan outliers, steps)
 
                 Expect.isTrue (abs (stepped 1_000_000 - exact) < 1e-4) "a million steps"
                 Expect.isTrue (abs (stepped 100 - exact) < 0.02) "a hundred steps")
-        testCase "every instance stands on 28 x 28 and on 8 x 8 pixels, ends in one cell, and is the same kind" (fun () ->
-            for name in Dcgmm.Names do
-                for independent in [ false; true ] do
-                    let large, small =
-                        DcgmmProtocol.specOf 28 28 name independent, DcgmmProtocol.specOf 8 8 name independent
+        testCase
+            "every instance stands on 28 x 28 and on 8 x 8 pixels, ends in one cell, and is the same kind"
+            (fun () ->
+                for name in Dcgmm.Names do
+                    for independent in [ false; true ] do
+                        let large, small =
+                            DcgmmProtocol.specOf 28 28 name independent, DcgmmProtocol.specOf 8 8 name independent
 
-                    let kinds (spec: LayerwiseSpec) = [ for layer in spec.Layers -> layer.GetType() ]
-                    Expect.equal (kinds small) (kinds large) name
+                        let kinds (spec: LayerwiseSpec) = [ for layer in spec.Layers -> layer.GetType() ]
+                        Expect.equal (kinds small) (kinds large) name
 
-                    for spec in [ large; small ] do
-                        let top = Seq.last (spec.Shapes())
-                        Expect.equal (top.Height, top.Width) (1, 1) name
+                        for spec in [ large; small ] do
+                            let top = Seq.last (spec.Shapes())
+                            Expect.equal (top.Height, top.Width) (1, 1) name
 
-            for instance in [ "B"; "released" ] do
-                let spec = DcgmmClassification.spec images.Value instance
-                Expect.isEmpty (spec.Check()) instance
+                for instance in [ "B"; "released" ] do
+                    let spec = DcgmmClassification.spec images.Value instance
+                    Expect.isEmpty (spec.Check()) instance
 
-            Expect.raises<ArgumentException> (fun () -> DcgmmProtocol.specOf 9 9 "A" false |> ignore) "another size"
-            |> ignore)
+                Expect.raises<ArgumentException>
+                    (fun () -> DcgmmProtocol.specOf 9 9 "A" false |> ignore)
+                    "another size"
+                |> ignore)
         testCase "models without class 0 see none of it, and images are chosen evenly" (fun () ->
             let images = images.Value
 
@@ -126,7 +124,10 @@ let tests =
                 DcgmmProtocol.ofClasses (DcgmmClasses.Only 3) 10 images.Train images.TrainClasses
 
             Expect.equal some.Count 10 "so many"
-            Expect.isTrue (images.Train.Values.ToArray() |> Array.forall (fun v -> v >= 0f && v <= 1f)) "units of white"
+
+            Expect.isTrue
+                (images.Train.Values.ToArray() |> Array.forall (fun v -> v >= 0f && v <= 1f))
+                "units of white"
 
             for classes in [ DcgmmClasses.All; DcgmmClasses.Without 0; DcgmmClasses.Only 12 ] do
                 Expect.equal (DcgmmClasses.Named classes.Name) classes "names")
@@ -172,7 +173,10 @@ let tests =
                         options with
                             Main = {
                                 options.Main with
-                                    Common = { options.Main.Common with Resume = true }
+                                    Common = {
+                                        options.Main.Common with
+                                            Resume = true
+                                    }
                             }
                     }
 
@@ -180,10 +184,7 @@ let tests =
                 Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"
                 Expect.equal (DcgmmOutliers.instances again) (DcgmmOutliers.instances rows) "the same table"
 
-                Expect.equal
-                    (again |> List.map _.Curve.Length)
-                    (rows |> List.map _.Curve.Length)
-                    "the same curves"))
+                Expect.equal (again |> List.map _.Curve.Length) (rows |> List.map _.Curve.Length) "the same curves"))
         testCase "a mean is reproduced within two deviations or one percent" (fun () ->
             let reproduced areas = DcgmmOutliers.reproduced areas
             Expect.isTrue (reproduced [ 0.945 ] (95.4, 0.2)) "one percent"
@@ -300,7 +301,13 @@ let tests =
 
                 let text = page folder
 
-                for part in [ "DCGMM-B"; "released instance"; "Table IV"; "dcgmm-classification-digits-grey.svg" ] do
+                for part in
+                    [
+                        "DCGMM-B"
+                        "released instance"
+                        "Table IV"
+                        "dcgmm-classification-digits-grey.svg"
+                    ] do
                     Expect.stringContains text part "page"
 
                 let again, _ =
@@ -309,7 +316,10 @@ let tests =
                             Common = { options.Common with Resume = true }
                     }
 
-                Expect.equal (DcgmmClassification.table again) (DcgmmClassification.table rows) "the same from the files"))
+                Expect.equal
+                    (DcgmmClassification.table again)
+                    (DcgmmClassification.table rows)
+                    "the same from the files"))
         testCase "published accuracies stand below ours" (fun () ->
             let row: DcgmmClassifyRow = {
                 Job = {
@@ -356,7 +366,11 @@ let tests =
             |]
 
             // 9 neighbours in rows at 0; 9 across at 1, 1 and 2. Of 36 pairs 9 are at 0, 18 at 1, 9 at 2.
-            Expect.floatClose Accuracy.high (DcgmmAlphabet.neighbours centroids) (12.0 / 18.0 / (36.0 / 36.0)) "by hand"
+            Expect.floatClose
+                Accuracy.high
+                (DcgmmAlphabet.neighbours centroids)
+                (12.0 / 18.0 / (36.0 / 36.0))
+                "by hand"
 
             let spec = DcgmmProtocol.specOf 8 8 "B" true
 
@@ -364,68 +378,72 @@ let tests =
                 (fun () -> DcgmmAlphabet.centroids (spec.Compile 1L) |> ignore)
                 "cells with centroids of their own"
             |> ignore)
-        testCase "the scripts tell what is wrong, list both kinds of options, and print a command that is the options" (fun () ->
-            inFolder (fun folder ->
-                let refused (parse: string[] -> unit) arguments part =
-                    let e =
-                        Expect.raises<ArgumentException>
-                            (fun () -> parse (Array.append arguments [| "--data"; folder |]))
-                            part
+        testCase
+            "the scripts tell what is wrong, list both kinds of options, and print a command that is the options"
+            (fun () ->
+                inFolder (fun folder ->
+                    let refused (parse: string[] -> unit) arguments part =
+                        let e =
+                            Expect.raises<ArgumentException>
+                                (fun () -> parse (Array.append arguments [| "--data"; folder |]))
+                                part
 
-                    Expect.stringContains e.Message part "why"
+                        Expect.stringContains e.Message part "why"
 
-                refused (DcgmmOutliers.parse >> ignore) [| "--instances"; "H" |] "A, B, C"
-                refused (DcgmmOutliers.parse >> ignore) [| "--baselines"; "gan" |] "rat, pd, dgcspn"
-                refused (DcgmmClassification.parse >> ignore) [| "--instances"; "A" |] "B, released"
-                refused (DcgmmDynamics.parse >> ignore) [| "--epochs"; "0" |] "at least 1"
-                refused (DcgmmAlphabet.parse >> ignore) [| "--sets"; "nltcs" |] "mnist, fashion-mnist"
+                    refused (DcgmmOutliers.parse >> ignore) [| "--instances"; "H" |] "A, B, C"
+                    refused (DcgmmOutliers.parse >> ignore) [| "--baselines"; "gan" |] "rat, pd, dgcspn"
+                    refused (DcgmmClassification.parse >> ignore) [| "--instances"; "A" |] "B, released"
+                    refused (DcgmmDynamics.parse >> ignore) [| "--epochs"; "0" |] "at least 1"
+                    refused (DcgmmAlphabet.parse >> ignore) [| "--sets"; "nltcs" |] "mnist, fashion-mnist"
 
-                let missing =
-                    Expect.raises<FileNotFoundException>
-                        (fun () -> DcgmmAlphabet.parse [| "--sets"; "mnist"; "--data"; folder |] |> ignore)
-                        "no files"
+                    let missing =
+                        Expect.raises<FileNotFoundException>
+                            (fun () -> DcgmmAlphabet.parse [| "--sets"; "mnist"; "--data"; folder |] |> ignore)
+                            "no files"
 
-                Expect.stringContains missing.Message "mnist" "which"
+                    Expect.stringContains missing.Message "mnist" "which"
 
-                let wrong =
-                    Expect.raises<ArguParseException>
-                        (fun () -> DcgmmOutliers.parse [| "--epocs"; "3" |] |> ignore)
-                        "no such option"
+                    let wrong =
+                        Expect.raises<ArguParseException>
+                            (fun () -> DcgmmOutliers.parse [| "--epocs"; "3" |] |> ignore)
+                            "no such option"
 
-                Expect.stringContains wrong.Message "epocs" "which"
+                    Expect.stringContains wrong.Message "epocs" "which"
 
-                let help =
-                    Expect.raises<ArguParseException> (fun () -> DcgmmOutliers.parse [| "help" |] |> ignore) "help"
+                    let help =
+                        Expect.raises<ArguParseException>
+                            (fun () -> DcgmmOutliers.parse [| "help" |] |> ignore)
+                            "help"
 
-                Expect.equal help.ErrorCode ErrorCode.HelpText "help is no error"
+                    Expect.equal help.ErrorCode ErrorCode.HelpText "help is no error"
 
-                for option in [ "--seeds"; "--baselines"; "--shared"; "--markdown" ] do
-                    Expect.stringContains help.Message option "help"
+                    for option in [ "--seeds"; "--baselines"; "--shared"; "--markdown" ] do
+                        Expect.stringContains help.Message option "help"
 
-                let options =
-                    DcgmmOutliers.parse [|
-                        "--data"
-                        folder
-                        "--quick"
-                        "--instances"
-                        "F,A"
-                        "--baselines"
-                        "none"
-                        "--shared"
-                        "--seeds"
-                        "2,5"
-                        "--budget"
-                        "1.5"
-                    |]
+                    let options =
+                        DcgmmOutliers.parse [|
+                            "--data"
+                            folder
+                            "--quick"
+                            "--instances"
+                            "F,A"
+                            "--baselines"
+                            "none"
+                            "--shared"
+                            "--seeds"
+                            "2,5"
+                            "--budget"
+                            "1.5"
+                        |]
 
-                Expect.equal options.Main.Instances [ "F"; "A" ] "in order"
-                Expect.isEmpty options.Baselines "none"
+                    Expect.equal options.Main.Instances [ "F"; "A" ] "in order"
+                    Expect.isEmpty options.Baselines "none"
 
-                let words =
-                    (DcgmmOutliers.command options).Substring(DcgmmOutliers.Program.Length + 1).Split ' '
+                    let words =
+                        (DcgmmOutliers.command options).Substring(DcgmmOutliers.Program.Length + 1).Split ' '
 
-                Expect.equal
-                    (DcgmmOutliers.parse (Array.append words [| "--data"; folder |]))
-                    options
-                    "the command is the options"))
+                    Expect.equal
+                        (DcgmmOutliers.parse (Array.append words [| "--data"; folder |]))
+                        options
+                        "the command is the options"))
     ]

@@ -16,6 +16,7 @@ let allTests =
         HyperGroupTests.tests
         ImageScriptTests.tests
         DcgmmScriptTests.tests
+        DcgmmPictureTests.tests
         StructuresTwentyTests.tests
         DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
