@@ -25,7 +25,8 @@ let private bulkTests =
                 let law name (all: float[]) (each: float -> float) (given: float[]) =
                     for i in 0 .. length - 1 do
                         Expect.isTrue
-                            (all[i] = each given[i] || abs (all[i] - each given[i]) <= 1e-15 * abs (each given[i]))
+                            (all[i] = each given[i]
+                             || abs (all[i] - each given[i]) <= 1e-15 * abs (each given[i]))
                             $"{name} of {given[i]:R}: {all[i]:R}"
 
                 law "exp" (after (fun own -> Bulk.Exp(Span own)) x) exp x
@@ -49,7 +50,10 @@ let private bulkTests =
                     wide
 
                 Expect.isTrue (abs (Bulk.Sum(ReadOnlySpan x) - Array.sum x) <= 1e-14 * Array.sum x) "sum"
-                Expect.isTrue (abs (Bulk.Sum(ReadOnlySpan floats) - Array.sum wide) <= 1e-14 * Array.sum wide) "of floats"
+
+                Expect.isTrue
+                    (abs (Bulk.Sum(ReadOnlySpan floats) - Array.sum wide) <= 1e-14 * Array.sum wide)
+                    "of floats"
 
                 let logits = x |> Array.map (fun v -> v - 400.0)
                 let all = logits |> Array.sumBy (fun v -> exp (v - Array.max logits))
@@ -105,7 +109,12 @@ let private threadTests =
                 let train =
                     Evidence.From(Array.init 300 (fun _ -> Array.init 24 (fun _ -> float32 (random.Next 10))))
 
-                for weights in [ WeightSpec.Free() :> WeightSpec; WeightSpec.Accumulators(); WeightSpec.Tied(WeightSpec.Free()) ] do
+                for weights in
+                    [
+                        WeightSpec.Free() :> WeightSpec
+                        WeightSpec.Accumulators()
+                        WeightSpec.Tied(WeightSpec.Free())
+                    ] do
                     let learned threads =
                         use circuit =
                             Circuit.Compile(

@@ -292,7 +292,9 @@ let private stepTests =
                 Expect.stringContains e.Message "SlantFamily" "what"
                 Expect.stringContains e.Message "UpdateInputs" "advice"
 
-            Expect.isFalse (MaximisationStep(plan, WorkerPool.Of 1, 10, true, false).NeedsStatistics) "weights alone are fine")
+            Expect.isFalse
+                (MaximisationStep(plan, WorkerPool.Of 1, 10, true, false).NeedsStatistics)
+                "weights alone are fine")
         testCase "weights and inputs change when they are asked to" (fun () ->
             use circuit = Circuit.Compile(mixture 4 (NormalInput 3))
             let train = Generators.evidence circuit.Plan 50 0.0 1

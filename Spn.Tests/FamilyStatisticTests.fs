@@ -98,15 +98,23 @@ let tests =
 
                     for spread in [ -3.0; 0.0; 2.0 ] do
                         // Narrow and wide distributions too.
-                        let parameters = parameters |> Array.mapi (fun i p -> if i % 2 = 1 then p + spread else p)
+                        let parameters =
+                            parameters |> Array.mapi (fun i p -> if i % 2 = 1 then p + spread else p)
+
                         let logs: float[] = Array.zeroCreate states
                         family.LogDensities(k, ReadOnlySpan parameters, Span logs)
 
                         for s in 0 .. states - 1 do
-                            Expect.floatClose Accuracy.veryHigh logs[s] (logDensity family parameters k (float s)) name
+                            Expect.floatClose
+                                Accuracy.veryHigh
+                                logs[s]
+                                (logDensity family parameters k (float s))
+                                name
 
                         if family.StatisticCount > 0 then
-                            let flows = Array.init states (fun s -> if s % 3 = 1 then 0.0 else 0.3 * float (s + 1))
+                            let flows =
+                                Array.init states (fun s -> if s % 3 = 1 then 0.0 else 0.3 * float (s + 1))
+
                             let all: float[] = Array.zeroCreate family.StatisticCount
                             family.AddStatistics(k, ReadOnlySpan flows, ReadOnlySpan parameters, Span all)
                             let singly: float[] = Array.zeroCreate family.StatisticCount
