@@ -68,6 +68,7 @@ let allTests =
         EmTests.tests
         DiscriminativeTests.tests
         JudgeTests.tests
+        JudgeFileTests.tests
         WorkerPoolTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
