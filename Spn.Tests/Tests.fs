@@ -71,6 +71,7 @@ let allTests =
         EmTests.tests
         DiscriminativeTests.tests
         JudgeTests.tests
+        JudgeFileTests.tests
         WorkerPoolTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
