@@ -133,8 +133,7 @@ type Png private () =
             |> List.distinct
         with
         | [ width, stride ] when stride = width * line.Length ->
-            let between =
-                Array.init (side * stride) (fun i -> line[i % line.Length])
+            let between = Array.init (side * stride) (fun i -> line[i % line.Length])
 
             let parts =
                 pictures

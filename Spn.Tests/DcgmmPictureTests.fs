@@ -320,7 +320,7 @@ let tests =
                         (fun a -> DcgmmInpainting.parse a |> ignore), [| "--classes"; "one" |], "zero, all"
                         (fun a -> DcgmmInpainting.parse a |> ignore), [| "--divisor"; "0" |], "above 0"
                         (fun a -> DcgmmSvhn.parse a |> ignore), [| "--set"; "cifar" |], "svhn, fashion-mnist"
-                        (fun a -> DcgmmSvhn.parse a |> ignore), [| "--top=-1" |], "at least 0"
+                        (fun a -> DcgmmSvhn.parse a |> ignore), [| "--iterations"; "0" |], "at least 1"
                     ] do
                     let e =
                         Expect.raises<ArgumentException> (fun () -> parse (Array.append arguments data)) part

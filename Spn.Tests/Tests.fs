@@ -17,6 +17,7 @@ let allTests =
         ImageScriptTests.tests
         DcgmmScriptTests.tests
         DcgmmPictureTests.tests
+        DcgmmSamplingTests.tests
         StructuresTwentyTests.tests
         DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
