@@ -67,10 +67,12 @@ let allTests =
         HardEmInputTests.tests
         EmTrainingTests.tests
         EmMixtureTests.tests
+        EmStepTests.tests
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
         JudgeTests.tests
+        JudgeFileTests.tests
         WorkerPoolTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
