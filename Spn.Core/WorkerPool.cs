@@ -8,20 +8,22 @@ internal sealed class WorkerPool
     private static readonly ConcurrentDictionary<int, WorkerPool> Pools = new();
 
     private readonly Lock entry = new();
-    private readonly SemaphoreSlim wake = new(0);
+    private readonly SemaphoreSlim[] wake; // one a helper: a shared one would let a helper that is done take the place of one that is still to wake
+    private readonly int[] asleep; // 1 where a helper waits to be woken
     private readonly int helpers;
     private Action<int, int> body = (_, _) => { };
     private volatile int generation;
     private int items;
     private int next;
     private int running;
-    private int asleep;
     private Exception? failure;
 
     private WorkerPool(int threads)
     {
         Threads = threads;
         helpers = threads - 1;
+        wake = [.. Enumerable.Range(0, threads).Select(_ => new SemaphoreSlim(0))];
+        asleep = new int[threads];
         for (int worker = 1; worker < threads; worker++)
         {
             int own = worker;
@@ -51,8 +53,8 @@ internal sealed class WorkerPool
             failure = null;
             Volatile.Write(ref running, helpers);
             generation++;
-            int sleeping = Interlocked.Exchange(ref asleep, 0);
-            if (sleeping > 0) wake.Release(sleeping);
+            for (int worker = 1; worker <= helpers; worker++)
+                if (TryWake(worker)) wake[worker].Release();
             Work(0);
             var spin = new SpinWait();
             while (Volatile.Read(ref running) > 0) spin.SpinOnce(sleep1Threshold: -1);
@@ -62,6 +64,13 @@ internal sealed class WorkerPool
         {
             entry.Exit();
         }
+    }
+
+    /// <summary>Runs over a long vector piece by piece: work(first, count) for each. A single thread would not reach the speed of memory.</summary>
+    public void InPieces(int length, Action<int, int> work)
+    {
+        const int piece = 1 << 16;
+        Run((length + piece - 1) / piece, (i, _) => work(i * piece, Math.Min(piece, length - i * piece)));
     }
 
     private void Work(int worker)
@@ -84,16 +93,12 @@ internal sealed class WorkerPool
         while (true)
         {
             for (int spins = 0; generation == seen && spins < 4000; spins++) Thread.SpinWait(8);
-            while (generation == seen)
+            if (generation == seen)
             {
-                Interlocked.Increment(ref asleep);
-                if (generation != seen)
-                {
-                    // The caller may have counted this worker already: then its release is still to come and is taken here.
-                    if (!TryLeave()) wake.Wait();
-                    break;
-                }
-                wake.Wait();
+                Volatile.Write(ref asleep[worker], 1);
+                Interlocked.MemoryBarrier();
+                // Where the loop has come meanwhile and the caller has not seen this worker asleep, nobody will wake it.
+                if (generation == seen || !TryWake(worker)) wake[worker].Wait();
             }
             seen = generation;
             Work(worker);
@@ -101,10 +106,6 @@ internal sealed class WorkerPool
         }
     }
 
-    private bool TryLeave()
-    {
-        for (int now = Volatile.Read(ref asleep); now > 0; now = Volatile.Read(ref asleep))
-            if (Interlocked.CompareExchange(ref asleep, now - 1, now) == now) return true;
-        return false;
-    }
+    /// <summary>Whether a helper was asleep; it counts as awake from now on.</summary>
+    private bool TryWake(int worker) => Interlocked.Exchange(ref asleep[worker], 0) == 1;
 }

@@ -12,18 +12,36 @@ type CommandLine =
     static member private FirstLine(text: string) =
         text.Split('\n') |> Array.head |> _.TrimEnd('\r')
 
+    // A plain word help in front counts as --help, which fsi would take for itself.
+    static member private Words(arguments: string[]) =
+        arguments
+        |> Array.mapi (fun i word -> if i = 0 && word = "help" then "--help" else word)
+
     /// <summary>Parses options; a plain word help in front counts as --help, which fsi would take for itself.</summary>
     /// <exception cref="T:Argu.ArguParseException">The options are wrong, or help was asked for.</exception>
     static member Parse<'arguments when 'arguments :> IArgParserTemplate>
         (program: string, arguments: string[])
         : ParseResults<'arguments> =
         let parser = ArgumentParser.Create<'arguments>(programName = program)
+        parser.ParseCommandLine(CommandLine.Words arguments, raiseOnUsage = true)
 
-        let arguments =
-            arguments
-            |> Array.mapi (fun i word -> if i = 0 && word = "help" then "--help" else word)
+    /// <summary>Parses options that several programs take together with those of one program alone.</summary>
+    /// <returns>The options of both kinds.</returns>
+    /// <exception cref="T:Argu.ArguParseException">The options are wrong, or help was asked for.</exception>
+    static member ParseBoth<'common, 'own when 'common :> IArgParserTemplate and 'own :> IArgParserTemplate>
+        (program: string, arguments: string[])
+        : ParseResults<'common> * ParseResults<'own> =
+        let parser = ArgumentParser.Create<'common>(programName = program)
+        let ownParser = ArgumentParser.Create<'own>(programName = program)
 
-        parser.ParseCommandLine(arguments, raiseOnUsage = true)
+        let common =
+            parser.ParseCommandLine(CommandLine.Words arguments, ignoreUnrecognized = true, raiseOnUsage = false)
+
+        if common.IsUsageRequested then
+            let both = parser.PrintUsage() + "\n" + ownParser.PrintUsage(hideSyntax = true)
+            common.Raise(both, ErrorCode.HelpText, showUsage = false)
+
+        common, ownParser.ParseCommandLine(Array.ofList common.UnrecognizedCliParams, raiseOnUsage = true)
 
     /// <summary>Runs a program and turns what goes wrong into a message of a line or two and an exit code.</summary>
     /// <returns>What the work returns; 0 after help, 1 after a failure, 2 after wrong use, 130 after a cancellation.</returns>

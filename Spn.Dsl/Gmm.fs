@@ -13,7 +13,8 @@ type Gmm =
     /// <summary>Folding F(kernel, stride): every patch of cells becomes one cell with all its channels.</summary>
     /// <param name="kernel">Cells of a patch along each axis.</param>
     /// <param name="stride">Distance between patches, in cells; 1 unless told.</param>
-    static member Folding(kernel: int, ?stride: int) : LayerwiseLayer = FoldingSpec(kernel, defaultArg stride 1)
+    static member Folding(kernel: int, ?stride: int) : LayerwiseLayer =
+        FoldingSpec(kernel, defaultArg stride 1)
 
     /// <summary>Max-pooling P(kernel, stride) of each channel.</summary>
     /// <param name="kernel">Cells of a window along each axis.</param>
@@ -21,12 +22,8 @@ type Gmm =
     /// <param name="rounding">Sizes where windows do not cover the grid evenly; only whole windows unless told.</param>
     /// <param name="backward">What becomes of a signal from above; copied to the whole window unless told.</param>
     static member Pooling
-        (
-            kernel: int,
-            stride: int,
-            ?rounding: PoolingRounding,
-            ?backward: PoolingBackward
-        ) : LayerwiseLayer =
+        (kernel: int, stride: int, ?rounding: PoolingRounding, ?backward: PoolingBackward)
+        : LayerwiseLayer =
         PoolingSpec(
             kernel,
             stride,
@@ -39,13 +36,7 @@ type Gmm =
     /// <param name="independent">Whether every cell has parameters of its own; all cells share them unless told.</param>
     /// <param name="loss">What training raises; the largest component's score unless told.</param>
     /// <param name="factors">Directions along which a component is wider; 0, diagonal Gaussians, unless told.</param>
-    static member Mixture
-        (
-            components: int,
-            ?independent: bool,
-            ?loss: MixtureLoss,
-            ?factors: int
-        ) : LayerwiseLayer =
+    static member Mixture(components: int, ?independent: bool, ?loss: MixtureLoss, ?factors: int) : LayerwiseLayer =
         MixtureSpec(
             components,
             Independent = defaultArg independent false,
@@ -74,7 +65,9 @@ module Gmm =
     /// <exception cref="T:System.ArgumentException">The grid has not two axes.</exception>
     let stack (variables: GridVariables) (layers: LayerwiseLayer list) : LayerwiseSpec =
         if variables.Extents.Count <> 2 then
-            invalidArg (nameof variables) $"A stack stands on images, which have two axes; the {variables.Name} has not."
+            invalidArg
+                (nameof variables)
+                $"A stack stands on images, which have two axes; the {variables.Name} has not."
 
         LayerwiseSpec(variables.Extents[0], variables.Extents[1], variables.Colours, ValueList<LayerwiseLayer> layers)
 

@@ -194,12 +194,18 @@ module HyperSpnTables =
             ]
 
             let table =
-                Table.create ("data set" :: [ for model in models -> model.Title ]) [
+                Table.create [
+                    "data set"
+                    for model in models do
+                        model.Title
+                    "run"
+                ] [
                     for entry in names scored do
-                        entry.DisplayName
-                        :: [
-                            for model in models ->
+                        [
+                            entry.DisplayName
+                            for model in models do
                                 score entry model |> Option.map (number "0.000") |> Option.defaultValue "-"
+                            extent entry results
                         ]
                 ]
 

@@ -175,6 +175,37 @@ module ImageProtocol =
 
         values (data.Train |> Evidence.rows chosen) 0L, (values data.Test 1L, labels data.TestLabels)
 
+    /// <summary>Trains the model of a job, which lives until it has been asked.</summary>
+    /// <param name="report">Told how it stands.</param>
+    /// <param name="cancellation">Ends the experiment.</param>
+    /// <param name="options">Budget and threads.</param>
+    /// <param name="data">The images.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="train">The images that it trains on.</param>
+    /// <param name="ask">Asks the trained model, told how the training went and the passes done.</param>
+    /// <exception cref="T:System.OperationCanceledException">The experiment was ended.</exception>
+    let withTrained
+        report
+        cancellation
+        (options: ExperimentOptions)
+        (data: DataSet)
+        (job: ImageTraining)
+        (train: Evidence)
+        (ask: Circuit -> TrainingReport -> float -> 'answer)
+        : 'answer =
+        use circuit =
+            Circuit.Compile(spec data job, SimdEngine options.Threads, job.Seed)
+            |> Circuit.initialise train
+
+        let result =
+            Experiment.within options cancellation (fun token ->
+                circuit |> Train.emWith report token (emOptions job) train)
+
+        float result.Steps
+        / ceil (float train.Count / float (min (emOptions job).BatchSize train.Count))
+        |> min (float job.Epochs)
+        |> ask circuit result
+
     /// <summary>Trains the model of a job and asks it.</summary>
     /// <param name="report">Told how it stands.</param>
     /// <param name="cancellation">Ends the experiment.</param>
@@ -186,58 +217,50 @@ module ImageProtocol =
     let train report cancellation (options: ExperimentOptions) (data: DataSet) (job: ImageTraining) =
         let train, (test, classes) = images data job
 
-        use circuit =
-            Circuit.Compile(spec data job, SimdEngine options.Threads, job.Seed)
-            |> Circuit.initialise train
+        withTrained report cancellation options data job train
+        <| fun circuit result passes ->
 
-        let result =
-            Experiment.within options cancellation (fun token ->
-                circuit |> Train.emWith report token (emOptions job) train)
+            let scores = circuit |> Query.logLikelihood test
 
-        let scores = circuit |> Query.logLikelihood test
+            let those isNormal =
+                Array.zip scores classes
+                |> Array.filter (fun (_, c) -> isNormal (c <> 0))
+                |> Array.map fst
 
-        let those isNormal =
-            Array.zip scores classes
-            |> Array.filter (fun (_, c) -> isNormal (c <> 0))
-            |> Array.map fst
+            let testLl, auc =
+                match job.Task with
+                | ImageTask.Density -> Array.average scores, nan
+                | ImageTask.Outliers ->
+                    let normal = those id
+                    Array.average normal, Metrics.AreaUnderCurve(ReadOnlySpan normal, ReadOnlySpan(those not))
 
-        let testLl, auc =
-            match job.Task with
-            | ImageTask.Density -> Array.average scores, nan
-            | ImageTask.Outliers ->
-                let normal = those id
-                Array.average normal, Metrics.AreaUnderCurve(ReadOnlySpan normal, ReadOnlySpan(those not))
-
-        let samples =
-            if job.Task = ImageTask.Density then
-                Some(
-                    Chart.SampleGrid(
-                        circuit |> Query.sampleWith job.Seed 60,
-                        data.Height.Value,
-                        data.Width.Value,
-                        columns = 15,
-                        low = 0.0,
-                        high = float data.Highest.Value
+            let samples =
+                if job.Task = ImageTask.Density then
+                    Some(
+                        Chart.SampleGrid(
+                            circuit |> Query.sampleWith job.Seed 60,
+                            data.Height.Value,
+                            data.Width.Value,
+                            columns = 15,
+                            low = 0.0,
+                            high = float data.Highest.Value
+                        )
                     )
-                )
-            else
-                None
+                else
+                    None
 
-        {
-            Job = job
-            Train = train.Count
-            Parameters = circuit.ParameterCount
-            TestLl = testLl
-            Bits = Metrics.BitsPerDimension(testLl, data.Variables)
-            Auc = auc
-            Passes =
-                float result.Steps
-                / ceil (float train.Count / float (min (emOptions job).BatchSize train.Count))
-                |> min (float job.Epochs)
-            Seconds = result.Elapsed.TotalSeconds
-            ImagesPerSecond = result.SamplesPerSecond
-        },
-        samples
+            {
+                Job = job
+                Train = train.Count
+                Parameters = circuit.ParameterCount
+                TestLl = testLl
+                Bits = Metrics.BitsPerDimension(testLl, data.Variables)
+                Auc = auc
+                Passes = passes
+                Seconds = result.Elapsed.TotalSeconds
+                ImagesPerSecond = result.SamplesPerSecond
+            },
+            samples
 
     /// <summary>The file of the rows.</summary>
     let file (folder: string) : ResultFile =

@@ -89,28 +89,60 @@ type Png private () =
 
         int (BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(png, 16, 4)))
 
-    /// <summary>The same picture with every pixel drawn as a square.</summary>
-    /// <param name="png">The bytes of a file that <c>Encode</c> made.</param>
-    /// <param name="side">Side of a square in pixels, at least 1.</param>
-    static member internal Enlarge(png: byte[], side: int) : byte[] =
+    // Pixels, height and width of a file that Encode made: signature, header and the one chunk of pixels stand in fixed places.
+    static member private Decode(png: byte[]) : byte[] * int * int =
         let size (at: int) =
             int (BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(png, at, 4)))
 
-        // Signature, header and the one chunk of pixels stand in fixed places.
         let width, height, length = size 16, size 20, size 33
         use inflated = new MemoryStream()
         using (new ZLibStream(new MemoryStream(png, 41, length), CompressionMode.Decompress)) _.CopyTo(inflated)
         let rows = inflated.ToArray()
         let stride = rows.Length / height
-        let channels = (stride - 1) / width
-        let wide = width * side * channels
-        let pixels = Array.zeroCreate (height * side * wide)
 
-        for i in 0 .. pixels.Length - 1 do
-            let row, column = i / wide / side, i % wide / channels / side
-            pixels[i] <- rows[row * stride + 1 + column * channels + i % channels]
+        Array.init (rows.Length - height) (fun i -> rows[i / (stride - 1) * stride + 1 + i % (stride - 1)]),
+        height,
+        width
+
+    /// <summary>The same picture with every pixel drawn as a square.</summary>
+    /// <param name="png">The bytes of a file that <c>Encode</c> made.</param>
+    /// <param name="side">Side of a square in pixels, at least 1.</param>
+    static member internal Enlarge(png: byte[], side: int) : byte[] =
+        let own, height, width = Png.Decode png
+        let channels = own.Length / (height * width)
+        let wide = width * side * channels
+
+        let pixels =
+            Array.init (height * side * wide) (fun i ->
+                let row, column = i / wide / side, i % wide / channels / side
+                own[(row * width + column) * channels + i % channels])
 
         Png.Encode(pixels, height * side, width * side)
+
+    /// <summary>Pictures one below the other, with lines of one colour between them.</summary>
+    /// <param name="pngs">At least one file that <c>Encode</c> made; all of one width and number of channels.</param>
+    /// <param name="line">The colour of lines, [channel].</param>
+    /// <param name="side">How thick lines are, in pixels.</param>
+    /// <exception cref="T:System.ArgumentException">Widths or channels differ.</exception>
+    static member internal Stack(pngs: byte[] list, line: byte[], side: int) : byte[] =
+        let pictures = pngs |> List.map Png.Decode
+
+        match
+            pictures
+            |> List.map (fun (pixels, height, width) -> width, pixels.Length / height)
+            |> List.distinct
+        with
+        | [ width, stride ] when stride = width * line.Length ->
+            let between = Array.init (side * stride) (fun i -> line[i % line.Length])
+
+            let parts =
+                pictures
+                |> List.collect (fun (pixels, _, _) -> [ between; pixels ])
+                |> List.tail
+                |> Array.concat
+
+            Png.Encode(parts, parts.Length / stride, width)
+        | _ -> invalidArg (nameof pngs) "Pictures below each other must have one width and number of channels."
 
 /// Pixels [height, width, 3], row by row.
 [<RequireQualifiedAccess>]
@@ -135,7 +167,7 @@ module internal Pictures =
         Array.init samples.Count (fun s -> Array.init samples.Variables (pixel s))
 
     // Neither black nor white, so that images keep their edges.
-    let private line = [| 0x8Cuy; 0x96uy; 0xA0uy |]
+    let internal line = [| 0x8Cuy; 0x96uy; 0xA0uy |]
 
     /// Images [sample, height * width * colours] laid out row by row with lines of one pixel between them.
     let grid (samples: float option[][]) (height, width, colours) columns low high : Picture =

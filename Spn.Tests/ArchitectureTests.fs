@@ -133,6 +133,8 @@ let tests =
             (inside [ "Spn.Core.Training" ])
             "particular engines"
             (inside [ "Spn.Core.Engines.Simd"; "Spn.Core.Engines.Reference"; "Spn.Core.Lowering" ])
+        forbid "judges" (inside [ "Spn.Core.Judging" ]) "circuits and lowering" (fun t ->
+            isDescription t || t = typeof<Circuit> || inside [ "Spn.Core.Lowering" ] t)
         forbid "data" (inside [ "Spn.Core.Data" ]) "circuits" (fun t ->
             isDescription t
             || inside

@@ -55,6 +55,7 @@ let private families = [
         // Those that take the values here; FamilyTests has the laws of all.
         match family with
         | :? LocationScaleFamily
+        | :? DiscretisedLogisticFamily
         | :? BernoulliFamily
         | :? CategoricalFamily -> yield name, family, parameters
         | _ -> ()

@@ -98,6 +98,46 @@ let private mixtureTests =
                     for s in 0..2 do
                         let found = exp (float own[6 * v + 3 * k + s])
                         Expect.isTrue (abs (found - expected[s]) < 0.04) $"{found}, expected {expected[s]}")
+        testCase
+            "of grey values by pieces of logistic distributions, one of them cut off, by mini-batches too"
+            (fun () ->
+                let random = RandomStream(7L, "logistic mixture")
+                let truth = [ 0.4, 60.0, 8.0; 0.6, 240.0, 12.0 ]
+
+                let train =
+                    Evidence.From(
+                        Array.init 8000 (fun i ->
+                            let _, location, scale = if i % 10 < 4 then truth[0] else truth[1]
+                            let share = float (random.NextSingle()) * 0.999998 + 1e-6
+
+                            float32 (
+                                Math.Clamp(Math.Round(location + scale * log (share / (1.0 - share))), 0.0, 255.0)
+                            )),
+                        1
+                    )
+
+                for engine in [ ReferenceEngine() :> IEngine; SimdEngine 2 ] do
+                    for options in [ wholeSet 100; SoftEmOptions(Epochs = 8, Decay = StepDecay()) ] do
+                        use circuit =
+                            Circuit.Compile(
+                                mixture 1 (DiscretisedLogisticInput(2, 256, Init = Init.Quantiles)),
+                                engine
+                            )
+
+                        circuit.Initialise train |> ignore
+                        circuit.Fit(train, options) |> ignore
+                        let own = circuit.Parameters.ToArray() |> Array.map float
+                        let weights = shares circuit (circuit.Parameters.ToArray()[4..])
+
+                        let found =
+                            List.sortBy (fun (_, location, _) -> location) [
+                                for k in 0..1 -> weights[k], 127.5 * (1.0 + own[k]), 127.5 * exp own[2 + k]
+                            ]
+
+                        for (w, location, scale), (w', location', scale') in List.zip found truth do
+                            Expect.isTrue (abs (w - w') < 0.01) $"{options}: weight {w}"
+                            Expect.isTrue (abs (location - location') < 1.5) $"{options}: location {location}"
+                            Expect.isTrue (abs (scale - scale') < 0.06 * scale') $"{options}: scale {scale}")
         testCase "and the shares of classes" (fun () ->
             let spec =
                 CircuitSpec(

@@ -286,13 +286,15 @@ let private stepTests =
             let plan = Lowerer.Lower(mixture 2 (Spn.Host.Examples.CoinInput 2), rules)
 
             try
-                MaximisationStep(plan, 10, true, true) |> ignore
+                MaximisationStep(plan, WorkerPool.Of 1, 10, true, true) |> ignore
                 failtest "not refused"
             with :? ArgumentException as e ->
                 Expect.stringContains e.Message "SlantFamily" "what"
                 Expect.stringContains e.Message "UpdateInputs" "advice"
 
-            Expect.isFalse (MaximisationStep(plan, 10, true, false).NeedsStatistics) "weights alone are fine")
+            Expect.isFalse
+                (MaximisationStep(plan, WorkerPool.Of 1, 10, true, false).NeedsStatistics)
+                "weights alone are fine")
         testCase "weights and inputs change when they are asked to" (fun () ->
             use circuit = Circuit.Compile(mixture 4 (NormalInput 3))
             let train = Generators.evidence circuit.Plan 50 0.0 1

@@ -91,6 +91,79 @@ let tests =
                                     (logDensity family fitted k x)
                                     expected
                                     $"{name}, component {k} at {x}")
+        testCase "log-densities and statistics of all values at once are those of each" (fun () ->
+            each (fun name family parameters k ->
+                if family.States.HasValue then
+                    let states = family.States.Value
+
+                    for spread in [ -3.0; 0.0; 2.0 ] do
+                        // Narrow and wide distributions too.
+                        let parameters =
+                            parameters |> Array.mapi (fun i p -> if i % 2 = 1 then p + spread else p)
+
+                        let logs: float[] = Array.zeroCreate states
+                        family.LogDensities(k, ReadOnlySpan parameters, Span logs)
+
+                        for s in 0 .. states - 1 do
+                            Expect.floatClose
+                                Accuracy.veryHigh
+                                logs[s]
+                                (logDensity family parameters k (float s))
+                                name
+
+                        if family.StatisticCount > 0 then
+                            let flows =
+                                Array.init states (fun s -> if s % 3 = 1 then 0.0 else 0.3 * float (s + 1))
+
+                            let all: float[] = Array.zeroCreate family.StatisticCount
+                            family.AddStatistics(k, ReadOnlySpan flows, ReadOnlySpan parameters, Span all)
+                            let singly: float[] = Array.zeroCreate family.StatisticCount
+
+                            flows
+                            |> Array.iteri (fun s flow ->
+                                family.AddStatistics(k, float32 s, flow, ReadOnlySpan parameters, Span singly))
+
+                            for a, b in Array.zip all singly do
+                                Expect.floatClose Accuracy.veryHigh a b name))
+        testCase "no M-step lowers the likelihood of the values it was given, all alike or not" (fun () ->
+            for name, family, parameters in families.Value do
+                if family.StatisticCount > 0 then
+                    let random = Random 12
+
+                    for trial in 1..40 do
+                        let other = Array.copy parameters
+
+                        for i in learned family do
+                            other[i] <- other[i] + 2.0 * random.NextDouble() - 1.0
+
+                        let k = random.Next components
+
+                        let values = [|
+                            for _ in 1 .. 1 + trial % 4 do
+                                let x = family.Quantile(k, null, random.NextDouble(), ReadOnlySpan parameters)
+                                // The ends of a domain too, where there are any.
+                                let ends = [ family.Domain.Low; family.Domain.High ] |> List.map float32
+
+                                match ends |> List.filter family.Accepts with
+                                | [] -> x
+                                | own -> if random.Next 2 = 0 then x else own[random.Next own.Length]
+                        |]
+
+                        let score (p: float[]) =
+                            values |> Array.sumBy (fun x -> logDensity family p k (float x))
+
+                        let own = Array.copy other
+                        let statistics: float[] = Array.zeroCreate family.StatisticCount
+
+                        for x in values do
+                            family.AddStatistics(k, x, 1.0, ReadOnlySpan own, Span statistics)
+
+                        family.Maximise(ReadOnlySpan statistics, Span own)
+                        Expect.isTrue (own |> Array.forall Double.IsFinite) $"{name}: finite"
+
+                        Expect.isTrue
+                            (score own >= score other - 1e-5 * max 1.0 (abs (score other)))
+                            $"{name}: %A{values}, {score other} then {score own}")
         testCase "components without flow stay as they are" (fun () ->
             for name, family, parameters in families.Value do
                 if family.StatisticCount > 0 then

@@ -50,7 +50,14 @@ let tests =
             Expect.hasLength (List.distinct all) all.Length "all differ")
 
         testCase "the code of the README stands in the tested files" (fun () ->
-            for file in [ "ReadmeExamples"; "ReadmeQueries"; "ReadmeImages"; "ReadmeClasses"; "ReadmeMixtures" ] do
+            for file in
+                [
+                    "ReadmeExamples"
+                    "ReadmeQueries"
+                    "ReadmeImages"
+                    "ReadmeClasses"
+                    "ReadmeMixtures"
+                ] do
                 let fsharp = readRoot $"Spn.Tests/{file}.fs"
 
                 Expect.contains
@@ -58,7 +65,14 @@ let tests =
                     (fsharp.Substring(fsharp.IndexOf("open ", fsharp.IndexOf "module")))
                     file
 
-            for file in [ "FirstModel"; "Questions"; "CompletedDigits"; "ClassifiedDigits"; "DrawnDigits" ] do
+            for file in
+                [
+                    "FirstModel"
+                    "Questions"
+                    "CompletedDigits"
+                    "ClassifiedDigits"
+                    "DrawnDigits"
+                ] do
                 Expect.contains (blocks "csharp") (readRoot $"Spn.Host/Examples/{file}.cs") file)
 
         testCase "the questions of the README get the same answers in F# and C#" (fun () ->

@@ -30,7 +30,10 @@ let private refused content =
 let private info path =
     use output = new StringWriter()
     use error = new StringWriter()
-    let code = Program.Run([| "info"; path |], output, error, ProgressLine(error, 0), CancellationToken.None)
+
+    let code =
+        Program.Run([| "info"; path |], output, error, ProgressLine(error, 0), CancellationToken.None)
+
     code, string output, string error
 
 let tests =
@@ -57,7 +60,9 @@ let tests =
                 Expect.isTrue (SpecKinds.Default.ReadLayerwise(SpecKinds.Default.Write spec) = spec) $"{spec}")
         testCase "the description is readable JSON" (fun () ->
             Expect.equal
-                (SpecKinds.Default.Write(LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Pooling(2, 1).Classifier(3, 1)))
+                (SpecKinds.Default.Write(
+                    LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Pooling(2, 1).Classifier(3, 1)
+                ))
                 ("""{"height":4,"width":4,"colours":1,"layers":[{"kind":"folding","kernel":2,"stride":2},"""
                  + """{"kind":"mixture","components":4,"independent":false,"loss":"maxComponent","factors":0},"""
                  + """{"kind":"pooling","kernel":2,"stride":1,"rounding":"floor","backward":"dense"},"""
@@ -85,7 +90,9 @@ let tests =
                         "what it is, and the way out"
 
                     let error =
-                        Expect.raises<ModelFileException> (fun () -> LayerwiseModel.Load circuit |> ignore) "no mixture"
+                        Expect.raises<ModelFileException>
+                            (fun () -> LayerwiseModel.Load circuit |> ignore)
+                            "no mixture"
 
                     Expect.stringContains
                         error.Reason
@@ -139,7 +146,8 @@ let tests =
                 "shape"
                 "another stack"
 
-            let tensor = model.Tensors |> Seq.find (fun t -> t.Name = "layer1.inverse_deviations")
+            let tensor =
+                model.Tensors |> Seq.find (fun t -> t.Name = "layer1.inverse_deviations")
 
             let negative =
                 content model []
@@ -153,6 +161,12 @@ let tests =
                 let code, said, _ = info path
                 Expect.equal code 0 "it succeeds"
 
-                for part in [ "Deep Gaussian mixture over images of 4 x 4 x 1"; "G(4, 1 factors)"; "2 x 2 x 4"; "digits" ] do
+                for part in
+                    [
+                        "Deep Gaussian mixture over images of 4 x 4 x 1"
+                        "G(4, 1 factors)"
+                        "2 x 2 x 4"
+                        "digits"
+                    ] do
                     Expect.stringContains said part "the summary"))
     ]

@@ -13,7 +13,10 @@ let private roundings = [ PoolingRounding.Floor; PoolingRounding.Ceiling ]
 let private foldings = [
     for seed in 1..20 do
         let random = Random seed
-        let kernel, stride, colours = random.Next(1, 5), random.Next(1, 4), random.Next(1, 4)
+
+        let kernel, stride, colours =
+            random.Next(1, 5), random.Next(1, 4), random.Next(1, 4)
+
         let size () = kernel + stride * random.Next 4
         seed, LayerwiseSpec.For(size (), size (), colours).Folding(kernel, stride), kernel, stride
 ]
@@ -31,7 +34,9 @@ let private poolings = [
             else
                 min height width
 
-        let pooling = PoolingSpec(random.Next(1, most + 1), random.Next(1, 4), Rounding = rounding)
+        let pooling =
+            PoolingSpec(random.Next(1, most + 1), random.Next(1, 4), Rounding = rounding)
+
         seed, LayerwiseSpec.For(height, width, colours).With pooling, pooling
 ]
 
@@ -41,7 +46,10 @@ let private sparsely (pooling: PoolingSpec) =
 /// What arrives at the images when a stage receives signals.
 let private down (spec: LayerwiseSpec) (options: LayerwiseSampleOptions) stage count (signals: float32[]) =
     let plan = LayerwisePlan spec
-    let numbers = LayerwiseNumbers(plan, ReadOnlySpan((spec.Compile()).Parameters.ToArray()))
+
+    let numbers =
+        LayerwiseNumbers(plan, ReadOnlySpan((spec.Compile()).Parameters.ToArray()))
+
     use descent = new LayerwiseDescent(numbers, options, count, 0)
     descent.Go(stage, ReadOnlySpan signals).ToArray()
 
@@ -51,8 +59,7 @@ let private signals count seed =
 
 let private shape (spec: LayerwiseSpec) = Seq.last (spec.Shapes())
 
-let private sizeOf (spec: LayerwiseSpec) =
-    spec.Height, spec.Width, spec.Colours
+let private sizeOf (spec: LayerwiseSpec) = spec.Height, spec.Width, spec.Colours
 
 let private layers =
     testList "folding and pooling" [
@@ -108,13 +115,17 @@ let private layers =
                 let rows, columns = windows pooling height, windows pooling width
                 let signals = signals (rows.Length * columns.Length * colours) seed
 
-                let dense =
-                    { Size = height, width, colours; Values = Array.map float (down spec (LayerwiseSampleOptions()) 0 1 signals) }
+                let dense = {
+                    Size = height, width, colours
+                    Values = Array.map float (down spec (LayerwiseSampleOptions()) 0 1 signals)
+                }
 
                 let thin = LayerwiseSpec.For(height, width, colours).With(sparsely pooling)
 
-                let sparse =
-                    { dense with Values = Array.map float (down thin (LayerwiseSampleOptions()) 0 1 signals) }
+                let sparse = {
+                    dense with
+                        Values = Array.map float (down thin (LayerwiseSampleOptions()) 0 1 signals)
+                }
 
                 let mutable covered = 0
 
@@ -125,8 +136,9 @@ let private layers =
 
                         covered <- covered + cells.Length
 
-                        let signal =
-                            [ for k in 0 .. colours - 1 -> float signals[(i * columns.Length + j) * colours + k] ]
+                        let signal = [
+                            for k in 0 .. colours - 1 -> float signals[(i * columns.Length + j) * colours + k]
+                        ]
 
                         let at grid (r, c) = [ for k in 0 .. colours - 1 -> at grid r c k ]
                         Expect.all (cells |> List.map (at dense)) ((=) signal) "every cell"
@@ -144,7 +156,9 @@ let private layers =
             let handed = down spec (LayerwiseSampleOptions()) 0 400 (Array.create 400 1.0f)
 
             for cell in 0..3 do
-                let times = Seq.sumBy (fun image -> if handed[4 * image + cell] = 1.0f then 1 else 0) [ 0..399 ]
+                let times =
+                    Seq.sumBy (fun image -> if handed[4 * image + cell] = 1.0f then 1 else 0) [ 0..399 ]
+
                 Expect.isTrue (abs (times - 100) < 45) $"cell {cell}: {times} of 400")
         testCase "a mixture layer yields 0 where sparse pooling left no signal" (fun () ->
             let spec =
@@ -261,7 +275,10 @@ let private refusals =
                 Expect.stringContains finding.Layer layer "where"
                 Expect.stringContains finding.Property property "what"
                 Expect.stringContains finding.Advice advice "the way out"
-                let thrown = Expect.raises<CircuitException> (fun () -> ignore (spec.Compile())) "it does not compile"
+
+                let thrown =
+                    Expect.raises<CircuitException> (fun () -> ignore (spec.Compile())) "it does not compile"
+
                 Expect.equal (List.ofSeq thrown.Findings) [ finding ] "it says the same")
         testCase "all findings are listed at once" (fun () ->
             Expect.hasLength (images8.Mixture(0).Classifier(1).Mixture(4).Check()) 3 "three of them")
@@ -292,7 +309,9 @@ let private refusals =
                     Evidence.From([| 0.5f; 0.5f |], 2), "have 2 values"
                     Evidence.From(Array.create 64 255.0f, 64), "such as 255"
                 ] do
-                let error = Expect.raises<EvidenceException> (fun () -> ignore (model.Scores given)) part
+                let error =
+                    Expect.raises<EvidenceException> (fun () -> ignore (model.Scores given)) part
+
                 Expect.stringContains error.Message part "reason")
         testCase "no images are no error" (fun () ->
             let spec = images8.Folding(8).Mixture(4).Classifier(2)
@@ -368,5 +387,4 @@ let private surfaces =
                 "one axis")
     ]
 
-let tests =
-    testList "layerwise layers" [ layers; instances; refusals; surfaces ]
+let tests = testList "layerwise layers" [ layers; instances; refusals; surfaces ]

@@ -41,11 +41,7 @@ let fold kernel stride (grid: Grid) =
     let size cells = 1 + (cells - kernel) / stride
 
     build (size rows, size columns, kernel * kernel * channels) (fun r c k ->
-        at
-            grid
-            (r * stride + k / (kernel * channels))
-            (c * stride + k / channels % kernel)
-            (k % channels))
+        at grid (r * stride + k / (kernel * channels)) (c * stride + k / channels % kernel) (k % channels))
 
 /// Where the windows of an axis begin. With ceiling rounding a window follows as long as the one before leaves cells over.
 let windows (pooling: PoolingSpec) cells = [
@@ -59,8 +55,7 @@ let windows (pooling: PoolingSpec) cells = [
 ]
 
 /// The cells of a window along an axis.
-let within (pooling: PoolingSpec) cells start =
-    [ start .. min (start + pooling.Kernel) cells - 1 ]
+let within (pooling: PoolingSpec) cells start = [ start .. min (start + pooling.Kernel) cells - 1 ]
 
 let pool (pooling: PoolingSpec) (grid: Grid) =
     let rows, columns, channels = grid.Size
@@ -122,7 +117,10 @@ let scores (model: LayerwiseModel) (values: float[]) layer place (x: float[]) =
     let mixture = model.Spec.Layers[layer] :?> MixtureSpec
     let set = if mixture.Independent then place else 0
     let k, d, f = mixture.Components, x.Length, mixture.Factors
-    let part name = part model values $"layer{layer}.{name}"
+
+    let part name =
+        part model values $"layer{layer}.{name}"
+
     let logits = part "logits" (set * k) k
 
     let seen (numbers: float[]) = [|
@@ -134,18 +132,21 @@ let scores (model: LayerwiseModel) (values: float[]) layer place (x: float[]) =
     [|
         for i in 0 .. k - 1 ->
             let unit = set * k + i
-            let centre, inverse = part "centroids" (unit * d) d, part "inverse_deviations" (unit * d) d
+
+            let centre, inverse =
+                part "centroids" (unit * d) d, part "inverse_deviations" (unit * d) d
 
             let loadings = [|
                 for factor in 0 .. f - 1 -> seen (part "loadings" ((unit * f + factor) * d) d)
             |]
 
-            logits[i] - logSumExp logits + logNormal (seen centre) (seen inverse) loadings (seen x)
+            logits[i] - logSumExp logits
+            + logNormal (seen centre) (seen inverse) loadings (seen x)
     |]
 
 /// What the layers read, from one on; the last is what the last layer makes.
 let run (model: LayerwiseModel) (values: float[]) first (input: Grid) =
-    let made = Array.zeroCreate<Grid> (model.Spec.Layers.Count + 1)
+    let made = Array.zeroCreate<Grid>(model.Spec.Layers.Count + 1)
     made[first] <- input
 
     for layer in first .. model.Spec.Layers.Count - 1 do
@@ -193,7 +194,10 @@ let run (model: LayerwiseModel) (values: float[]) first (input: Grid) =
 
                         own + (part model values $"layer{layer}.bias" c 1)[0])
 
-                { Size = 1, 1, classifier.Classes; Values = softmax logits }
+                {
+                    Size = 1, 1, classifier.Classes
+                    Values = softmax logits
+                }
             | other -> failwith $"unknown layer {other.Name}"
 
     made
@@ -211,7 +215,7 @@ let filter components radius =
                 if radius = 0.0 then
                     (if i = k then 1.0 else 0.0)
                 else
-                    exp (-float (rows * rows + columns * columns) / (2.0 * radius * radius)))
+                    exp (-float(rows * rows + columns * columns) / (2.0 * radius * radius)))
 
         weights |> Array.map (fun w -> w / Array.sum weights))
 
@@ -225,7 +229,8 @@ let loss (model: LayerwiseModel) values layer radius (input: Grid) =
         let own = scores model values layer i (cell input i)
 
         let smoothed =
-            smooth |> Array.map (fun row -> Array.fold2 (fun s g v -> s + g * v) 0.0 row own)
+            smooth
+            |> Array.map (fun row -> Array.fold2 (fun s g v -> s + g * v) 0.0 row own)
 
         if mixture.Loss = MixtureLoss.Full then
             logSumExp smoothed
@@ -327,5 +332,6 @@ let stacks: (string * LayerwiseSpec) list = [
     "classifier", LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Classifier(3)
     "classifier of several layers",
     LayerwiseSpec.For(5, 5).Folding(2).Mixture(4).Folding(2, 2).Mixture(4).Classifier(4, 1, 3)
-    "classifier of a folding layer", LayerwiseSpec.For(4, 4).Folding(2).Mixture(4).Folding(3).Mixture(4).Classifier(2, 2)
+    "classifier of a folding layer",
+    LayerwiseSpec.For(4, 4).Folding(2).Mixture(4).Folding(3).Mixture(4).Classifier(2, 2)
 ]

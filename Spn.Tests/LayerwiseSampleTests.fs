@@ -22,12 +22,20 @@ let private moments (model: LayerwiseModel) (shares: float[]) d factors =
 
     let centres, inverses = part "centroids", part "inverse_deviations"
     let loadings = if factors = 0 then [||] else part "loadings"
-    let mean j = Seq.sum (Seq.mapi (fun k share -> share * centres[k][j]) shares)
+
+    let mean j =
+        Seq.sum (Seq.mapi (fun k share -> share * centres[k][j]) shares)
 
     let covariance i j =
         let about k =
-            let shared = Seq.sum (seq { for f in 0 .. factors - 1 -> loadings[k * factors + f][i] * loadings[k * factors + f][j] })
-            let own = ((if i = j then 1.0 else 0.0) + shared) / (inverses[k][i] * inverses[k][j])
+            let shared =
+                Seq.sum (
+                    seq { for f in 0 .. factors - 1 -> loadings[k * factors + f][i] * loadings[k * factors + f][j] }
+                )
+
+            let own =
+                ((if i = j then 1.0 else 0.0) + shared) / (inverses[k][i] * inverses[k][j])
+
             own + centres[k][i] * centres[k][j]
 
         Seq.sum (Seq.mapi (fun k share -> share * about k) shares) - mean i * mean j
@@ -107,41 +115,52 @@ let private draws =
             let near = { absolute = 0.04; relative = 0.0 }
             let shares = tensor model "layer1.logits" |> Array.map float |> softmax
 
-            Expect.floatsClose near (frequencies (chosen (options ComponentChoice.Uniform))) (Array.create 4 0.25) "uniform"
+            Expect.floatsClose
+                near
+                (frequencies (chosen (options ComponentChoice.Uniform)))
+                (Array.create 4 0.25)
+                "uniform"
+
             Expect.floatsClose near (frequencies (chosen (options ComponentChoice.ByWeight))) shares "by weight"
             Expect.equal (chosen (options ComponentChoice.Cycle)) (Array.init 4000 (fun i -> i % 4)) "cycle"
             let third = LayerwiseSampleOptions(Divisor = infinity, Component = Nullable 2)
             Expect.all (chosen third) ((=) 2) "a given one")
-        testCase "what an upper layer draws is the prior of the layer below, of its largest entries, to a power" (fun () ->
-            let spec = LayerwiseSpec.For(2, 2).Folding(2).Mixture(4).Mixture(1)
-            let signal = [| 0.1f; 0.4f; -0.2f; 0.5f |]
-            let model = replaced (settled spec 2 5) [ "layer2.centroids", signal ]
+        testCase
+            "what an upper layer draws is the prior of the layer below, of its largest entries, to a power"
+            (fun () ->
+                let spec = LayerwiseSpec.For(2, 2).Folding(2).Mixture(4).Mixture(1)
+                let signal = [| 0.1f; 0.4f; -0.2f; 0.5f |]
+                let model = replaced (settled spec 2 5) [ "layer2.centroids", signal ]
 
-            let centres =
-                tensor model "layer1.centroids" |> Array.map float |> Array.chunkBySize 4
+                let centres =
+                    tensor model "layer1.centroids" |> Array.map float |> Array.chunkBySize 4
 
-            for top in [ 0; 1; 2; 3; 4; 9 ] do
-                for power in [ 1.0; 2.0 ] do
-                    let kept =
-                        signal
-                        |> Array.map (fun v -> (max 1e-6 (float v)) ** power)
-                        |> fun all ->
-                            let least = if top = 0 then 0.0 else (Array.sortDescending all)[min top 4 - 1]
-                            all |> Array.map (fun v -> if v >= least then v else 0.0)
+                for top in [ 0; 1; 2; 3; 4; 9 ] do
+                    for power in [ 1.0; 2.0 ] do
+                        let kept =
+                            signal
+                            |> Array.map (fun v -> (max 1e-6 (float v)) ** power)
+                            |> fun all ->
+                                let least =
+                                    if top = 0 then
+                                        0.0
+                                    else
+                                        (Array.sortDescending all)[min top 4 - 1]
 
-                    let options =
-                        LayerwiseSampleOptions(Divisor = infinity, Top = top, Power = power)
+                                all |> Array.map (fun v -> if v >= least then v else 0.0)
 
-                    let drawn = rows (model.Sample(4000, options))
+                        let options = LayerwiseSampleOptions(Divisor = infinity, Top = top, Power = power)
 
-                    for k in 0..3 do
-                        let times = drawn |> Array.filter ((=) centres[k]) |> Array.length
+                        let drawn = rows (model.Sample(4000, options))
 
-                        Expect.floatClose
-                            { absolute = 0.04; relative = 0.0 }
-                            (float times / 4000.0)
-                            (kept[k] / Array.sum kept)
-                            $"component {k} of the largest {top} to the power {power}")
+                        for k in 0..3 do
+                            let times = drawn |> Array.filter ((=) centres[k]) |> Array.length
+
+                            Expect.floatClose
+                                { absolute = 0.04; relative = 0.0 }
+                                (float times / 4000.0)
+                                (kept[k] / Array.sum kept)
+                                $"component {k} of the largest {top} to the power {power}")
         testCase "entries as large as the last one kept stay in the draw" (fun () ->
             let spec = LayerwiseSpec.For(2, 2).Folding(2).Mixture(4).Mixture(1)
             let signal = [| 0.3f; 0.5f; 0.3f; 0.1f |]
@@ -155,7 +174,8 @@ let private draws =
                 let options =
                     LayerwiseSampleOptions(
                         Seed = 5L,
-                        Sharpenings = ValueList [ for layer in Option.toList sharpened -> Sharpening(layer, Iterations = 2) ]
+                        Sharpenings =
+                            ValueList [ for layer in Option.toList sharpened -> Sharpening(layer, Iterations = 2) ]
                     )
 
                 let drawn threads count =
@@ -189,8 +209,7 @@ let private classes =
                 let signal =
                     Array.init 4 (fun i -> Seq.sum (seq { for c in 0..2 -> logits[c] * float weights[c * 4 + i] }))
 
-                let kept =
-                    signal |> Array.map (fun v -> max 1e-6 (v - Array.min signal))
+                let kept = signal |> Array.map (fun v -> max 1e-6 (v - Array.min signal))
 
                 let options = LayerwiseSampleOptions(Divisor = infinity, Top = 0, Confidence = 0.9)
                 let drawn = rows (model.SampleClasses(Array.create 4000 wanted, options))
@@ -214,15 +233,14 @@ let private classes =
 
 let private sharpening =
     testList "sharpening" [
-        for name, spec in
-            stacks
-            |> List.filter (fun (_, spec) -> spec.Layers[0] :? FoldingSpec) do
+        for name, spec in stacks |> List.filter (fun (_, spec) -> spec.Layers[0] :? FoldingSpec) do
             testCase $"small steps raise the loss of every mixture layer above: {name}" (fun () ->
                 let model = settled spec 2 6
 
                 for target in model.MixtureLayers do
                     let losses sharpenings =
-                        let options = LayerwiseSampleOptions(Sharpenings = ValueList(sharpenings: Sharpening list))
+                        let options =
+                            LayerwiseSampleOptions(Sharpenings = ValueList(sharpenings: Sharpening list))
                         // Drawn images may lie outside [0, 1], further than images that are given.
                         let drawn = model.Sample(12, options)
 
@@ -236,7 +254,9 @@ let private sharpening =
 
                     for iterations in [ 1; 2; 4; 8 ] do
                         let now =
-                            losses [ Sharpening(0, Target = Nullable target, Iterations = iterations, Rate = 0.01) ]
+                            losses [
+                                Sharpening(0, Target = Nullable target, Iterations = iterations, Rate = 0.01)
+                            ]
 
                         for row in 0..11 do
                             Expect.isGreaterThanOrEqual
@@ -324,7 +344,13 @@ let private completion =
                 Expect.isFalse filled.HasHidden "nothing is hidden"
 
                 for row in 0..39 do
-                    let seen = Array.init 9 (fun i -> if images.IsHidden(row, i) then unknown else float (images.Row(row)[i]))
+                    let seen =
+                        Array.init 9 (fun i ->
+                            if images.IsHidden(row, i) then
+                                unknown
+                            else
+                                float (images.Row(row)[i]))
+
                     let scores = scores model values 1 0 seen
                     let centre = centres[Array.IndexOf(scores, Array.max scores)]
 
@@ -345,7 +371,8 @@ let private completion =
     ]
 
 let private refusals =
-    let model = LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Folding(2).Mixture(4).Compile()
+    let model =
+        LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Folding(2).Mixture(4).Compile()
 
     testList "refusals" [
         for part, options in

@@ -31,7 +31,8 @@ let private up =
                     let made = [ for row in 0..20 -> run model values 0 (image model images row) ]
 
                     for layer in computed spec do
-                        let expected = made |> List.map (fun grids -> grids[layer + 1].Values) |> Array.concat
+                        let expected =
+                            made |> List.map (fun grids -> grids[layer + 1].Values) |> Array.concat
 
                         Expect.floatsClose
                             near
@@ -42,7 +43,9 @@ let private up =
                     let all = model.AllScores images
 
                     for i, layer in Seq.indexed model.MixtureLayers do
-                        let expected = made |> List.map (fun grids -> loss model values layer 0.0 grids[layer])
+                        let expected =
+                            made |> List.map (fun grids -> loss model values layer 0.0 grids[layer])
+
                         Expect.floatsClose near all[i] expected $"score at layer {layer}"
                         Expect.equal (model.Scores(images, layer)) all[i] "one layer alone"
 
@@ -57,7 +60,9 @@ let private up =
 
                         Expect.equal (List.ofArray (model.Classify images)) likeliest "classes")
         testCase "scores do not depend on threads, nor on which images are asked together" (fun () ->
-            for name, spec in ("many components in one cell", LayerwiseSpec.For(8, 8).Folding(8).Mixture(49)) :: stacks do
+            for name, spec in
+                ("many components in one cell", LayerwiseSpec.For(8, 8).Folding(8).Mixture(49))
+                :: stacks do
                 let images = images spec 150 2
                 let alone, together = settled spec 1 4, settled spec 3 4
                 let scores = alone.AllScores images
@@ -72,11 +77,16 @@ let private up =
             for _, spec in stacks do
                 let model = settled spec 2 5
                 let images = (images spec 7 3).HideAtRandom 0.4
+
                 let zeros =
                     Evidence.From(
                         Array.init (images.Count * images.Variables) (fun i ->
                             let row, variable = i / images.Variables, i % images.Variables
-                            if images.IsHidden(row, variable) then 0.0f else images.Values[i]),
+
+                            if images.IsHidden(row, variable) then
+                                0.0f
+                            else
+                                images.Values[i]),
                         images.Variables
                     )
 
@@ -109,7 +119,8 @@ let private hidden =
                     ]
 
                     for layer in model.MixtureLayers do
-                        let expected = made |> List.map (fun grids -> grids[layer + 1].Values) |> Array.concat
+                        let expected =
+                            made |> List.map (fun grids -> grids[layer + 1].Values) |> Array.concat
 
                         Expect.floatsClose
                             near
@@ -152,7 +163,9 @@ let private native (values: float32[]) =
 
 let private kernels =
     let random = Random 3
-    let uniform count = Array.init count (fun _ -> 0.2f + random.NextSingle())
+
+    let uniform count =
+        Array.init count (fun _ -> 0.2f + random.NextSingle())
 
     testList "kernels" [
         testCase "narrow vectors do the same as those of this machine" (fun () ->
@@ -186,17 +199,43 @@ let private kernels =
                             (after buffers work MixtureKernels.Best)
                             $"{name}, {components} components, {lanes} lanes"
 
-                    let s, m, x = uniform (components * inputs), uniform (components * inputs), uniform (rows * lanes)
+                    let s, m, x =
+                        uniform (components * inputs), uniform (components * inputs), uniform (rows * lanes)
+
                     let y, d = uniform (components * lanes), uniform (components * lanes)
                     use table = new NativeBuffer(64L)
-                    let starts: nativeptr<int> = NativePtr.ofNativeInt (NativePtr.toNativeInt table.Floats)
+
+                    let starts: nativeptr<int> =
+                        NativePtr.ofNativeInt (NativePtr.toNativeInt table.Floats)
+
                     List.iteri (NativePtr.set starts) [ 1; 9; 20 ]
 
                     same "squares" [ s; m; x; y ] (fun kernel b ->
-                        kernel.Squares(b[0].Floats, b[1].Floats, components, b[2].Floats, starts, runs, length, b[3].Floats, lanes))
+                        kernel.Squares(
+                            b[0].Floats,
+                            b[1].Floats,
+                            components,
+                            b[2].Floats,
+                            starts,
+                            runs,
+                            length,
+                            b[3].Floats,
+                            lanes
+                        ))
 
                     same "pulled squares" [ s; m; x; d; uniform (rows * lanes) ] (fun kernel b ->
-                        kernel.PullSquares(b[0].Floats, b[1].Floats, components, b[2].Floats, starts, runs, length, b[3].Floats, b[4].Floats, lanes))
+                        kernel.PullSquares(
+                            b[0].Floats,
+                            b[1].Floats,
+                            components,
+                            b[2].Floats,
+                            starts,
+                            runs,
+                            length,
+                            b[3].Floats,
+                            b[4].Floats,
+                            lanes
+                        ))
 
                     same "scores" [ y; uniform components ] (fun kernel b ->
                         kernel.Scores(b[0].Floats, b[1].Floats, components, lanes))
@@ -214,8 +253,29 @@ let private kernels =
                         kernel.AddMoments(b[0].Floats, b[1].Floats, b[2].Floats, inputs)
                         kernel.AddMoments(0.3f, b[0].Floats, b[1].Floats, b[2].Floats, inputs))
 
-                    same "step" [ uniform inputs; uniform inputs; uniform inputs; uniform inputs; uniform inputs ] (fun kernel b ->
-                        kernel.Step(b[0].Floats, b[1].Floats, b[2].Floats, b[3].Floats, b[4].Floats, 3.0f, 0.02f, 0.01f, 0.3f, 1.1f, inputs))
+                    same
+                        "step"
+                        [
+                            uniform inputs
+                            uniform inputs
+                            uniform inputs
+                            uniform inputs
+                            uniform inputs
+                        ]
+                        (fun kernel b ->
+                            kernel.Step(
+                                b[0].Floats,
+                                b[1].Floats,
+                                b[2].Floats,
+                                b[3].Floats,
+                                b[4].Floats,
+                                3.0f,
+                                0.02f,
+                                0.01f,
+                                0.3f,
+                                1.1f,
+                                inputs
+                            ))
 
                     same "sum of rows" [ x; uniform (rows * lanes) ] (fun kernel b ->
                         kernel.Add(0.7f, b[0].Floats, b[1].Floats, inputs * lanes - 3))

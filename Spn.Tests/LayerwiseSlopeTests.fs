@@ -96,7 +96,9 @@ let private bySteps =
                             | :? ClassifierSpec as classifier -> Some classifier
                             | _ -> None
 
-                        let labels = classifier |> Option.map (fun c -> [| for row in 0..5 -> row % c.Classes |])
+                        let labels =
+                            classifier |> Option.map (fun c -> [| for row in 0..5 -> row % c.Classes |])
+
                         let made = [ for row in 0..5 -> run model before 0 (image model images row) ]
                         let report = model.Fit(images, options radius spec 6, Option.toObj labels)
                         Expect.equal report.Steps 1 "one step"
@@ -104,9 +106,14 @@ let private bySteps =
                         for mixture, told in Seq.zip model.MixtureLayers report.Curve[0].Train do
                             let expected =
                                 made
-                                |> List.averageBy (fun (grids: Grid[]) -> loss model before mixture radius grids[mixture])
+                                |> List.averageBy (fun (grids: Grid[]) ->
+                                    loss model before mixture radius grids[mixture])
 
-                            Expect.floatClose { absolute = 1e-4; relative = 1e-5 } told expected "the loss that it tells"
+                            Expect.floatClose
+                                { absolute = 1e-4; relative = 1e-5 }
+                                told
+                                expected
+                                "the loss that it tells"
 
                         for tensor in model.Tensors do
                             let layer = int (tensor.Name.Substring(5, tensor.Name.IndexOf '.' - 5))
@@ -117,7 +124,8 @@ let private bySteps =
                                     let sets = if mixture.Independent then cells (made[0][layer]) else 1
 
                                     (fun numbers ->
-                                        made |> List.averageBy (fun grids -> loss model numbers layer radius grids[layer])),
+                                        made
+                                        |> List.averageBy (fun grids -> loss model numbers layer radius grids[layer])),
                                     rate * float sets * multiplier tensor.Name
                                 | _ ->
                                     (fun numbers ->

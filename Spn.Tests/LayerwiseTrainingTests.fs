@@ -27,8 +27,7 @@ let private digits =
 let private patterns count seed =
     let random = RandomStream(int64 seed, "patterns")
 
-    let centres =
-        Array.init 3 (fun _ -> Array.init 16 (fun _ -> random.NextDouble()))
+    let centres = Array.init 3 (fun _ -> Array.init 16 (fun _ -> random.NextDouble()))
 
     Evidence.From(
         [|
@@ -47,7 +46,10 @@ let private whole components =
 let private plain (model: LayerwiseModel) (images: Evidence) (options: LayerwiseOptions) =
     let k, d = 9, 16
     let values = parameters model
-    let logits, centres, inverses = values[.. k - 1], values[k .. k + k * d - 1], values[k + k * d ..]
+
+    let logits, centres, inverses =
+        values[.. k - 1], values[k .. k + k * d - 1], values[k + k * d ..]
+
     let perEpoch = images.Count / options.BatchSize
     let window = int (1.0 / options.EndRate)
     let mutable radius, rate = 0.25 * sqrt (2.0 * float k), options.StartRate
@@ -59,7 +61,10 @@ let private plain (model: LayerwiseModel) (images: Evidence) (options: Layerwise
 
         let batch = order[step % perEpoch * options.BatchSize ..][.. options.BatchSize - 1]
         let smooth = filter k radius
-        let byLogit, byCentre, byInverse = Array.zeroCreate k, Array.zeroCreate (k * d), Array.zeroCreate (k * d)
+
+        let byLogit, byCentre, byInverse =
+            Array.zeroCreate k, Array.zeroCreate (k * d), Array.zeroCreate (k * d)
+
         let shares = softmax logits
         let mutable total = 0.0
 
@@ -77,7 +82,8 @@ let private plain (model: LayerwiseModel) (images: Evidence) (options: Layerwise
                     score)
 
             let smoothed =
-                smooth |> Array.map (fun row -> Array.fold2 (fun sum g v -> sum + g * v) 0.0 row scores)
+                smooth
+                |> Array.map (fun row -> Array.fold2 (fun sum g v -> sum + g * v) 0.0 row scores)
 
             let winner = Array.IndexOf(smoothed, Array.max smoothed)
             total <- total + smoothed[winner]
@@ -121,31 +127,39 @@ let private plain (model: LayerwiseModel) (images: Evidence) (options: Layerwise
 
 let private steps =
     testList "a plain mixture" [
-        testCase "one layer is a Gaussian mixture fitted by the same steps, annealing and controller included" (fun () ->
-            let model, images = (whole 9).Compile(4L, 1), patterns 300 1
+        testCase
+            "one layer is a Gaussian mixture fitted by the same steps, annealing and controller included"
+            (fun () ->
+                let model, images = (whole 9).Compile(4L, 1), patterns 300 1
 
-            let options =
-                LayerwiseOptions(
-                    Epochs = 12,
-                    BatchSize = 30,
-                    StartRate = 0.14,
-                    EndRate = 0.1,
-                    CentreRate = 0.2,
-                    DeviationRate = 0.1,
-                    Points = 120,
-                    Plateau = 0.3,
-                    Seed = 3L
-                )
+                let options =
+                    LayerwiseOptions(
+                        Epochs = 12,
+                        BatchSize = 30,
+                        StartRate = 0.14,
+                        EndRate = 0.1,
+                        CentreRate = 0.2,
+                        DeviationRate = 0.1,
+                        Points = 120,
+                        Plateau = 0.3,
+                        Seed = 3L
+                    )
 
-            let expected, losses, radii = plain model images options
-            let report = model.Fit(images, options)
-            Expect.equal report.Steps 120 "steps"
-            let near = { absolute = 2e-4; relative = 2e-4 }
-            Expect.floatsClose near (report.Curve |> Seq.map (fun p -> p.Train[0])) losses "the loss of every step"
-            Expect.floatsClose near (report.Curve |> Seq.map (fun p -> p.Radii[0])) radii "the radius after every step"
-            Expect.isLessThan (List.last radii) (0.75 * radii[0]) "the controller acted"
-            Expect.isGreaterThan (List.last losses) (losses[0] + 10.0) "it learned"
-            Expect.floatsClose near (parameters model) expected "parameters")
+                let expected, losses, radii = plain model images options
+                let report = model.Fit(images, options)
+                Expect.equal report.Steps 120 "steps"
+                let near = { absolute = 2e-4; relative = 2e-4 }
+                Expect.floatsClose near (report.Curve |> Seq.map (fun p -> p.Train[0])) losses "the loss of every step"
+
+                Expect.floatsClose
+                    near
+                    (report.Curve |> Seq.map (fun p -> p.Radii[0]))
+                    radii
+                    "the radius after every step"
+
+                Expect.isLessThan (List.last radii) (0.75 * radii[0]) "the controller acted"
+                Expect.isGreaterThan (List.last losses) (losses[0] + 10.0) "it learned"
+                Expect.floatsClose near (parameters model) expected "parameters")
     ]
 
 let private annealing =
@@ -153,9 +167,14 @@ let private annealing =
         testCase "every row of the filter sums to one, and it looks the same from every component" (fun () ->
             for components in [ 4; 9; 25; 49 ] do
                 for radius in [ 0.3; 1.0; 3.0 ] do
-                    use annealing = new Annealing(components, LayerwiseOptions(StartRadius = Nullable radius))
+                    use annealing =
+                        new Annealing(components, LayerwiseOptions(StartRadius = Nullable radius))
+
                     let side = int (sqrt (float components))
-                    let g k i = float (NativePtr.get annealing.Filter (k * components + i))
+
+                    let g k i =
+                        float (NativePtr.get annealing.Filter (k * components + i))
+
                     let expected = filter components radius
 
                     for k in 0 .. components - 1 do
@@ -181,8 +200,10 @@ let private annealing =
                 -5.0, 1 // 0.9 / 4.1
                 -5.4, 2 // -0.4 / 5, above -0.1
                 -6.5, 2 // -1.1 / 4.6
-                -6.5, 3 // no change; the bounds are reached
-                -6.5, 3
+                -6.5, 3 // no change; the radius reaches its bound
+                -6.5, 4
+                -6.5, 5 // and so does the step size
+                -6.5, 6
             ]
 
             for mean, falls in series do
@@ -207,9 +228,22 @@ let private deep =
 /// One epoch of which every step is told.
 let private brief delays seed =
     let delays: ValueList<float> | null =
-        delays |> Option.map (fun list -> ValueList<float>(list: float list)) |> Option.toObj
+        delays
+        |> Option.map (fun list -> ValueList<float>(list: float list))
+        |> Option.toObj
 
     LayerwiseOptions(Epochs = 1, BatchSize = 50, Points = 1000, Delays = delays, Seed = seed)
+
+/// Larger steps than the paper's, whose sets have fifty times as many images.
+let private quick epochs =
+    LayerwiseOptions(
+        Epochs = epochs,
+        BatchSize = 20,
+        StartRate = 0.05,
+        EndRate = 0.05,
+        Points = 10,
+        ClassifierRate = 0.2
+    )
 
 let private runs =
     testList "runs" [
@@ -217,8 +251,7 @@ let private runs =
             let train, _, _, _ = digits.Value
             let model = deep.Compile(2L, 1)
 
-            let before =
-                model.Tensors |> Seq.map (fun t -> t.Name, tensor model t.Name) |> dict
+            let before = model.Tensors |> Seq.map (fun t -> t.Name, tensor model t.Name) |> dict
 
             let options = brief (Some [ 0.0; 0.98 ]) 1L
             let report = model.Fit(train, options)
@@ -237,7 +270,9 @@ let private runs =
             let report = (deep.Compile(2L, 1)).Fit(train, brief (Some [ 0.0; 0.4 ]) 1L)
 
             let started =
-                report.Curve |> Seq.filter (fun p -> Double.IsFinite p.Train[1]) |> Seq.map _.Step
+                report.Curve
+                |> Seq.filter (fun p -> Double.IsFinite p.Train[1])
+                |> Seq.map _.Step
 
             Expect.equal (List.ofSeq started) [ 11..25 ] "from 0.4 of the steps on")
         testCase "the same seed gives the same bits on any number of threads, another seed others" (fun () ->
@@ -280,26 +315,37 @@ let private runs =
             let train, labels, test, testLabels = digits.Value
 
             let spec =
-                LayerwiseSpec.For(8, 8).Folding(4, 2).Mixture(49, independent = true).Folding(3).Mixture(16).Classifier(10, 1)
+                LayerwiseSpec
+                    .For(8, 8)
+                    .Folding(4, 2)
+                    .Mixture(49, independent = true)
+                    .Folding(3)
+                    .Mixture(16)
+                    .Classifier(10, 1)
 
             let model = spec.Compile(1L, 1)
-            let options = LayerwiseOptions(Epochs = 30, BatchSize = 50, Points = 10, ClassifierRate = 0.2)
+            let options = quick 40
             let report = model.Fit(train, options, labels, test, testLabels)
             Expect.equal report.End TrainingEnd.Finished "it finished"
             Expect.hasLength report.Curve 10 "points"
             let first, last = report.Curve[0], Seq.last report.Curve
 
+            // The upper layer's falls while the lower one learns to say more.
+            Expect.isGreaterThan last.Valid[0] (first.Valid[0] + 3.0) "the lower loss rises throughout"
+
             for layer in 0..1 do
-                Expect.isGreaterThan last.Valid[layer] first.Valid[layer] $"loss of mixture {layer} rises"
+                let least = report.Curve |> Seq.map (fun point -> point.Valid[layer]) |> Seq.min
+                Expect.isGreaterThan last.Valid[layer] least $"loss of mixture {layer} rises in the end"
                 Expect.isLessThan last.Radii[layer] first.Radii[layer] $"mixture {layer} anneals"
 
             let told = model.Classify test
 
             let right =
-                Array.map2 (fun a b -> if a = b then 1.0 else 0.0) told testLabels |> Array.average
+                Array.map2 (fun a b -> if a = b then 1.0 else 0.0) told testLabels
+                |> Array.average
 
             Expect.floatClose Accuracy.high last.Accuracy.Value right "the accuracy of the curve"
-            Expect.isGreaterThan right 0.88 "classes"
+            Expect.isGreaterThan right 0.95 "classes"
 
             let average (layer: int) images =
                 Array.average (model.Scores(images, layer))
@@ -321,18 +367,17 @@ let private runs =
                 ]
 
             let model = LayerwiseSpec.For(8, 8).Folding(8).Mixture(25).Compile(1L, 1)
-            model.Fit(inliers, LayerwiseOptions(Epochs = 20, BatchSize = 50)) |> ignore
+            model.Fit(inliers, quick 40) |> ignore
             let scores = model.Scores test
 
             let zeros, others =
-                Array.zip testLabels scores
-                |> Array.partition (fun (label, _) -> label = 0)
+                Array.zip testLabels scores |> Array.partition (fun (label, _) -> label = 0)
 
             let below =
                 Seq.allPairs zeros others
                 |> Seq.averageBy (fun ((_, zero), (_, other)) -> if zero < other then 1.0 else 0.0)
 
-            Expect.isGreaterThan below 0.9 "zeros score lower than other digits")
+            Expect.isGreaterThan below 0.95 "zeros score lower than other digits")
     ]
 
 type private Listener<'t>(f: 't -> unit) =
@@ -359,7 +404,10 @@ let private ends =
                     source.Cancel())
 
             let options = LayerwiseOptions(Epochs = 1_000_000, BatchSize = 50)
-            let report = model.Fit(images, options, progress = listener, cancellation = source.Token)
+
+            let report =
+                model.Fit(images, options, progress = listener, cancellation = source.Token)
+
             Expect.equal report.End TrainingEnd.Cancelled "it says so"
             Expect.equal told.Count 1 "it stops at once"
             Expect.equal told[0].Step report.Steps "at the step that was told"
@@ -380,7 +428,10 @@ let private ends =
         testCase "progress ends with the last step" (fun () ->
             let told = ResizeArray()
             let model = (whole 9).Compile(threads = 1)
-            model.Fit(patterns 100 1, LayerwiseOptions(Epochs = 3, BatchSize = 40), progress = Listener told.Add) |> ignore
+
+            model.Fit(patterns 100 1, LayerwiseOptions(Epochs = 3, BatchSize = 40), progress = Listener told.Add)
+            |> ignore
+
             let last = Seq.last told
             Expect.equal (last.Step, last.Steps) (6, 6) "steps"
             Expect.isTrue (Double.IsFinite last.Losses[0]) "losses")
@@ -443,10 +494,10 @@ let private refusals =
             for fit, part in
                 [
                     (fun () -> ignore (model.Fit(Evidence.From(Array.empty<float32>, 16)))), "no training samples"
-                    (fun () ->
-                        ignore (model.Fit(images, valid = Evidence.From(Array.empty<float32>, 16)))),
+                    (fun () -> ignore (model.Fit(images, valid = Evidence.From(Array.empty<float32>, 16)))),
                     "no validation samples"
-                    (fun () -> ignore (LayerwiseSpec.For(4, 4).Folding(2).Compile(threads = 1).Fit images)), "no mixture layer"
+                    (fun () -> ignore (LayerwiseSpec.For(4, 4).Folding(2).Compile(threads = 1).Fit images)),
+                    "no mixture layer"
                     (fun () -> ignore (classifier.Fit(images, labels = [| 0; 1 |]))), "2 labels and 20 images"
                     (fun () -> ignore (classifier.Fit(images, labels = Array.create 20 3))), "classes are 0 to 2"
                 ] do
@@ -461,5 +512,4 @@ let private refusals =
                 "labels without a classifier")
     ]
 
-let tests =
-    testList "layerwise training" [ steps; annealing; runs; ends; refusals ]
+let tests = testList "layerwise training" [ steps; annealing; runs; ends; refusals ]

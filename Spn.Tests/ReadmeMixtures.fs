@@ -22,9 +22,12 @@ let draw epochs =
         images |> Evidence.rows rows |> Evidence.inUnitsOf 16.0 // images in [0, 1]
 
     let model = patches |> Gmm.compile 1L
+    // Larger steps than the paper's, whose sets have fifty times as many images.
+    let options =
+        LayerwiseOptions(Epochs = epochs, BatchSize = 20, StartRate = 0.05, EndRate = 0.05)
 
     model
-    |> Gmm.train (pick ((<>) 0) digits.Train digits.TrainLabels) (LayerwiseOptions(Epochs = epochs, BatchSize = 50))
+    |> Gmm.train (pick ((<>) 0) digits.Train digits.TrainLabels) options
     |> ignore
 
     let known = model |> Gmm.scores (pick ((<>) 0) digits.Test digits.TestLabels)

@@ -15,6 +15,9 @@ let allTests =
         TwentyTests.tests
         HyperGroupTests.tests
         ImageScriptTests.tests
+        DcgmmScriptTests.tests
+        DcgmmPictureTests.tests
+        DcgmmSamplingTests.tests
         StructuresTwentyTests.tests
         DgcSpnOptionTests.tests
         DgcSpnRunTests.tests
@@ -64,9 +67,13 @@ let allTests =
         HardEmInputTests.tests
         EmTrainingTests.tests
         EmMixtureTests.tests
+        EmStepTests.tests
         BaumWelchTests.tests
         EmTests.tests
         DiscriminativeTests.tests
+        JudgeTests.tests
+        JudgeFileTests.tests
+        WorkerPoolTests.tests
         ModelFileTests.tests
         ModelRefusalTests.tests
         LayerwiseLayerTests.tests

@@ -229,6 +229,8 @@ let private running =
 
                 Expect.stringContains text "SPN-Small" "the table is printed"
                 Expect.stringContains text "Parzen windows" "and the scores"
+                let scores = (fst (HyperSpnTables.parzen results).Value).Rows |> List.exactlyOne
+                Expect.stringStarts (List.last scores) "shortened: 3/1000 steps" "which say how they came about"
 
                 let again, _ =
                     run (options folder [ "--models"; "hyper,large,small"; "--parzen"; "--quick"; "--resume" ])

@@ -134,7 +134,7 @@ internal static class TensorFile
     }
 
     // In pieces, since the bytes of a large vector exceed the longest span.
-    private static IEnumerable<byte[]> Chunks(float[] values)
+    public static IEnumerable<byte[]> Chunks(float[] values)
     {
         foreach (float[] part in values.Chunk(ChunkLength))
         {

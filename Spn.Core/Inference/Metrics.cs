@@ -1,5 +1,11 @@
 namespace Spn.Core;
 
+/// <summary>What a score that tells outliers does at one threshold.</summary>
+/// <param name="Threshold">The least score that counts as normal is above it.</param>
+/// <param name="Kept">Share of the normal samples that score above the threshold.</param>
+/// <param name="Rejected">Share of the outliers that score below it.</param>
+public readonly record struct OutlierPoint(double Threshold, double Kept, double Rejected);
+
 /// <summary>Numbers that say how good a model is.</summary>
 public static class Metrics
 {
@@ -37,6 +43,49 @@ public static class Metrics
             below += 0.5 * (First(sorted, score, equal: false) + First(sorted, score, equal: true));
         }
         return below / normal.Length / sorted.Length;
+    }
+
+    /// <summary>What a score keeps and rejects at thresholds at even distances from the least score of all to the greatest.</summary>
+    /// <remarks>The lowest threshold comes first. Source: Gepperth 2022 (DCGMM), figure 10.</remarks>
+    /// <param name="normal">Scores of normal samples, at least one; higher means more normal.</param>
+    /// <param name="outliers">Scores of outliers, at least one.</param>
+    /// <param name="steps">Number of thresholds, at least 2.</param>
+    /// <exception cref="ArgumentException">There are no scores, one is not finite, or there are too few steps.</exception>
+    public static IReadOnlyList<OutlierPoint> OutlierCurve(ReadOnlySpan<double> normal, ReadOnlySpan<double> outliers, int steps = 100)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(steps, 2);
+        double[] inside = Ascending(normal, nameof(normal)), outside = Ascending(outliers, nameof(outliers));
+        double least = Math.Min(inside[0], outside[0]), most = Math.Max(inside[^1], outside[^1]);
+        var curve = new OutlierPoint[steps];
+        for (int i = 0; i < steps; i++)
+        {
+            double share = (double)i / (steps - 1), threshold = least * (1 - share) + most * share;
+            curve[i] = new OutlierPoint(
+                threshold,
+                1 - (double)First(inside, threshold, equal: true) / inside.Length,
+                (double)First(outside, threshold, equal: false) / outside.Length);
+        }
+        return curve;
+
+        static double[] Ascending(ReadOnlySpan<double> scores, string name)
+        {
+            if (scores.IsEmpty) throw new ArgumentException("There are no scores; give at least one.", name);
+            double[] sorted = scores.ToArray();
+            Array.Sort(sorted);
+            // NaN sorts first.
+            return double.IsFinite(sorted[0]) && double.IsFinite(sorted[^1])
+                ? sorted
+                : throw new ArgumentException("A score is not finite: thresholds at even distances need finite ones.", name);
+        }
+    }
+
+    /// <summary>The area under <see cref="OutlierCurve"/> by trapezoids: an approximation to <see cref="AreaUnderCurve"/> that some published numbers are.</summary>
+    /// <remarks>It is far off where one score lies far away from all others, so that few thresholds fall among these.</remarks>
+    /// <inheritdoc cref="OutlierCurve"/>
+    public static double AreaUnderSteps(ReadOnlySpan<double> normal, ReadOnlySpan<double> outliers, int steps = 100)
+    {
+        IReadOnlyList<OutlierPoint> curve = OutlierCurve(normal, outliers, steps);
+        return curve.Zip(curve.Skip(1), (a, b) => (a.Kept - b.Kept) * (a.Rejected + b.Rejected) / 2).Sum();
     }
 
     /// <summary>How many scores are below one, or with equal ones at most that one.</summary>

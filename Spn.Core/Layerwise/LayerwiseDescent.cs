@@ -83,7 +83,7 @@ internal sealed unsafe class LayerwiseDescent : IDisposable
                 {
                     patch[i] = mu[i];
                     // An inverse deviation still at its bound has learned nothing of its dimension.
-                    if (s[i] >= bound) continue;
+                    if (s[i] == bound) continue;
                     double noise = stream.NextNormal();
                     for (int f = 0; f < factors.Length; f++)
                         noise += factors[f] * (numbers.Loadings(stage, set) + (long)z * factors.Length * inputs)[(long)f * inputs + i];

@@ -72,7 +72,8 @@ public sealed unsafe partial class LayerwiseModel
     /// <summary>Trains all layers at once, each by its own loss; the model ends with the last parameters.</summary>
     /// <remarks>
     /// Plain stochastic gradient ascent with annealing; mixture layers start one after another (<see cref="LayerwiseOptions.Delays"/>).
-    /// A cancelled training, or one whose losses leave the range of numbers, keeps what was learned until then.
+    /// A cancelled training keeps what was learned until then; one whose losses leave the range of numbers, what was learned until the last
+    /// point where they had not.
     /// Results do not depend on the number of threads. Source: Gepperth 2021 (DCGMM); Gepperth and Pfuelb 2021.
     /// </remarks>
     /// <param name="train">Images in [0, 1]; hidden pixels count as 0.</param>
@@ -105,7 +106,7 @@ public sealed unsafe partial class LayerwiseModel
         var trained = new LayerwiseNumbers(plan, numbers.Values);
         using var training = new LayerwiseTraining(plan, trained, options, pool, train.Count);
         LayerwiseReport report = training.Go(train, labels, valid, validLabels, progress, cancellation);
-        numbers = trained;
+        numbers = report.End == Training.TrainingEnd.Diverged ? new LayerwiseNumbers(plan, training.Kept) : trained;
         return report;
     }
 

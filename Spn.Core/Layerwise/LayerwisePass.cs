@@ -52,14 +52,10 @@ internal static unsafe class LayerwisePass
     /// <summary>The loss of each image at a mixture, with its constant: the mean over cells.</summary>
     public static void Losses(LayerwiseWorkspace work, int index, MixtureStage stage, Span<double> losses)
     {
-        losses = losses[..work.Count];
-        losses.Clear();
-        for (int cell = 0; cell < stage.Output.Cells; cell++)
-        {
-            float* own = work.Best(index) + (long)cell * work.Lanes;
-            for (int lane = 0; lane < work.Count; lane++) losses[lane] += own[lane];
-        }
-        for (int lane = 0; lane < work.Count; lane++) losses[lane] = losses[lane] / stage.Output.Cells + stage.Constant;
+        float* sums = stackalloc float[work.Lanes];
+        new Span<float>(sums, work.Lanes).Clear();
+        for (int cell = 0; cell < stage.Output.Cells; cell++) Kernels.Add(1, work.Best(index) + (long)cell * work.Lanes, sums, work.Lanes);
+        for (int lane = 0; lane < work.Count; lane++) losses[lane] = sums[lane] / stage.Output.Cells + stage.Constant;
     }
 
     /// <summary>Derivatives of each image's loss at a mixture by the input of a stage below; the way up must have been gone.</summary>

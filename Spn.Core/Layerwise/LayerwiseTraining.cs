@@ -29,6 +29,9 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
         (sums, seen, losses) = (new double[updates.Length], new long[updates.Length], new double[work.Lanes]);
     }
 
+    /// <summary>Parameters of the last point whose losses are numbers: what is left of a training that leaves their range.</summary>
+    public float[] Kept { get; private set; } = [];
+
     /// <summary>Bytes of the workspace.</summary>
     public long Bytes => work.Bytes;
 
@@ -40,6 +43,8 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
         int[] order = [];
         List<LayerwisePoint> curve = [];
         var end = TrainingEnd.Finished;
+        Kept = numbers.Values.ToArray();
+        float[]? untried = null;
         TimeSpan reported = TimeSpan.Zero;
         using FlushToZero flush = FlushToZero.Here();
         while (step < steps)
@@ -56,11 +61,18 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
                 end = TrainingEnd.Diverged;
                 break;
             }
+            (Kept, untried) = (untried ?? Kept, null);
             step++;
             bool point = (long)step * points / steps > (step - 1L) * points / steps;
             if (point)
             {
                 (double[] validLosses, double? accuracy) = valid is null ? ([], null) : Measure(valid, validLabels);
+                untried = numbers.Values.ToArray();
+                if (!untried.All(float.IsFinite))
+                {
+                    end = TrainingEnd.Diverged;
+                    break;
+                }
                 curve.Add(new LayerwisePoint(step, Means(), validLosses, [.. updates.Select(u => u.Annealing.Radius)], accuracy, clock.Elapsed));
             }
             if (progress is not null && (step == steps || clock.Elapsed - reported >= ReportEvery))
@@ -89,17 +101,26 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
         bool classifies = plan.Classifier is not null && labels is not null;
         int last = classifies ? plan.Stages.Length - 1 : plan.StageIndex(plan.Mixtures.Last(Started));
         LayerwisePass.Forward(numbers, work, 0, last, pool, filters);
-        foreach (MixtureStage mixture in plan.Mixtures.Where(Started))
+        LayerwiseUpdate[] started = [.. plan.Mixtures.Where(Started).Select(m => updates[m.Number])];
+        var means = new double[started.Length];
+        foreach ((int i, LayerwiseUpdate update) in started.Index())
         {
-            int index = plan.StageIndex(mixture);
-            LayerwisePass.Losses(work, index, mixture, losses);
+            MixtureStage mixture = update.Stage;
+            LayerwisePass.Losses(work, plan.StageIndex(mixture), mixture, losses);
             double sum = 0;
             for (int lane = 0; lane < batch.Length; lane++) sum += losses[lane];
             if (!double.IsFinite(sum)) return false;
             sums[mixture.Number] += sum;
             seen[mixture.Number] += batch.Length;
-            updates[mixture.Number].Step(numbers, work, pool);
-            updates[mixture.Number].Annealing.Add(sum / batch.Length);
+            means[i] = sum / batch.Length;
+            update.Prepare(work);
+        }
+        Together(started, u => u.Beginnings, (u, item, worker) => u.Begin(numbers, work, item, worker));
+        Together(started, u => u.Ends, (u, item, worker) => u.End(numbers, work, item, worker));
+        foreach ((int i, LayerwiseUpdate update) in started.Index())
+        {
+            update.Finish(numbers, work);
+            update.Annealing.Add(means[i]);
         }
         if (classifies) StepClassifier(labels!, batch);
         return true;
@@ -111,6 +132,20 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
     {
         work.Dispose();
         foreach (LayerwiseUpdate update in updates) update.Dispose();
+    }
+
+    /// <summary>Runs the items of several layers as one loop.</summary>
+    private void Together(LayerwiseUpdate[] started, Func<LayerwiseUpdate, int> count, Action<LayerwiseUpdate, int, int> body)
+    {
+        int[] ends = new int[started.Length];
+        for (int i = 0, end = 0; i < ends.Length; i++) ends[i] = end += count(started[i]);
+        if (ends.Length == 0 || ends[^1] == 0) return;
+        pool.Run(ends[^1], (item, worker) =>
+        {
+            int layer = 0;
+            while (item >= ends[layer]) layer++;
+            body(started[layer], layer == 0 ? item : item - ends[layer - 1], worker);
+        });
     }
 
     private double[] Means() => [.. sums.Zip(seen, (sum, count) => count == 0 ? double.NaN : sum / count)];

@@ -14,7 +14,10 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
 
     private readonly MixtureStage stage;
     private readonly LayerwiseOptions options;
-    private readonly int index, padded;
+    /// <summary>Patches of fewer inputs than this are gathered before they are added.</summary>
+    private const int Few = 64;
+
+    private readonly int index, padded, cuts;
     private readonly NativeBuffer moments, counts;
 
     public LayerwiseUpdate(LayerwisePlan plan, MixtureStage stage, LayerwiseOptions options)
@@ -23,23 +26,73 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         this.options = options;
         index = plan.StageIndex(stage);
         padded = MixtureKernels.Padded(stage.Inputs);
+        // Long runs are cut, so that threads have about the same to do.
+        cuts = stage.Table.Runs >= 8 ? 1 : Math.Clamp(stage.Table.RunLength / 32, 1, 4);
         Annealing = new Annealing(stage.Components, options);
-        int shared = stage.Layer.Independent ? 0 : 2 * stage.Components * padded;
+        int shared = stage.Layer.Independent ? 0 : 2 * stage.Components * padded + MixtureKernels.LaneMultiple;
         int factored = stage.Layer.Factors == 0 ? 0 : stage.Components * (2 + stage.Layer.Factors) * stage.Inputs * stage.Sets;
         moments = new NativeBuffer(Math.Max(shared, (long)factored) * sizeof(float));
-        counts = new NativeBuffer(2L * stage.Sets * stage.Components * sizeof(float));
+        counts = new NativeBuffer((long)stage.Sets * stage.Components * sizeof(float));
     }
+
+    /// <summary>The mixture layer.</summary>
+    public MixtureStage Stage => stage;
 
     /// <summary>How far training has come.</summary>
     public Annealing Annealing { get; }
 
-    /// <summary>One step by the batch that a workspace holds, whose way up must have been gone.</summary>
-    public void Step(LayerwiseNumbers numbers, LayerwiseWorkspace work, WorkerPool pool)
+    /// <summary>Items of work of the first part of a step; see <see cref="Begin"/>.</summary>
+    public int Beginnings => Factored ? stage.Sets * stage.Components : stage.Layer.Independent ? stage.Sets : stage.Table.Runs * cuts;
+
+    /// <summary>Items of work of the second part of a step; see <see cref="End"/>.</summary>
+    public int Ends => Factored || stage.Layer.Independent ? 0 : stage.Components;
+
+    private bool Factored => stage.Layer.Factors > 0;
+
+    /// <summary>Prepares a step by the batch that a workspace holds, whose way up must have been gone.</summary>
+    public void Prepare(LayerwiseWorkspace work)
     {
-        if (stage.Layer.Factors > 0) StepFactors(numbers, work, pool);
-        else if (stage.Layer.Independent)
-            LayerwisePass.Share(pool, stage.Sets, (cell, worker) => StepCell(numbers, work, cell, work.Scratch(worker)));
-        else StepShared(numbers, work, pool);
+        if (moments.Bytes > 64) moments.Clear();
+        if (!stage.Layer.Independent) Count(work, 0, stage.Output.Cells, counts.Floats);
+    }
+
+    /// <summary>An item of the first part: the step of a cell of its own parameters, or sums over all cells.</summary>
+    public void Begin(LayerwiseNumbers numbers, LayerwiseWorkspace work, int item, int worker)
+    {
+        if (Factored) SumFactors(numbers, work, item, worker);
+        else if (stage.Layer.Independent) StepCell(numbers, work, item, work.Scratch(worker));
+        else
+        {
+            // Threads share the inputs, so that each sum is made by one of them, in one order.
+            (int run, int cut) = Math.DivRem(item, cuts);
+            int length = stage.Table.RunLength;
+            for (int cell = 0; cell < stage.Output.Cells; cell++)
+                Gather(work, cell, run, run + 1, length * cut / cuts, length * (cut + 1) / cuts, moments.Floats, moments.Floats + stage.Components * padded, padded);
+        }
+    }
+
+    /// <summary>An item of the second part: a component whose sums are complete.</summary>
+    public void End(LayerwiseNumbers numbers, LayerwiseWorkspace work, int k, int worker)
+    {
+        int components = stage.Components;
+        float* sum = moments.Floats + k * padded, square = sum + components * padded;
+        float count = Filtered(counts.Floats, k);
+        if (!Annealing.IsIdentity)
+        {
+            float* to = work.Scratch(worker);
+            Kernels.Multiply(Annealing.Filter + k, components, components, 1, components, moments.Floats, to, padded);
+            Kernels.Multiply(Annealing.Filter + k, components, components, 1, components, moments.Floats + components * padded, to + padded, padded);
+            sum = to;
+            square = to + padded;
+        }
+        Move(numbers, 0, k, sum, square, count, Scale(work));
+    }
+
+    /// <summary>Ends a step, when all items are done.</summary>
+    public void Finish(LayerwiseNumbers numbers, LayerwiseWorkspace work)
+    {
+        if (Factored) MoveFactors(numbers, work);
+        else if (!stage.Layer.Independent) Finish(numbers, 0, counts.Floats, Scale(work));
     }
 
     public void Dispose()
@@ -49,78 +102,78 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         Annealing.Dispose();
     }
 
+    /// <summary>Step size over the number of patches that a set of parameters sees.</summary>
+    private float Scale(LayerwiseWorkspace work) => (float)(Annealing.Rate / ((double)work.Count * (stage.Layer.Independent ? 1 : stage.Output.Cells)));
+
     private void StepCell(LayerwiseNumbers numbers, LayerwiseWorkspace work, int cell, float* scratch)
     {
-        int components = stage.Components, block = components * padded;
+        int components = stage.Components, inputs = stage.Inputs;
+        float scale = Scale(work);
+        // Patches of a few inputs are stepped for all components at once.
+        bool together = Annealing.IsIdentity && inputs < Few;
+        int spacing = together ? inputs : padded, block = components * padded;
         float* sums = scratch, squares = sums + block, filteredSums = squares + block, filteredSquares = filteredSums + block;
         new Span<float>(sums, 2 * block).Clear();
-        Gather(work, cell, 0, stage.Table.Runs, 0, stage.Table.RunLength, sums, squares);
-        float* own = counts.Floats + 2L * cell * components;
+        Gather(work, cell, 0, stage.Table.Runs, 0, stage.Table.RunLength, sums, squares, spacing);
+        float* own = counts.Floats + (long)cell * components;
         Count(work, cell, cell + 1, own);
-        if (!Annealing.IsIdentity)
+        if (together)
         {
-            Kernels.Multiply(Annealing.Filter, 1, components, components, components, sums, filteredSums, padded);
-            Kernels.Multiply(Annealing.Filter, 1, components, components, components, squares, filteredSquares, padded);
-            sums = filteredSums;
-            squares = filteredSquares;
+            float* numbersOfPatches = filteredSums;
+            for (int k = 0, i = 0; k < components; k++)
+                for (int end = i + inputs; i < end; i++) numbersOfPatches[i] = own[k];
+            Kernels.Step(numbers.Centres(stage, cell), numbers.Deviations(stage, cell), numbers.Shifts(stage, cell), sums, squares, numbersOfPatches,
+                (float)(scale * options.CentreRate), (float)(scale * options.DeviationRate), (float)options.LeastDeviation, (float)Math.Sqrt(options.LargestPrecision), components * inputs);
         }
-        own = Filtered(own);
-        float scale = (float)(Annealing.Rate / work.Count);
-        for (int k = 0; k < components; k++) Move(numbers, cell, k, sums + k * padded, squares + k * padded, own[k], scale);
+        else
+        {
+            if (!Annealing.IsIdentity)
+            {
+                Kernels.Multiply(Annealing.Filter, 1, components, components, components, sums, filteredSums, padded);
+                Kernels.Multiply(Annealing.Filter, 1, components, components, components, squares, filteredSquares, padded);
+                sums = filteredSums;
+                squares = filteredSquares;
+            }
+            for (int k = 0; k < components; k++) Move(numbers, cell, k, sums + k * padded, squares + k * padded, Filtered(own, k), scale);
+        }
         Finish(numbers, cell, own, scale);
     }
 
-    private void StepShared(LayerwiseNumbers numbers, LayerwiseWorkspace work, WorkerPool pool)
-    {
-        int components = stage.Components, block = components * padded, cells = stage.Output.Cells, runs = stage.Table.Runs;
-        float* sums = moments.Floats, squares = sums + block;
-        moments.Clear();
-        // Threads share the inputs, so that each sum is made by one of them, in one order. Long runs are cut for balance.
-        int cuts = runs >= 4 * pool.Threads ? 1 : Math.Clamp(stage.Table.RunLength / 32, 1, 4), length = stage.Table.RunLength;
-        LayerwisePass.Share(pool, runs * cuts, (item, _) =>
-        {
-            (int run, int cut) = Math.DivRem(item, cuts);
-            for (int cell = 0; cell < cells; cell++) Gather(work, cell, run, run + 1, length * cut / cuts, length * (cut + 1) / cuts, sums, squares);
-        });
-        Count(work, 0, cells, counts.Floats);
-        float* own = Filtered(counts.Floats);
-        float scale = (float)(Annealing.Rate / ((double)work.Count * cells));
-        LayerwisePass.Share(pool, components, (k, worker) =>
-        {
-            float* sum = sums + k * padded, square = squares + k * padded;
-            if (!Annealing.IsIdentity)
-            {
-                float* to = work.Scratch(worker);
-                Kernels.Multiply(Annealing.Filter + k, components, components, 1, components, sums, to, padded);
-                Kernels.Multiply(Annealing.Filter + k, components, components, 1, components, squares, to + padded, padded);
-                sum = to;
-                square = to + padded;
-            }
-            Move(numbers, 0, k, sum, square, own[k], scale);
-        });
-        Finish(numbers, 0, own, scale);
-    }
-
     /// <summary>Adds the patches of a cell to the sums of the components that won them, between two places of some runs.</summary>
-    private void Gather(LayerwiseWorkspace work, int cell, int firstRun, int endRun, int from, int to, float* sums, float* squares)
+    private void Gather(LayerwiseWorkspace work, int cell, int firstRun, int endRun, int from, int to, float* sums, float* squares, int spacing)
     {
-        int each = work.InputCount(index), length = stage.Table.RunLength, components = stage.Components, lanes = work.Lanes;
+        int each = work.InputCount(index), length = stage.Table.RunLength, runs = stage.Table.Runs, components = stage.Components, lanes = work.Lanes;
         float* winner = work.Winners(index) + (long)cell * lanes, weights = work.Weights(index);
         if (weights != null) weights += (long)cell * components * lanes;
-        for (int lane = 0; lane < work.Count; lane++)
-            for (int run = firstRun; run < endRun; run++)
+        bool whole = endRun - firstRun == runs && to - from == length && runs * length < Few;
+        float* patch = stackalloc float[Few];
+        new Span<float>(patch, Few).Clear();
+        fixed (int* starts = &stage.Table.Starts[cell * runs])
+            for (int lane = 0; lane < work.Count; lane++)
             {
-                float* x = work.InputRows(index) + (long)lane * each + stage.Table.Starts[cell * stage.Table.Runs + run] + from;
-                long at = run * length + from;
-                if (weights == null)
+                float* row = work.InputRows(index) + (long)lane * each;
+                if (whole)
                 {
-                    at += (long)winner[lane] * padded;
-                    Kernels.AddMoments(x, sums + at, squares + at, to - from);
+                    for (int run = 0, i = 0; run < runs; run++)
+                        for (int j = 0; j < length; j++) patch[i++] = row[starts[run] + j];
+                    // What is added beyond the patch is 0.
+                    Add(patch, 0, MixtureKernels.Padded(runs * length), lane);
                 }
                 else
-                    for (int k = 0; k < components; k++, at += padded)
-                        if (weights[k * lanes + lane] > 0) Kernels.AddMoments(weights[k * lanes + lane], x, sums + at, squares + at, to - from);
+                    for (int run = firstRun; run < endRun; run++) Add(row + starts[run] + from, run * length + from, to - from, lane);
             }
+
+        void Add(float* x, int at, int count, int lane)
+        {
+            if (weights == null)
+            {
+                at += (int)winner[lane] * spacing;
+                Kernels.AddMoments(x, sums + at, squares + at, count);
+                return;
+            }
+            for (int k = 0; k < components; k++, at += spacing)
+                if (weights[k * lanes + lane] > 0) Kernels.AddMoments(weights[k * lanes + lane], x, sums + at, squares + at, count);
+        }
     }
 
     /// <summary>How many patches of some cells each component won.</summary>
@@ -139,18 +192,13 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         }
     }
 
-    /// <summary>Numbers of patches as the annealing filter spreads them.</summary>
-    private float* Filtered(float* own)
+    /// <summary>Number of patches that count for a component, as the annealing filter spreads them.</summary>
+    private float Filtered(float* own, int component)
     {
-        if (Annealing.IsIdentity) return own;
-        int components = stage.Components;
-        float* to = own + components;
-        for (int i = 0; i < components; i++)
-        {
-            to[i] = 0;
-            for (int k = 0; k < components; k++) to[i] += Annealing.Filter[k * components + i] * own[k];
-        }
-        return to;
+        if (Annealing.IsIdentity) return own[component];
+        float sum = 0;
+        for (int k = 0; k < stage.Components; k++) sum += Annealing.Filter[k * stage.Components + component] * own[k];
+        return sum;
     }
 
     private void Move(LayerwiseNumbers numbers, int set, int k, float* sum, float* square, float count, float scale)
@@ -162,46 +210,50 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
     }
 
     /// <summary>Steps the logits and brings constants in line.</summary>
-    private void Finish(LayerwiseNumbers numbers, int set, float* counts, float scale)
+    /// <param name="numbers">Parameters.</param>
+    /// <param name="set">The set of parameters.</param>
+    /// <param name="own">Number of patches that each component won.</param>
+    /// <param name="scale">Step size over the number of patches.</param>
+    private void Finish(LayerwiseNumbers numbers, int set, float* own, float scale)
     {
         float* logits = numbers.Logits(stage, set), shares = numbers.Shares(stage, set);
-        float total = 0;
-        for (int k = 0; k < stage.Components; k++) total += counts[k];
-        for (int k = 0; k < stage.Components; k++) logits[k] += (float)(scale * options.WeightRate) * (counts[k] - shares[k] * total);
+        float rate = (float)(scale * options.WeightRate), total = 0;
+        for (int k = 0; k < stage.Components; k++) total += own[k];
+        for (int k = 0; rate > 0 && k < stage.Components; k++) logits[k] += rate * (Filtered(own, k) - shares[k] * total);
         numbers.Normalise(stage, set);
     }
 
-    private void StepFactors(LayerwiseNumbers numbers, LayerwiseWorkspace work, WorkerPool pool)
+    private void SumFactors(LayerwiseNumbers numbers, LayerwiseWorkspace work, int item, int worker)
     {
-        int components = stage.Components, inputs = stage.Inputs, factors = stage.Layer.Factors, parts = (2 + factors) * inputs, lanes = work.Lanes;
-        moments.Clear();
-        LayerwisePass.Share(pool, stage.Sets * components, (item, worker) =>
+        (int set, int k) = Math.DivRem(item, stage.Components);
+        int inputs = stage.Inputs;
+        float* byCentre = moments.Floats + (long)item * (2 + stage.Layer.Factors) * inputs, weights = stackalloc float[work.Lanes];
+        int first = stage.Layer.Independent ? set : 0, end = stage.Layer.Independent ? set + 1 : stage.Output.Cells;
+        for (int cell = first; cell < end; cell++)
         {
-            (int set, int k) = Math.DivRem(item, components);
-            float* byCentre = moments.Floats + (long)item * parts, weights = stackalloc float[lanes];
-            for (int cell = stage.Layer.Independent ? set : 0; cell < (stage.Layer.Independent ? set + 1 : stage.Output.Cells); cell++)
-            {
-                LaneWeights(work, cell, k, weights);
-                new FactorScores(numbers, work, index, stage, cell, k, worker).AddGradient(weights, byCentre, byCentre + inputs, byCentre + 2 * inputs);
-            }
-        });
-        float scale = (float)(Annealing.Rate / ((double)work.Count * (stage.Layer.Independent ? 1 : stage.Output.Cells)));
+            LaneWeights(work, cell, k, weights);
+            new FactorScores(numbers, work, index, stage, cell, k, worker).AddGradient(weights, byCentre, byCentre + inputs, byCentre + 2 * inputs);
+        }
+    }
+
+    private void MoveFactors(LayerwiseNumbers numbers, LayerwiseWorkspace work)
+    {
+        int components = stage.Components, inputs = stage.Inputs, factors = stage.Layer.Factors;
+        float scale = Scale(work), most = (float)Math.Sqrt(options.LargestPrecision);
         for (int set = 0; set < stage.Sets; set++)
         {
-            float* own = counts.Floats + 2L * set * components;
+            float* own = counts.Floats + (long)set * components;
             if (stage.Layer.Independent) Count(work, set, set + 1, own);
-            else Count(work, 0, stage.Output.Cells, own);
-            own = Filtered(own);
             for (int k = 0; k < components; k++)
             {
                 long at = (long)k * inputs;
                 float* mu = numbers.Centres(stage, set) + at, s = numbers.Deviations(stage, set) + at, m = numbers.Shifts(stage, set) + at;
-                float* w = numbers.Loadings(stage, set) + at * factors, byCentre = moments.Floats + ((long)set * components + k) * parts;
+                float* w = numbers.Loadings(stage, set) + at * factors, byCentre = moments.Floats + ((long)set * components + k) * (2 + factors) * inputs;
+                float count = Filtered(own, k);
                 for (int i = 0; i < inputs; i++)
                 {
                     mu[i] += scale * (float)options.CentreRate * byCentre[i];
-                    float stepped = s[i] + scale * (float)options.DeviationRate * (own[k] / s[i] + byCentre[inputs + i]);
-                    s[i] = Math.Clamp(stepped, (float)options.LeastDeviation, (float)Math.Sqrt(options.LargestPrecision));
+                    s[i] = Math.Clamp(s[i] + scale * (float)options.DeviationRate * (count / s[i] + byCentre[inputs + i]), (float)options.LeastDeviation, most);
                     m[i] = -mu[i] * s[i];
                 }
                 for (int i = 0; i < factors * inputs; i++) w[i] += scale * (float)options.LoadingRate * byCentre[2 * inputs + i];

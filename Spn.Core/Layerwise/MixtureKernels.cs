@@ -42,6 +42,8 @@ internal abstract unsafe class MixtureKernels
 
     public abstract void Step(float* mu, float* s, float* m, float* sum, float* squares, float count, float centreStep, float deviationStep, float least, float most, int inputs);
 
+    public abstract void Step(float* mu, float* s, float* m, float* sum, float* squares, float* counts, float centreStep, float deviationStep, float least, float most, int inputs);
+
     public abstract void Largest(float* x, ReadOnlySpan<int> rows, int channels, float* y, int lanes);
 
     /// <summary>Natural logarithms of positive numbers, added up.</summary>
@@ -123,6 +125,10 @@ internal sealed unsafe class MixtureKernels<L, F, I> : MixtureKernels
         float* mu, float* s, float* m, float* sum, float* squares, float count, float centreStep, float deviationStep, float least, float most, int inputs) =>
         ResponsibilityKernel<L, F, I>.Step(mu, s, m, sum, squares, count, centreStep, deviationStep, least, most, inputs);
 
+    public override void Step(
+        float* mu, float* s, float* m, float* sum, float* squares, float* counts, float centreStep, float deviationStep, float least, float most, int inputs) =>
+        ResponsibilityKernel<L, F, I>.Step(mu, s, m, sum, squares, counts, centreStep, deviationStep, least, most, inputs);
+
     [MethodImpl(Hot)]
     public override void Add(float w, float* x, float* sum, int count)
     {
@@ -158,8 +164,8 @@ internal sealed unsafe class MixtureKernels<L, F, I> : MixtureKernels
             for (int factor = 1; factor < together && i + L.Count <= count; factor++, i += L.Count) product = L.Multiply(product, L.Load(x + i));
             sum = L.Add(sum, FastMath<L, F, I>.LogTwo(product));
         }
-        double total = L.Sum(sum) * Math.Log(2);
-        for (; i < count; i++) total += Math.Log(x[i]);
-        return total;
+        double rest = 1;
+        for (; i < count; i++) rest *= x[i];
+        return L.Sum(sum) * Math.Log(2) + Math.Log(rest);
     }
 }

@@ -92,6 +92,17 @@ public abstract class InputFamily
     public virtual void AddStatistics(int component, float value, double flow, ReadOnlySpan<double> parameters, Span<double> statistics) =>
         throw new NotSupportedException($"{GetType().Name} has no sufficient statistics.");
 
+    /// <summary>Adds the sufficient statistics of all values of a variable that has <see cref="States"/>, each times its flow.</summary>
+    /// <param name="component">The component, from 0.</param>
+    /// <param name="flows">The factors, [value], each at least 0.</param>
+    /// <param name="parameters">The parameters of the variable.</param>
+    /// <param name="statistics">Receives them, <see cref="StatisticCount"/> long.</param>
+    public virtual void AddStatistics(int component, ReadOnlySpan<double> flows, ReadOnlySpan<double> parameters, Span<double> statistics)
+    {
+        for (int s = 0; s < flows.Length; s++)
+            if (flows[s] != 0) AddStatistics(component, s, flows[s], parameters, statistics);
+    }
+
     /// <summary>Adds flow times the statistics that are expected of a value in a set.</summary>
     /// <param name="component">The component, from 0.</param>
     /// <param name="within">The set.</param>

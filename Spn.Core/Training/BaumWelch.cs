@@ -29,7 +29,7 @@ internal sealed class BaumWelch : ILearner
         if (circuit.Classes == 1)
             throw new ArgumentException("Extended Baum-Welch tells classes apart, but the circuit has one; give the root classes, or train it by SoftEmOptions.", nameof(circuit));
         (this.circuit, this.session, this.options, this.train, this.labels) = (circuit, session, options, train, labels);
-        maximisation = new MaximisationStep(circuit.Plan, train.Count, weights: true, densities: false);
+        maximisation = new MaximisationStep(circuit.Plan, WorkerPool.Of(circuit.Engine.Threads), train.Count, weights: true, densities: false);
         batchesPerEpoch = new BatchSource(options.Schedule, train.Count).StepsPerEpoch;
         int edges = circuit.Plan.Blocks.Total;
         (flows, own, all) = (new float[edges], new double[edges], new double[edges]);

@@ -20,7 +20,7 @@ internal sealed class HardEm : EmLearner
                 + "give it weights from WeightSpec.Accumulators(), or train it by SoftEmOptions.");
         if (options.UnweightedSumInputs && Enumerable.Range(0, Plan.Blocks.Count).Any(b => Plan.Blocks.Spacing(b) > 1))
             throw new ArgumentException("Sums that mix partitions channel by channel look at their weights to tell the channels apart; set UnweightedSumInputs = false, or use Sum.PerRegion instead of Sum.PerPartition.", nameof(options));
-        maximisation = new MaximisationStep(Plan, train.Count, weights: false, options.UpdateInputs);
+        maximisation = new MaximisationStep(Plan, WorkerPool.Of(circuit.Engine.Threads), train.Count, weights: false, options.UpdateInputs);
         (total, batchStatistics) = maximisation.NeedsStatistics ? (new double[Plan.StatisticCount], new double[Plan.StatisticCount]) : ([], []);
         if (!maximisation.NeedsStatistics) return;
         session.GatherAtInputs(InputGathering.Statistics);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Spn.Core.Engines;
 using Spn.Core.Plans;
 
@@ -7,12 +8,12 @@ namespace Spn.Core.Training;
 internal sealed class SoftEm : EmLearner
 {
     private readonly SoftEmOptions options;
+    private readonly WorkerPool pool;
     private readonly MaximisationStep maximisation;
     private readonly int batchesPerEpoch;
     private readonly float[] flows;
     private readonly double[] statistics;
     private readonly double[] classes;
-    private readonly float[] before;
     private double[] meanFlows = [];
     private double[] meanStatistics = [];
     private int waiting;
@@ -21,12 +22,12 @@ internal sealed class SoftEm : EmLearner
     public SoftEm(Circuit circuit, ISession session, SoftEmOptions options, Evidence train, int[]? labels) : base(circuit, session, train, labels, merges: true)
     {
         this.options = options;
-        maximisation = new MaximisationStep(circuit.Plan, train.Count, options.UpdateWeights, options.UpdateInputs);
+        pool = WorkerPool.Of(circuit.Engine.Threads);
+        maximisation = new MaximisationStep(circuit.Plan, pool, train.Count, options.UpdateWeights, options.UpdateInputs);
         batchesPerEpoch = new BatchSource(options.Schedule, train.Count).StepsPerEpoch;
         flows = new float[options.UpdateWeights ? Plan.Blocks.Total : 0];
         statistics = new double[maximisation.NeedsStatistics ? Plan.StatisticCount : 0];
         classes = new double[circuit.Classes];
-        before = new float[Parameters.Length];
         session.GatherAtInputs(maximisation.NeedsStatistics ? InputGathering.Statistics : InputGathering.Nothing);
     }
 
@@ -49,8 +50,8 @@ internal sealed class SoftEm : EmLearner
 
     private bool Maximise()
     {
+        using FlushToZero flush = FlushToZero.Here();
         double size = options.SizeOf(steps), age = 1 - Math.Pow(options.Momentum, ++steps);
-        Parameters.CopyTo(before, 0);
         if (options.UpdateWeights)
         {
             Session.WeightFlows(flows);
@@ -64,47 +65,64 @@ internal sealed class SoftEm : EmLearner
             if (options.Momentum > 0) Average(statistics, age);
             maximisation.Inputs(Parameters, statistics, (family, parameters, own) => Blend(family, parameters, own, size, options.Smoothing));
         }
-        if (TrainingLoop.AllFinite(Parameters)) return true;
-        before.CopyTo(Parameters, 0);
-        return false;
+        bool finite = true;
+        pool.InPieces(Parameters.Length, (at, count) =>
+        {
+            if (!TrainingLoop.AllFinite(Parameters.AsSpan(at, count))) Volatile.Write(ref finite, false);
+        });
+        // The session still has those of before.
+        if (!finite) Session.GetParameters(0, Parameters);
+        return finite;
     }
 
     private bool Move(Span<double> weights, WeightRow row, double size)
     {
-        double total = 0;
-        for (int j = 0; j < row.Count; j++) total += flows[row.First + j * row.Step];
+        ReadOnlySpan<float> own = row.Step == 1 ? flows.AsSpan(row.First, row.Count) : FlowsOf(row);
+        double total = Bulk.Sum(own);
         if (!(total > 0)) return false;
-        double each = options.Smoothing / row.Count;
         total += options.Smoothing;
-        for (int j = 0; j < row.Count; j++) weights[j] = (1 - size) * weights[j] + size * (flows[row.First + j * row.Step] + each) / total;
+        Bulk.Move(weights, 1 - size, size * options.Smoothing / row.Count / total, size / total, own);
         return true;
     }
 
+    /// <summary>Flows of a sum whose weights do not stand side by side; few do not.</summary>
+    private float[] FlowsOf(WeightRow row)
+    {
+        var own = new float[row.Count];
+        for (int j = 0; j < own.Length; j++) own[j] = flows[row.First + j * row.Step];
+        return own;
+    }
+
     /// <summary>Moves the expectation parameters of each component towards the mean of its statistics.</summary>
-    internal static void Blend(InputFamily family, double[] parameters, double[] own, double size, double smoothing)
+    internal static void Blend(InputFamily family, ReadOnlySpan<double> parameters, Span<double> own, double size, double smoothing)
     {
         int numbers = own.Length / family.Components;
         if (smoothing > 0 && family.States is int states)
             for (int k = 0; k < family.Components; k++)
                 for (int s = 0; s < states && own[k * numbers] > 0; s++) family.AddStatistics(k, s, smoothing / states, parameters, own);
         if (size == 1) return;
-        var mean = new double[own.Length];
+        double[] memory = ArrayPool<double>.Shared.Rent(own.Length);
+        Span<double> mean = memory.AsSpan(0, own.Length);
         family.MeanStatistics(parameters, mean);
-        for (int k = 0; k < family.Components; k++)
+        for (int k = 0; k < own.Length; k += numbers)
         {
-            double flow = own[k * numbers];
-            for (int i = k * numbers; i < (k + 1) * numbers; i++) own[i] = flow > 0 ? (1 - size) * mean[i] + size * own[i] / flow : 0;
+            double share = own[k] > 0 ? size / own[k] : 0;
+            for (int i = k; i < k + numbers; i++) own[i] = share > 0 ? (1 - size) * mean[i] + share * own[i] : 0;
         }
+        ArrayPool<double>.Shared.Return(memory);
     }
 
     private void Average(ref double[] mean, float[] now, double age)
     {
+        double beta = options.Momentum;
         if (mean.Length == 0) mean = new double[now.Length];
-        for (int i = 0; i < now.Length; i++)
+        double[] kept = mean;
+        pool.InPieces(now.Length, (at, count) =>
         {
-            mean[i] = options.Momentum * mean[i] + (1 - options.Momentum) * now[i];
-            now[i] = (float)(mean[i] / age);
-        }
+            Span<double> own = kept.AsSpan(at, count);
+            Bulk.Move(own, beta, 0, 1 - beta, now.AsSpan(at, count));
+            for (int i = 0; i < count; i++) now[at + i] = (float)(own[i] / age);
+        });
     }
 
     private void Average(double[] now, double age)

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Spn.Core.Engines;
 using Spn.Core.Plans;
 
@@ -9,6 +8,7 @@ internal sealed class Stepper : IUpdateRule
 {
     private readonly GradientOptions options;
     private readonly OptimiserState state;
+    private readonly AdamRule adam;
     private readonly float[] before;
     private float scale;
     private double rate;
@@ -24,6 +24,7 @@ internal sealed class Stepper : IUpdateRule
         floored = [.. plan.Tensors.Where(t => t.NonNegative).Select(t => new ParameterRun(t.Offset, t.Count))];
         before = options.Optimiser == Optimiser.Sgd ? new float[plan.ParameterCount] : [];
         this.options = options;
+        adam = new AdamRule(options.Beta1, options.Beta2, options.Epsilon);
         sections = [.. Sections(options, plan)];
         this.state = state ?? new OptimiserState();
         if (options.Optimiser == Optimiser.Adam) this.state.Fit(plan.ParameterCount);
@@ -67,7 +68,7 @@ internal sealed class Stepper : IUpdateRule
             while (sections[section].End <= first + from) section++;
             (int end, double factor, float decay) = sections[section];
             int count = Math.Min(end - first, parameters.Length) - from;
-            if (options.Optimiser == Optimiser.Adam) Adam(first + from, gradient.Slice(from, count), parameters.Slice(from, count), rate * factor, decay);
+            if (options.Optimiser == Optimiser.Adam) adam.Step(state, first + from, gradient.Slice(from, count), scale, parameters.Slice(from, count), rate * factor, decay);
             else Sgd(gradient.Slice(from, count), parameters.Slice(from, count), (float)(rate * factor), decay);
             from += count;
         }
@@ -96,30 +97,5 @@ internal sealed class Stepper : IUpdateRule
     private void Sgd(ReadOnlySpan<float> gradient, Span<float> parameters, float step, float decay)
     {
         for (int i = 0; i < parameters.Length; i++) parameters[i] += step * (scale * gradient[i] - decay * parameters[i]);
-    }
-
-    private void Adam(int first, ReadOnlySpan<float> gradient, Span<float> parameters, double rate, float decay)
-    {
-        float beta1 = (float)options.Beta1, beta2 = (float)options.Beta2;
-        double correction1 = 1 - Math.Pow(options.Beta1, state.Steps), correction2 = 1 - Math.Pow(options.Beta2, state.Steps);
-        Span<float> mean = state.Mean.AsSpan(first, parameters.Length), square = state.Square.AsSpan(first, parameters.Length);
-        float step = (float)(rate / correction1), root = (float)(1 / Math.Sqrt(correction2)), epsilon = (float)options.Epsilon;
-        int i = 0, n = Vector<float>.Count;
-        var small = new Vector<float>(epsilon);
-        for (; i + n <= parameters.Length; i += n)
-        {
-            Vector<float> p = new(parameters[i..]), g = scale * new Vector<float>(gradient[i..]) - decay * p;
-            Vector<float> m = beta1 * new Vector<float>(mean[i..]) + (1 - beta1) * g, s = beta2 * new Vector<float>(square[i..]) + (1 - beta2) * g * g;
-            m.CopyTo(mean[i..]);
-            s.CopyTo(square[i..]);
-            (p + step * m / (Vector.SquareRoot(s) * root + small)).CopyTo(parameters[i..]);
-        }
-        for (; i < parameters.Length; i++)
-        {
-            float g = scale * gradient[i] - decay * parameters[i];
-            mean[i] = beta1 * mean[i] + (1 - beta1) * g;
-            square[i] = beta2 * square[i] + (1 - beta2) * g * g;
-            parameters[i] += step * mean[i] / (MathF.Sqrt(square[i]) * root + epsilon);
-        }
     }
 }

@@ -58,7 +58,7 @@ internal sealed class BenchReport
     public void Run(CancellationToken cancellation)
     {
         if (Wanted("machine", "fma1")) Tell("machine", "fma1", MachinePeak.FmaGiga(1), "GFMA/s");
-        bool shares = LayerwiseBench.All.Any(s => Wanted(s.Name, "scores_share") || Wanted(s.Name, "train_share")) || Stack.All.Any(s => s.Metrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
+        bool shares = JudgeBench.Metrics.Any(m => Wanted(JudgeBench.Name, m) || Wanted(JudgeBench.Name, $"{m}_share")) || LayerwiseBench.All.Any(s => Wanted(s.Name, "scores_share") || Wanted(s.Name, "train_share")) || Stack.All.Any(s => s.Metrics.Any(m => Wanted(s.Name, $"{m}_share"))) || Sets.Any(s => Wanted($"hyperspn/{s}", "train") || Wanted($"hyperspn/{s}", "train_share") || Wanted($"hyperspn/{s}", "loglik") || Wanted($"hyperspn/{s}", "loglik_share"));
         if (shares) peak = MachinePeak.FmaGiga(threads);
         if (Wanted("machine", "fma2")) Tell("machine", "fma2", shares && threads == 2 ? peak : MachinePeak.FmaGiga(2), "GFMA/s");
         if (Wanted("machine", "read2")) Tell("machine", "read2", MachinePeak.ReadGiga(2), "GB/s");
@@ -77,6 +77,7 @@ internal sealed class BenchReport
             cancellation.ThrowIfCancellationRequested();
             RunLayerwise(name, spec, cancellation);
         }
+        RunJudge(cancellation);
         foreach (string set in QuerySets)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -174,6 +175,21 @@ internal sealed class BenchReport
         if (Wanted(name, "peak_train")) Tell(name, "peak_train", PeakInChild(name), "MiB");
     }
 
+    /// <summary>Images a second of the convolutional judge, and the share of the peak that its multiply-adds come to.</summary>
+    private void RunJudge(CancellationToken cancellation)
+    {
+        string[] metrics = [.. JudgeBench.Metrics.Where(m => Wanted(JudgeBench.Name, m) || Wanted(JudgeBench.Name, $"{m}_share"))];
+        if (metrics.Length == 0) return;
+        using var bench = new JudgeBench(threads);
+        foreach (string metric in metrics)
+        {
+            (Action work, int images, double fma) = bench.Timed(metric);
+            double seconds = HyperSpnBench.Median(work, 2, cancellation);
+            Tell(JudgeBench.Name, metric, images / seconds, "samples/s");
+            Tell(JudgeBench.Name, $"{metric}_share", Share(fma * images / seconds), "%");
+        }
+    }
+
     /// <summary>Peak resident memory of this process while it trains a stack, a circuit by the last of its metrics, in MiB; run in a process of its own.</summary>
     public static double PeakOfStack(string name, int threads)
     {
@@ -257,6 +273,9 @@ internal sealed class BenchReport
             `dcgmm/...` are deep Gaussian mixtures of the DCGMM paper on random 28 x 28 images, cells sharing parameters unless independent: `scores` the way up,
             `train` a step of all layers at batch 100. Shares count two multiply-adds for each component and number that it reads, once for a step too.
             `workspace_train` are the bytes that a training works in, `peak_train` the peak resident memory of a process that trains.
+
+            `judge/cnn28` is the convolutional judge on random 28 x 28 images: `forward` the classes of 1,000 images, `train` a whole step at batch 100.
+            Shares count the multiply-adds of its layers, three times for training but twice in the first layer.
 
             `query/...` are calls of the same model's queries as a user makes them: `loglik` on observed rows, all others on rows of which 30 % of the
             cells are hidden at random. `marginal_passes` compares with `loglik`, which state tables serve; the other `_passes` compare with `marginal`,

@@ -1,6 +1,5 @@
 using Spn.Core;
 using Spn.Core.Data;
-using Spn.Core.Inference;
 using Spn.Core.Layerwise;
 
 namespace Spn.Host.Examples;
@@ -13,14 +12,16 @@ public static class DrawnDigits
         .Folding(kernel: 4, stride: 2).Mixture(25).Folding(kernel: 3).Mixture(49);
 
     /// <summary>Trains it on all digits but the zeros, finds the zeros among the test images, and draws images.</summary>
-    public static Evidence Run(TextWriter output, int epochs = 30)
+    public static Evidence Run(TextWriter output, int epochs = 40)
     {
         DataSet digits = Digits.LoadGrey();
         Evidence Of(Evidence images, int[]? labels, Func<int, bool> wanted) =>
             images.Rows([.. Enumerable.Range(0, images.Count).Where(row => wanted(labels![row]))]).InUnitsOf(16);
 
         LayerwiseModel model = Describe().Compile();
-        model.Fit(Of(digits.Train, digits.TrainLabels, label => label != 0), new LayerwiseOptions { Epochs = epochs, BatchSize = 50 });
+        // Larger steps than the paper's, whose sets have fifty times as many images.
+        var options = new LayerwiseOptions { Epochs = epochs, BatchSize = 20, StartRate = 0.05, EndRate = 0.05 };
+        model.Fit(Of(digits.Train, digits.TrainLabels, label => label != 0), options);
 
         double[] known = model.Scores(Of(digits.Test, digits.TestLabels, label => label != 0));
         double[] unknown = model.Scores(Of(digits.Test, digits.TestLabels, label => label == 0));

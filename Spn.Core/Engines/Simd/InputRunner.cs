@@ -13,7 +13,7 @@ internal static unsafe class InputRunner<L, F, I>
     public const int TableStates = 16;
 
     /// <summary>Families with at most that many states, unless there is a kernel for them, are looked up in a table in memory.</summary>
-    private const int WideTableStates = 256;
+    public const int WideTableStates = 256;
 
     /// <summary>See <see cref="RunSource.MostLog"/>.</summary>
     public static double MostLog(int variables) => 1e9 / variables;
@@ -58,7 +58,7 @@ internal static unsafe class InputRunner<L, F, I>
         }
     }
 
-    private static bool HasWideTable(InputFamily family) =>
+    internal static bool HasWideTable(InputFamily family) =>
         family.States is > TableStates and <= WideTableStates && family.ParameterCount > 0 && !LineRunner<L, F, I>.Serves(family);
 
     /// <summary>Reads a table of more values than a register holds.</summary>

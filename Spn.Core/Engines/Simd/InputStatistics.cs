@@ -28,6 +28,7 @@ internal static unsafe class InputStatistics<L, F, I>
         if (hidden != null && source.Packed.HasSets) GatherSets(op, source, hidden, flows, parameters, statistics, lanes);
         flows = InputRunner<L, F, I>.Observed(op, source, ws, flows, lanes);
         if (InputRunner<L, F, I>.HasTable(family)) GatherStates(op, source, flows, parameters, statistics, lanes);
+        else if (InputRunner<L, F, I>.HasWideTable(family)) GatherWideStates(op, source, flows, parameters, statistics, lanes);
         else if (InputRunner<L, F, I>.HasKernel(family)) GatherDensities(op, source, flows, parameters, statistics, lanes);
         else if (LineRunner<L, F, I>.Serves(family)) LineRunner<L, F, I>.GatherStatistics((CountFamily)family, source, input.Variable, flows, parameters, statistics, lanes);
         else
@@ -46,6 +47,20 @@ internal static unsafe class InputStatistics<L, F, I>
             for (int k = 0; k < count; k++)
                 for (int s = 0; s < states; s++)
                     if (sums[k * states + s] is var flow && flow != 0) family.AddStatistics(first + k, s, flow, parameters, statistics);
+        }
+    }
+
+    /// <summary>Where there are more values than a register holds: a value at a time, whatever the number of lanes that have it.</summary>
+    private static void GatherWideStates(Op op, in RunSource source, float* flows, ReadOnlySpan<double> parameters, Span<double> statistics, int lanes)
+    {
+        InputFamily family = op.Family!;
+        byte* values = source.Values(op);
+        Span<double> byState = stackalloc double[InputRunner<L, F, I>.WideTableStates];
+        for (int k = 0; k < op.Channels; k++, flows += lanes)
+        {
+            byState.Clear();
+            for (int lane = 0; lane < lanes; lane++) byState[values[lane]] += flows[lane];
+            family.AddStatistics(k, byState[..family.States!.Value], parameters, statistics);
         }
     }
 

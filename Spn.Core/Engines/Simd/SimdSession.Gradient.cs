@@ -1,4 +1,5 @@
 using Spn.Core.Engines.Simd.Kernels;
+using Spn.Core.Plans;
 
 namespace Spn.Core.Engines.Simd;
 
@@ -10,18 +11,41 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 {
     public void GatherAtInputs(InputGathering what)
     {
+        ClearGathered();
         gathering = what;
         if (what == InputGathering.Statistics && inputStatistics.Length == 0) inputStatistics = new double[plan.StatisticCount * Slices];
     }
 
+    /// <summary>Forgets what was gathered at inputs; what is not gathered now holds zeros.</summary>
+    private void ClearGathered()
+    {
+        double[] all = gathering switch
+        {
+            InputGathering.Gradient => inputGradient,
+            InputGathering.Statistics => inputStatistics,
+            _ => [],
+        };
+        pool.InPieces(all.Length, (at, count) => Array.Clear(all, at, count));
+    }
+
     public void InputStatistics(Span<double> result)
     {
-        result.Clear();
-        // Slices are added in order, so that threads do not change the sum.
-        for (int from = 0; from < inputStatistics.Length; from += plan.StatisticCount)
-            for (int i = 0; i < plan.StatisticCount; i++) result[i] += inputStatistics[from + i];
-        if (!logSpaceUsed) return;
-        for (int i = 0; i < result.Length; i++) result[i] += statisticsInLogSpace![i];
+        using FlushToZero flush = FlushToZero.Here();
+        int length = plan.StatisticCount;
+        if (inputStatistics.Length == 0) result[..length].Clear();
+        else
+            fixed (double* target = result)
+            {
+                double* to = target;
+                // Slices are added in order, so that threads do not change the sum.
+                pool.InPieces(length, (at, count) =>
+                {
+                    var sum = new Span<double>(to + at, count);
+                    inputStatistics.AsSpan(at, count).CopyTo(sum);
+                    for (int from = length; from < inputStatistics.Length; from += length) Bulk.Add(sum, inputStatistics.AsSpan(from + at, count));
+                });
+            }
+        if (logSpaceUsed) Bulk.Add(result[..length], statisticsInLogSpace!);
     }
 
     public void Backward(Routing routing, ReadOnlySpan<double> seeds)
@@ -107,7 +131,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         fixed (float* target = gradient)
         {
             float* to = target;
-            if (!writesAll) InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
+            if (!writesAll) pool.InPieces(gradient.Length, (at, count) => new Span<float>(to + at, count).Clear());
             pool.Run(weightItems.Length, (item, worker) =>
             {
                 for (int c = weightItems[item].First; c < weightItems[item].End; c++)
@@ -133,18 +157,46 @@ internal sealed unsafe partial class SimdSession<L, F, I>
 
     public void WeightFlows(Span<float> flows)
     {
-        flows.Clear();
-        if (!gathers) return;
+        if (!gathers)
+        {
+            flows.Clear();
+            return;
+        }
+        using FlushToZero flush = FlushToZero.Here();
         ClearUnwritten();
         FoldStatistics();
-        for (int b = 0; b < plan.Blocks.Count; b++)
+        fixed (float* target = flows)
         {
-            (int blockRows, int columns, int offset) = plan.Blocks[b];
-            int at = layout.BlockOffset[b];
-            for (int i = 0; i < blockRows * columns; i++, at += layout.Stride(b)) flows[offset + i] = weights.Floats[at] * statistics.Floats[at];
+            float* to = target;
+            pool.Run(FlowItems.Length, (item, _) =>
+            {
+                for (int b = FlowItems[item].First; b < FlowItems[item].End; b++)
+                {
+                    (int blockRows, int columns, int offset) = plan.Blocks[b];
+                    int count = blockRows * columns, stride = layout.Stride(b);
+                    float* w = weights.Floats + layout.BlockOffset[b], d = statistics.Floats + layout.BlockOffset[b], own = to + offset;
+                    if (stride == 1) RowKernel<L, F, I>.Multiply(w, d, own, count);
+                    else
+                        for (int i = 0; i < count; i++) own[i] = w[(long)i * stride] * d[(long)i * stride];
+                }
+            });
         }
         if (!logSpaceUsed) return;
         for (int i = 0; i < flows.Length; i++) flows[i] += (float)(byWeights![i] * LogSpace().Weights[i]);
+    }
+
+    /// <summary>Blocks of weights in pieces of about equal work.</summary>
+    private (int First, int End)[] FlowItems => field ??= [.. ShareOutBlocks()];
+
+    private IEnumerable<(int First, int End)> ShareOutBlocks()
+    {
+        const int weightsOfItem = 1 << 14;
+        for (int first = 0, end; first < plan.Blocks.Count; first = end)
+        {
+            int work = 0;
+            for (end = first; end < plan.Blocks.Count && work < weightsOfItem; end++) work += plan.Blocks[end].Rows * plan.Blocks[end].Columns;
+            yield return (first, end);
+        }
     }
 
     private void DownwardTile(BoundComponent bound, int component, int slice, int start, int lanes, bool first, int worker, List<LostSlope> lost)

@@ -29,7 +29,7 @@ internal sealed unsafe partial class SimdSession<L, F, I>
         fixed (float* target = to)
         {
             float* start = target;
-            InPieces(to.Length, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(start + at, count)));
+            pool.InPieces(to.Length, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(start + at, count)));
         }
     }
 

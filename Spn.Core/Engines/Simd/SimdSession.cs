@@ -121,7 +121,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         fixed (float* given = values)
         {
             float* from = given;
-            InPieces(plan.ParameterCount, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(parameters.Floats + at, count)));
+            pool.InPieces(plan.ParameterCount, (at, count) => new Span<float>(from + at, count).CopyTo(new Span<float>(parameters.Floats + at, count)));
         }
         Renew(made: []);
     }
@@ -130,7 +130,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
     /// <param name="made">For each chunk whether its weights are made already; empty means none.</param>
     private void Renew(bool[] made)
     {
-        for (int i = 0; i < inputParameters; i++) inputValues[i] = parameters.Floats[i];
+        pool.InPieces(inputParameters, (at, count) => Bulk.Widen(new ReadOnlySpan<float>(parameters.Floats + at, count), inputValues.AsSpan(at)));
         long floats = layout.Floats;
         pool.Run(weightItems.Length, (item, worker) =>
         {
@@ -151,8 +151,7 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         tableStatisticsWritten = plainWritten = wideUnits = false;
         MakeOtherWeights();
         MakeValueTables();
-        Array.Clear(inputGradient);
-        Array.Clear(inputStatistics);
+        ClearGathered();
         tablesReady = false;
         logSpaceReady = false;
         edgeLists.Clear();
@@ -259,13 +258,6 @@ internal sealed unsafe partial class SimdSession<L, F, I> : ISession
         root.Dispose();
         packed.Dispose();
         foreach (PackedEvidence own in routeEvidence) own.Dispose();
-    }
-
-    /// <summary>Runs over a long vector piece by piece: a single thread would not reach the speed of memory.</summary>
-    private void InPieces(int length, Action<int, int> work)
-    {
-        const int piece = 1 << 16;
-        pool.Run((length + piece - 1) / piece, (i, _) => work(i * piece, Math.Min(piece, length - i * piece)));
     }
 
     /// <summary>About as many items as asked for, none of which mixes programs: each gathers the gradient of one network at most.</summary>

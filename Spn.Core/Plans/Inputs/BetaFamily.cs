@@ -85,13 +85,19 @@ public sealed class BetaFamily(int components, Init init) : DensityFamily(compon
             double slopeA = first - SpecialFunctions.Digamma(a) + both, slopeB = second - SpecialFunctions.Digamma(b) + both;
             double curveA = curve - SpecialFunctions.Trigamma(a), curveB = curve - SpecialFunctions.Trigamma(b), determinant = curveA * curveB - curve * curve;
             double moveA = -(curveB * slopeA - curve * slopeB) / determinant, moveB = -(curveA * slopeB - curve * slopeA) / determinant;
-            double share = 1;
-            // Shapes stay above 0 and below what means of values that are all the same would lead to.
-            while (share > 1e-10 && !(a + share * moveA > 0.5 * shapesLeast && b + share * moveB > 0.5 * shapesLeast && Likelihood(a + share * moveA, b + share * moveB) >= own)) share /= 2;
-            if (share <= 1e-10) break;
-            (a, b) = (Math.Min(a + share * moveA, shapesMost), Math.Min(b + share * moveB, shapesMost));
-            own = Likelihood(a, b);
-            if (Math.Abs(share * moveA) < 1e-12 * a && Math.Abs(share * moveB) < 1e-12 * b) break;
+            double share = 2, nextA, nextB, next;
+            do
+            {
+                // Shapes stay in their range, where means of values that are all the same would lead out.
+                share /= 2;
+                (nextA, nextB) = (Within(a + share * moveA), Within(b + share * moveB));
+                next = Likelihood(nextA, nextB);
+            }
+            while (!(next >= own) && share > 1e-10);
+            if (!(next >= own)) break;
+            bool still = Math.Abs(nextA - a) < 1e-12 * a && Math.Abs(nextB - b) < 1e-12 * b;
+            (a, b, own) = (nextA, nextB, next);
+            if (still) break;
         }
         Write(0, component, Math.Log(a), parameters);
         Write(1, component, Math.Log(b), parameters);
@@ -99,7 +105,7 @@ public sealed class BetaFamily(int components, Init init) : DensityFamily(compon
         double Likelihood(double a, double b) => a * first + b * second + SpecialFunctions.LogGamma(a + b) - SpecialFunctions.LogGamma(a) - SpecialFunctions.LogGamma(b);
     }
 
-    private static readonly double shapesLeast = Math.Exp(shapes.Least), shapesMost = Math.Exp(shapes.Most);
+    private static double Within(double shape) => Math.Clamp(shape, Math.Exp(shapes.Least), Math.Exp(shapes.Most));
 
     /// <inheritdoc/>
     protected override void Match(int component, double mean, double variance, Span<double> parameters)

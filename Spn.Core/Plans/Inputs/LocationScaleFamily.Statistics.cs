@@ -16,6 +16,11 @@ public abstract partial class LocationScaleFamily
     /// <summary>Farther out than any value that matters, and near enough that its square is in range.</summary>
     private const double Farthest = 1e150;
 
+    private const int MostOnStack = 64;
+
+    /// <summary>Expectation of the pull; not a number before it was asked for.</summary>
+    private double meanPull = double.NaN;
+
     /// <summary>What is expected of the inverse of the variance, in squares of the scale: the fall at z divided by z.</summary>
     protected abstract double Pull(double z);
 
@@ -44,32 +49,40 @@ public abstract partial class LocationScaleFamily
     /// <inheritdoc/>
     public sealed override void MeanStatistics(ReadOnlySpan<double> parameters, Span<double> statistics)
     {
+        if (double.IsNaN(meanPull)) meanPull = ExpectedPull(double.NegativeInfinity, double.PositiveInfinity);
+        Span<double> scales = Components <= MostOnStack ? stackalloc double[Components] : new double[Components];
+        for (int k = 0; k < scales.Length; k++) scales[k] = LogScaleOf(k, parameters) - logUnit;
+        Bulk.Exp(scales);
         statistics[..StatisticCount].Clear();
-        double pull = ExpectedPull(double.NegativeInfinity, double.PositiveInfinity);
         // The mean of z times the fall is 1 for every density: integrate by parts.
-        for (int k = 0; k < Components; k++) AddSums(k, 1, pull, 0, 1, parameters, statistics);
+        for (int k = 0; k < scales.Length; k++) AddSums(k, 1, meanPull, 0, 1, scales[k], parameters, statistics);
     }
 
     /// <inheritdoc/>
     public sealed override void Maximise(ReadOnlySpan<double> statistics, Span<double> parameters)
     {
-        for (int k = 0; k < Components; k++)
+        Span<double> logs = Components <= MostOnStack ? stackalloc double[Components] : new double[Components];
+        for (int k = 0; k < logs.Length; k++)
         {
             ReadOnlySpan<double> own = statistics.Slice(Sums * k, Sums);
+            logs[k] = 1;
             if (!(own[0] > 0)) continue;
             double location = LearnsLocations && own[1] > 0 ? own[2] / own[1] : UnitLocation(k, parameters);
             if (LearnsLocations) parameters[k] = location;
-            if (!LearnsScales) continue;
             double square = (own[3] - 2 * location * own[2] + location * location * own[1]) / own[0];
-            parameters[ScaleOffset + k] = square > 0 ? Math.Clamp(0.5 * Math.Log(square), LeastLogScale, MostLogScale) : LeastLogScale;
+            logs[k] = square > 0 ? square : 0;
         }
+        if (!LearnsScales) return;
+        Bulk.Log(logs);
+        for (int k = 0; k < logs.Length; k++)
+            if (statistics[Sums * k] > 0) parameters[ScaleOffset + k] = Math.Clamp(0.5 * logs[k], LeastLogScale, MostLogScale);
     }
 
     private void AddSums(int component, double flow, double pull, double pulled, double squared, ReadOnlySpan<double> parameters, Span<double> statistics) =>
         AddSums(component, flow, pull, pulled, squared, UnitScale(component, parameters), parameters, statistics);
 
     /// <summary>Scale of a component in the unit of the parameters.</summary>
-    internal double UnitScale(int component, ReadOnlySpan<double> parameters) => Math.Exp(LogScaleOf(component, parameters) - logUnit);
+    private double UnitScale(int component, ReadOnlySpan<double> parameters) => Math.Exp(LogScaleOf(component, parameters) - logUnit);
 
     /// <summary>Adds sums over values, counted in scales from the location, to the statistics of a component whose <see cref="UnitScale"/> is at hand.</summary>
     internal void AddSums(int component, double flow, double pull, double pulled, double squared, double scale, ReadOnlySpan<double> parameters, Span<double> statistics)

@@ -105,8 +105,11 @@ public abstract partial class LocationScaleFamily : InputFamily
     public double LogScaleOf(int component, ReadOnlySpan<double> parameters) =>
         fixedLogScales?[component] ?? logUnit + Math.Clamp(parameters[ScaleOffset + component], LeastLogScale, MostLogScale);
 
-    /// <summary>Logarithm of a component's density at its location.</summary>
-    internal double LogDensityAtLocation(int component, ReadOnlySpan<double> parameters) => LogStandard(0) - LogScaleOf(component, parameters);
+    /// <summary>Logarithm of the standard density at 0.</summary>
+    internal double LogPeakOfStandard => LogStandard(0);
+
+    /// <summary>Unit of location and scale parameters.</summary>
+    internal double Unit => settings.Scale;
 
     /// <summary>Logarithm of the standard density.</summary>
     protected abstract double LogStandard(double z);

@@ -113,21 +113,27 @@ internal static unsafe class DensityKernel<L, F, I>
     /// <param name="table">Receives [component, number].</param>
     public static void Prepare(LocationScaleFamily family, ReadOnlySpan<double> parameters, float* table)
     {
-        const double most = 1e30;
-        for (int k = 0; k < family.Components; k++, table += Numbers)
+        const double most = 1e30, perLogOfTwo = 1.4426950408889634;
+        const int mostOnStack = 64;
+        int components = family.Components;
+        double peak = family.LogPeakOfStandard, unit = family.Unit;
+        Span<double> precisions = components <= mostOnStack ? stackalloc double[components] : new double[components];
+        for (int k = 0; k < components; k++) precisions[k] = -family.LogScaleOf(k, parameters);
+        Bulk.Exp(precisions);
+        for (int k = 0; k < components; k++, table += Numbers)
         {
-            double location = family.LocationOf(k, parameters), precision = Math.Exp(-family.LogScaleOf(k, parameters));
+            double location = family.LocationOf(k, parameters), precision = precisions[k];
             float rounded = (float)location, shift = (float)((rounded - location) * precision);
             bool fits = Math.Abs(location) < most && precision is > 1 / most and < most && float.IsFinite(shift);
             // A component beyond single precision gets an infinite peak, so that no lane counts as exact.
             table[0] = fits ? rounded : 0;
             table[1] = fits ? (float)precision : 0;
             table[2] = fits ? shift : 0;
-            table[3] = fits ? (float)(family.LogDensityAtLocation(k, parameters) / Math.Log(2)) : float.PositiveInfinity;
+            table[3] = fits ? (float)((peak - family.LogScaleOf(k, parameters)) * perLogOfTwo) : float.PositiveInfinity;
             (double least, double highest) = family.LearnsScales ? family.SlopeBounds(k, parameters) : (0, 0);
             table[4] = (float)least;
             table[5] = (float)highest;
-            *(double*)(table + 6) = family.UnitScale(k, parameters);
+            *(double*)(table + 6) = 1 / (precision * unit);
         }
     }
 

@@ -162,4 +162,32 @@ internal static unsafe class ResponsibilityKernel<L, F, I>
             m[i] = -mu[i] * s[i];
         }
     }
+
+    /// <summary>The same for several components that lie side by side: each input has a number of samples of its own, and stays as it is where that is 0.</summary>
+    [MethodImpl(Hot)]
+    public static void Step(float* mu, float* s, float* m, float* sum, float* squares, float* counts, float centreStep, float deviationStep, float least, float most, int inputs)
+    {
+        int i = 0;
+        F minusTwo = L.Broadcast(-2f), up = L.Broadcast(centreStep), widen = L.Broadcast(deviationStep), low = L.Broadcast(least), high = L.Broadcast(most);
+        for (; i + L.Count <= inputs; i += L.Count)
+        {
+            F centre = L.Load(mu + i), inverse = L.Load(s + i), total = L.Load(sum + i), number = L.Load(counts + i);
+            F offset = L.Subtract(total, L.Multiply(number, centre));
+            F spread = L.Fma(centre, L.Fma(minusTwo, total, L.Multiply(centre, number)), L.Load(squares + i));
+            F slope = L.Subtract(L.Divide(number, inverse), L.Multiply(inverse, spread));
+            centre = L.Fma(L.Multiply(up, L.Multiply(inverse, inverse)), offset, centre);
+            inverse = L.Max(low, L.Min(high, L.Fma(widen, slope, inverse)));
+            L.Store(mu + i, centre);
+            L.Store(s + i, inverse);
+            L.Store(m + i, L.Subtract(default, L.Multiply(centre, inverse)));
+        }
+        for (; i < inputs; i++)
+        {
+            float centre = mu[i], inverse = s[i], total = sum[i], count = counts[i];
+            float spread = squares[i] + centre * (centre * count - 2 * total);
+            mu[i] = centre + centreStep * inverse * inverse * (total - count * centre);
+            s[i] = Math.Max(least, Math.Min(most, inverse + deviationStep * (count / inverse - inverse * spread)));
+            m[i] = -mu[i] * s[i];
+        }
+    }
 }

@@ -79,6 +79,15 @@ internal static unsafe class RowKernel<L, F, I>
         for (int j = 0; j < count; j++) g[j] = (d[(long)j * stride] - mean) * scale;
     }
 
+    /// <summary>y = a b, element by element.</summary>
+    [MethodImpl(Hot)]
+    public static void Multiply(float* a, float* b, float* y, int count)
+    {
+        int n = L.Count, j = 0;
+        for (; j + n <= count; j += n) L.Store(y + j, L.Multiply(L.Load(a + j), L.Load(b + j)));
+        for (; j < count; j++) y[j] = a[j] * b[j];
+    }
+
     /// <summary>Sum of the numbers.</summary>
     [MethodImpl(Hot)]
     public static float Sum(float* a, int count)
