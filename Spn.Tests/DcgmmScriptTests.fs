@@ -131,6 +131,29 @@ let tests =
 
             for classes in [ DcgmmClasses.All; DcgmmClasses.Without 0; DcgmmClasses.Only 12 ] do
                 Expect.equal (DcgmmClasses.Named classes.Name) classes "names")
+        testCase "a run that is gone on with takes trained models from their files" (fun () ->
+            inFolder (fun folder ->
+                let training = {
+                    DataSet = "digits-grey"
+                    Classes = DcgmmClasses.Only 3
+                    Instance = "A"
+                    Independent = false
+                    Seed = 1L
+                    Epochs = 2
+                    Images = 50
+                }
+
+                let train (more: string list) =
+                    let options, told = DcgmmOptions.parse "test" [ "A" ] [ "A" ] (words folder more), ResizeArray()
+                    let models = DcgmmModels options.Common
+                    let model, run = models.Train((fun _ text -> told.Add text), CancellationToken.None, training)
+                    model.Parameters.ToArray(), run, told.Count
+
+                let first, run, told = train []
+                let again, kept, silence = train [ "--resume" ]
+                Expect.equal again first "the same parameters"
+                Expect.equal (kept.Parameters, kept.Images) (run.Parameters, run.Images) "which say how they were trained"
+                Expect.isTrue (told > 0 && silence = 0) "without another training"))
         testCase "outliers: a quick run leaves rows, curves, report and page, and goes on where it ended" (fun () ->
             inFolder (fun folder ->
                 let options =

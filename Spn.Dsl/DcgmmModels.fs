@@ -1,0 +1,82 @@
+namespace Spn
+
+open System
+open System.Collections.Generic
+open System.Globalization
+open System.IO
+open System.Threading
+open Spn.Core
+open Spn.Core.Files
+open Spn.Core.Layerwise
+
+/// <summary>Images and trained models of an experiment, each read or trained once and kept in files beside the rows.</summary>
+/// <param name="options">What the experiment is told.</param>
+[<Sealed>]
+type DcgmmModels(options: ExperimentOptions) =
+    let mutable images: DcgmmImages option = None
+    let models = Dictionary<DcgmmTraining, LayerwiseModel * DcgmmRun>()
+
+    // How the training went stands in the file, as in a row.
+    let runKey = "dcgmm.run"
+
+    let file (training: DcgmmTraining) =
+        let name = DcgmmProtocol.trainingCells training |> String.concat "-"
+        Path.Combine(options.Out, "dcgmm-models", $"{name}.safetensors")
+
+    let kept training =
+        let path = file training
+
+        if options.Resume && File.Exists path then
+            let run = LayerwiseFile.Read(path).Metadata[runKey].Split ','
+            Some(LayerwiseModel.Load(path, options.Threads), DcgmmProtocol.ofRunCells run 0)
+        else
+            None
+
+    let keep training (model: LayerwiseModel) run =
+        let path = file training
+        Path.GetDirectoryName path |> string |> Directory.CreateDirectory |> ignore
+        model.Save(path, dict [ runKey, DcgmmProtocol.runCells run |> String.concat "," ] |> Dictionary)
+
+    /// <summary>The images of a data set; those of the last one asked for are kept.</summary>
+    member _.Images(name: string) : DcgmmImages =
+        match images with
+        | Some known when known.Name = name -> known
+        | _ ->
+            images <- None
+            let read = DcgmmProtocol.load options.Data name
+            images <- Some read
+            read
+
+    /// <summary>The trained model of a training, and how the training went; from its file where an earlier run is gone on with.</summary>
+    /// <param name="report">Told what share is done and how things stand.</param>
+    /// <param name="cancellation">Ends the experiment.</param>
+    /// <param name="training">The training.</param>
+    /// <exception cref="T:System.OperationCanceledException">The experiment was ended.</exception>
+    member this.Train
+        (report: float -> string -> unit, cancellation: CancellationToken, training: DcgmmTraining)
+        : LayerwiseModel * DcgmmRun =
+        match models.TryGetValue training with
+        | true, known -> known
+        | _ ->
+            let made =
+                match kept training with
+                | Some known -> known
+                | None ->
+                    let images = this.Images training.DataSet
+
+                    let train, _ =
+                        DcgmmProtocol.ofClasses training.Classes training.Images images.Train images.TrainClasses
+
+                    let model =
+                        DcgmmProtocol.spec images training.Instance training.Independent
+                        |> fun spec -> spec.Compile(training.Seed, options.Threads)
+
+                    let _, run =
+                        model
+                        |> DcgmmProtocol.fit report cancellation options (DcgmmProtocol.settings training 1) train None None
+
+                    keep training model run
+                    model, run
+
+            models[training] <- made
+            made
