@@ -370,34 +370,4 @@ let private completion =
             Expect.notEqual (filled 1L) (filled 2L) "another")
     ]
 
-let private refusals =
-    let model =
-        LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Folding(2).Mixture(4).Compile()
-
-    testList "refusals" [
-        for part, options in
-            [
-                "Top", LayerwiseSampleOptions(Top = -1)
-                "power", LayerwiseSampleOptions(Power = 0.0)
-                "power", LayerwiseSampleOptions(Power = infinity)
-                "divisor", LayerwiseSampleOptions(Divisor = 0.0)
-                "divisor", LayerwiseSampleOptions(Divisor = nan)
-                "confidence", LayerwiseSampleOptions(Confidence = 1.0)
-                "components 0 to 3", LayerwiseSampleOptions(Component = Nullable 4)
-                "Iterations", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Iterations = 0) ])
-                "step size", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Rate = nan) ])
-                "penalty", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Penalty = -1.0) ])
-                "Layer 1 cannot be sharpened", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening 1 ])
-                "Layer 9 cannot be sharpened", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening 9 ])
-                "Layer 1 is no mixture layer above layer 2",
-                LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(2, Target = Nullable 1) ])
-            ] do
-            testCase $"{part}, {options}" (fun () ->
-                let error =
-                    Expect.raises<ArgumentException> (fun () -> ignore (model.Sample(1, options))) part
-
-                Expect.stringContains error.Message part "reason")
-    ]
-
-let tests =
-    testList "layerwise samples" [ draws; classes; sharpening; completion; refusals ]
+let tests = testList "layerwise samples" [ draws; classes; sharpening; completion ]

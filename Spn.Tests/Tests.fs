@@ -80,6 +80,7 @@ let allTests =
         LayerwiseScoreTests.tests
         LayerwiseSlopeTests.tests
         LayerwiseTrainingTests.tests
+        LayerwiseEndTests.tests
         LayerwiseSampleTests.tests
         LayerwiseFileTests.tests
     ]

@@ -85,6 +85,7 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
             Array.Clear(sums);
             Array.Clear(seen);
         }
+        if (end == TrainingEnd.Cancelled && !numbers.Values.ToArray().All(float.IsFinite)) end = TrainingEnd.Diverged;
         return new LayerwiseReport(curve, step, end, clock.Elapsed, (double)step * batch / clock.Elapsed.TotalSeconds);
     }
 

@@ -1,0 +1,173 @@
+/// How trainings of deep Gaussian mixtures end, and what is refused: settings, images and labels that do not fit.
+module Spn.Tests.LayerwiseEndTests
+
+open System
+open System.Threading
+open Spn
+open Spn.Core
+open Spn.Core.Layerwise
+open Spn.Core.Training
+open Spn.Tests.LayerwiseTrainingTests
+
+type private Listener<'t>(f: 't -> unit) =
+    interface IProgress<'t> with
+        member _.Report value = f value
+
+let private ends =
+    testList "ends" [
+        testCase "a training cancelled before it starts changes nothing" (fun () ->
+            let model = (whole 9).Compile(threads = 1)
+            let before = bits model
+            let report = model.Fit(patterns 100 1, cancellation = CancellationToken true)
+            Expect.equal (report.End, report.Steps) (TrainingEnd.Cancelled, 0) "it says so"
+            Expect.equal (bits model) before "parameters")
+        testCase "a training cancelled on the way keeps what it learned" (fun () ->
+            let model, images = (whole 9).Compile(threads = 1), patterns 100 1
+            let before = model.Scores images |> Array.average
+            use source = new CancellationTokenSource()
+            let told = ResizeArray()
+
+            let listener =
+                Listener<LayerwiseProgress>(fun progress ->
+                    told.Add progress
+                    source.Cancel())
+
+            let options = LayerwiseOptions(Epochs = 1_000_000, BatchSize = 50)
+
+            let report =
+                model.Fit(images, options, progress = listener, cancellation = source.Token)
+
+            Expect.equal report.End TrainingEnd.Cancelled "it says so"
+            Expect.equal told.Count 1 "it stops at once"
+            Expect.equal told[0].Step report.Steps "at the step that was told"
+            Expect.equal told[0].Steps 2_000_000 "of so many"
+            Expect.isTrue (report.Steps > 0 && report.Steps < 2_000_000) "part of the way"
+            Expect.isGreaterThan (model.Scores images |> Array.average) before "it learned")
+        testCase "a training whose losses leave the range of numbers ends, and the model stays usable" (fun () ->
+            for rate in [ 1e12; 1e36 ] do
+                let model, images = (whole 9).Compile(threads = 1), patterns 100 1
+
+                let options =
+                    LayerwiseOptions(Epochs = 50, BatchSize = 50, StartRate = rate, EndRate = rate)
+
+                let report = model.Fit(images, options)
+                Expect.equal report.End TrainingEnd.Diverged "it says so"
+                Expect.all (model.Parameters.ToArray()) Single.IsFinite "parameters"
+                Expect.all (model.Scores images) (Double.IsNaN >> not) "scores")
+        testCase "progress ends with the last step" (fun () ->
+            let told = ResizeArray()
+            let model = (whole 9).Compile(threads = 1)
+
+            model.Fit(patterns 100 1, LayerwiseOptions(Epochs = 3, BatchSize = 40), progress = Listener told.Add)
+            |> ignore
+
+            let last = Seq.last told
+            Expect.equal (last.Step, last.Steps) (6, 6) "steps"
+            Expect.isTrue (Double.IsFinite last.Losses[0]) "losses")
+    ]
+
+let private value (options: LayerwiseOptions) name =
+    let property = nonNull (typeof<LayerwiseOptions>.GetProperty name)
+    string (property.GetValue options)
+
+let private trainings =
+    let model, images = (whole 9).Compile(threads = 1), patterns 20 1
+
+    testList "trainings that are refused" [
+        for name, options in
+            [
+                "Epochs", LayerwiseOptions(Epochs = 0)
+                "BatchSize", LayerwiseOptions(BatchSize = 0)
+                "Points", LayerwiseOptions(Points = 0)
+                "StartRate", LayerwiseOptions(StartRate = 0.0)
+                "StartRate", LayerwiseOptions(StartRate = nan)
+                "EndRate", LayerwiseOptions(EndRate = -1.0)
+                "EndRate", LayerwiseOptions(EndRate = infinity)
+                "CentreRate", LayerwiseOptions(CentreRate = -0.1)
+                "DeviationRate", LayerwiseOptions(DeviationRate = nan)
+                "WeightRate", LayerwiseOptions(WeightRate = infinity)
+                "LoadingRate", LayerwiseOptions(LoadingRate = -1.0)
+                "ClassifierRate", LayerwiseOptions(ClassifierRate = -1.0)
+                "LargestPrecision", LayerwiseOptions(LargestPrecision = 0.0)
+                "LeastDeviation", LayerwiseOptions(LeastDeviation = 0.0)
+                "LeastDeviation", LayerwiseOptions(LeastDeviation = 5.0)
+                "StartRadius", LayerwiseOptions(StartRadius = Nullable -1.0)
+                "EndRadius", LayerwiseOptions(EndRadius = 0.0)
+                "Plateau", LayerwiseOptions(Plateau = -0.1)
+                "Delays", LayerwiseOptions(Delays = ValueList [ 0.0; 0.1 ])
+                "Delays", LayerwiseOptions(Delays = ValueList [ 1.0 ])
+                "Delays", LayerwiseOptions(Delays = ValueList [ -0.1 ])
+            ] do
+            testCase $"{name} out of range: {value options name}" (fun () ->
+                let error =
+                    Expect.raises<ArgumentException> (fun () -> ignore (model.Fit(images, options))) name
+
+                Expect.equal error.ParamName name "which setting")
+        testCase "components that form no square cannot anneal" (fun () ->
+            let oblong = (whole 10).Compile(threads = 1)
+
+            let finding =
+                (Expect.raises<CircuitException> (fun () -> ignore (oblong.Fit images)) "refused").Findings
+                |> Seq.exactlyOne
+
+            Expect.stringContains finding.Layer "Layer 2 of 2, G(10)" "where"
+            Expect.stringContains finding.Advice "Use 9 or 16" "the way out"
+
+            let report =
+                oblong.Fit(images, LayerwiseOptions(StartRadius = Nullable 0.0, Epochs = 1))
+
+            Expect.equal report.End TrainingEnd.Finished "without annealing they may")
+        testCase "images and labels that do not fit are refused" (fun () ->
+            let classifier = (whole 9).Classifier(3).Compile(threads = 1)
+
+            for fit, part in
+                [
+                    (fun () -> ignore (model.Fit(Evidence.From(Array.empty<float32>, 16)))), "no training samples"
+                    (fun () -> ignore (model.Fit(images, valid = Evidence.From(Array.empty<float32>, 16)))),
+                    "no validation samples"
+                    (fun () -> ignore (LayerwiseSpec.For(4, 4).Folding(2).Compile(threads = 1).Fit images)),
+                    "no mixture layer"
+                    (fun () -> ignore (classifier.Fit(images, labels = [| 0; 1 |]))), "2 labels and 20 images"
+                    (fun () -> ignore (classifier.Fit(images, labels = Array.create 20 3))), "classes are 0 to 2"
+                ] do
+                Expect.stringContains (Expect.raises<ArgumentException> fit part).Message part "reason"
+
+            Expect.throwsT<EvidenceException>
+                (fun () -> ignore (model.Fit(Evidence.From([| 0.5f |], 1))))
+                "another size"
+
+            Expect.throwsT<InvalidOperationException>
+                (fun () -> ignore (model.Fit(images, labels = Array.zeroCreate 20)))
+                "labels without a classifier")
+    ]
+
+let private samples =
+    let model =
+        LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Folding(2).Mixture(4).Compile()
+
+    testList "samples that are refused" [
+        for part, options in
+            [
+                "Top", LayerwiseSampleOptions(Top = -1)
+                "power", LayerwiseSampleOptions(Power = 0.0)
+                "power", LayerwiseSampleOptions(Power = infinity)
+                "divisor", LayerwiseSampleOptions(Divisor = 0.0)
+                "divisor", LayerwiseSampleOptions(Divisor = nan)
+                "confidence", LayerwiseSampleOptions(Confidence = 1.0)
+                "components 0 to 3", LayerwiseSampleOptions(Component = Nullable 4)
+                "Iterations", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Iterations = 0) ])
+                "step size", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Rate = nan) ])
+                "penalty", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Penalty = -1.0) ])
+                "Layer 1 cannot be sharpened", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening 1 ])
+                "Layer 9 cannot be sharpened", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening 9 ])
+                "Layer 1 is no mixture layer above layer 2",
+                LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(2, Target = Nullable 1) ])
+            ] do
+            testCase $"{part}, {options}" (fun () ->
+                let error =
+                    Expect.raises<ArgumentException> (fun () -> ignore (model.Sample(1, options))) part
+
+                Expect.stringContains error.Message part "reason")
+    ]
+
+let tests = testList "layerwise ends" [ ends; trainings; samples ]
