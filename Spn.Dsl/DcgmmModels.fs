@@ -73,7 +73,14 @@ type DcgmmModels(options: ExperimentOptions) =
 
                     let _, run =
                         model
-                        |> DcgmmProtocol.fit report cancellation options (DcgmmProtocol.settings training 1) train None None
+                        |> DcgmmProtocol.fit
+                            report
+                            cancellation
+                            options
+                            (DcgmmProtocol.settings training 1)
+                            train
+                            None
+                            None
 
                     keep training model run
                     model, run
