@@ -5,7 +5,7 @@ namespace Spn.Core.Layerwise;
 /// <summary>Steps of plain gradient ascent on the loss of one mixture layer.</summary>
 /// <remarks>
 /// The gradient of the annealed loss max_k sum_i g_k(i) score_i needs only the number, sum and sum of squares of the patches that each
-/// component won: component i's gradient is that of its score on the patches of k, weighted by g_k(i). So a step costs a few percent of
+/// component won: component i's gradient is that of its score on the patches of k, weighted by g_k(i). So a step needs far fewer operations than
 /// the way up. Under the full loss components share patches instead of winning them.
 /// </remarks>
 internal sealed unsafe class LayerwiseUpdate : IDisposable
