@@ -68,7 +68,7 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
             {
                 (double[] validLosses, double? accuracy) = valid is null ? ([], null) : Measure(valid, validLabels);
                 untried = numbers.Values.ToArray();
-                if (!untried.All(float.IsFinite))
+                if (!TrainingLoop.AllFinite(untried))
                 {
                     end = TrainingEnd.Diverged;
                     break;
@@ -85,7 +85,7 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
             Array.Clear(sums);
             Array.Clear(seen);
         }
-        if (end == TrainingEnd.Cancelled && !numbers.Values.ToArray().All(float.IsFinite)) end = TrainingEnd.Diverged;
+        if (end == TrainingEnd.Cancelled && !TrainingLoop.AllFinite(numbers.Values)) end = TrainingEnd.Diverged;
         return new LayerwiseReport(curve, step, end, clock.Elapsed, (double)step * batch / clock.Elapsed.TotalSeconds);
     }
 
@@ -100,7 +100,7 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
         work.Load(train, batch);
         // Layers that have not started need not be computed, nor those that only they read.
         bool classifies = plan.Classifier is not null && labels is not null;
-        int last = classifies ? plan.Stages.Length - 1 : plan.StageIndex(plan.Mixtures.Last(Started));
+        int last = classifies ? plan.Stages.Length - 1 : plan.Mixtures.Where(Started).Select(plan.StageIndex).LastOrDefault(-1);
         LayerwisePass.Forward(numbers, work, 0, last, pool, filters);
         LayerwiseUpdate[] started = [.. plan.Mixtures.Where(Started).Select(m => updates[m.Number])];
         var means = new double[started.Length];

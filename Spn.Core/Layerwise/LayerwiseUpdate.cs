@@ -10,13 +10,13 @@ namespace Spn.Core.Layerwise;
 /// </remarks>
 internal sealed unsafe class LayerwiseUpdate : IDisposable
 {
+    /// <summary>Patches of fewer inputs than this are gathered before they are added.</summary>
+    private const int Few = 64;
+
     private static readonly MixtureKernels Kernels = MixtureKernels.Best;
 
     private readonly MixtureStage stage;
     private readonly LayerwiseOptions options;
-    /// <summary>Patches of fewer inputs than this are gathered before they are added.</summary>
-    private const int Few = 64;
-
     private readonly int index, padded, cuts;
     private readonly NativeBuffer moments, counts;
 
@@ -52,7 +52,7 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
     /// <summary>Prepares a step by the batch that a workspace holds, whose way up must have been gone.</summary>
     public void Prepare(LayerwiseWorkspace work)
     {
-        if (moments.Bytes > 64) moments.Clear();
+        moments.Clear();
         if (!stage.Layer.Independent) Count(work, 0, stage.Output.Cells, counts.Floats);
     }
 
