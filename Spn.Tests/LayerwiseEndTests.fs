@@ -54,6 +54,14 @@ let private ends =
                 Expect.equal report.End TrainingEnd.Diverged "it says so"
                 Expect.all (model.Parameters.ToArray()) Single.IsFinite "parameters"
                 Expect.all (model.Scores images) (Double.IsNaN >> not) "scores")
+        testCase "a training in which the only layer waits for half of the steps learns in the other half" (fun () ->
+            let model, images = (whole 9).Compile(threads = 1), patterns 100 1
+
+            let options =
+                LayerwiseOptions(Epochs = 4, BatchSize = 50, Points = 2, Delays = ValueList [ 0.5 ])
+
+            let losses = [ for point in model.Fit(images, options).Curve -> point.Train[0] ]
+            Expect.equal (losses |> List.map Double.IsNaN) [ true; false ] "no loss before it starts")
         testCase "progress ends with the last step" (fun () ->
             let told = ResizeArray()
             let model = (whole 9).Compile(threads = 1)
