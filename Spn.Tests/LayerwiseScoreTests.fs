@@ -173,7 +173,8 @@ let private kernels =
 
             for components in [ 1; 2; 4; 5; 13 ] do
                 for lanes in [ 16; 48; 80 ] do
-                    let runs, length = 3, 7
+                    // Longer patches than the kernel takes at once.
+                    let runs, length = 3, 29
                     let inputs = runs * length
                     let rows = 2 * inputs
 
@@ -208,7 +209,7 @@ let private kernels =
                     let starts: nativeptr<int> =
                         NativePtr.ofNativeInt (NativePtr.toNativeInt table.Floats)
 
-                    List.iteri (NativePtr.set starts) [ 1; 9; 20 ]
+                    List.iteri (NativePtr.set starts) [ 1; 40; 83 ]
 
                     same "squares" [ s; m; x; y ] (fun kernel b ->
                         kernel.Squares(
@@ -250,8 +251,52 @@ let private kernels =
                         kernel.PullSoftmax(b[0].Floats, b[1].Floats, components, lanes))
 
                     same "moments" [ x; uniform inputs; uniform inputs ] (fun kernel b ->
-                        kernel.AddMoments(b[0].Floats, b[1].Floats, b[2].Floats, inputs)
                         kernel.AddMoments(0.3f, b[0].Floats, b[1].Floats, b[2].Floats, inputs))
+
+                    let won = Array.init lanes (fun lane -> float32 (lane * 7 % components))
+                    let sums = uniform (components * MixtureKernels.Padded inputs)
+
+                    let patches (b: NativeBuffer[]) work =
+                        use table = new NativeBuffer(64L)
+
+                        let places: nativeptr<nativeptr<float32>> =
+                            NativePtr.ofNativeInt (NativePtr.toNativeInt table.Floats)
+
+                        for run in 0 .. runs - 1 do
+                            NativePtr.set places run (NativePtr.add b[0].Floats (run * length))
+
+                        work places
+
+                    // Images lie one after another, each as long as a patch.
+                    same "patches" [ uniform (lanes * inputs); won; sums; sums ] (fun kernel b ->
+                        patches b (fun places ->
+                            for from, upTo in [ 0, 35; 35, inputs ] do
+                                kernel.AddPatches(
+                                    places,
+                                    length,
+                                    inputs,
+                                    lanes,
+                                    from,
+                                    upTo,
+                                    b[1].Floats,
+                                    b[2].Floats,
+                                    b[3].Floats,
+                                    inputs
+                                )))
+
+                    same "small patches" [ uniform (lanes * inputs); won; sums; sums ] (fun kernel b ->
+                        patches b (fun places ->
+                            kernel.AddFew(
+                                places,
+                                2,
+                                length,
+                                inputs,
+                                lanes,
+                                b[1].Floats,
+                                b[2].Floats,
+                                b[3].Floats,
+                                inputs
+                            )))
 
                     same
                         "step"

@@ -63,12 +63,12 @@ internal sealed unsafe class LayerwiseNumbers
         float* logits = Logits(stage, set), c = Constants(stage, set), pi = Shares(stage, set);
         double most = double.NegativeInfinity, sum = 0;
         for (int k = 0; k < stage.Components; k++) most = Math.Max(most, logits[k]);
-        for (int k = 0; k < stage.Components; k++) sum += Math.Exp(logits[k] - most);
+        for (int k = 0; k < stage.Components; k++) sum += pi[k] = (float)Math.Exp(logits[k] - most);
+        double logSum = Math.Log(sum), scale = 1 / sum;
         for (int k = 0; k < stage.Components; k++)
         {
-            double log = logits[k] - most - Math.Log(sum);
-            pi[k] = (float)Math.Exp(log);
-            c[k] = (float)(log + MixtureKernels.Best.SumOfLogs(Deviations(stage, set) + (long)k * stage.Inputs, stage.Inputs));
+            pi[k] = (float)(pi[k] * scale);
+            c[k] = (float)(logits[k] - most - logSum + MixtureKernels.Best.SumOfLogs(Deviations(stage, set) + (long)k * stage.Inputs, stage.Inputs));
         }
     }
 

@@ -3,6 +3,9 @@ namespace Spn.Core.Layerwise;
 /// <summary>The way up through the stages of a layerwise model, and derivatives on the way down.</summary>
 internal static unsafe class LayerwisePass
 {
+    /// <summary>Parts of a long loop that threads share.</summary>
+    public const int Parts = 128;
+
     private static readonly MixtureKernels Kernels = MixtureKernels.Best;
 
     /// <summary>Computes stages one after another.</summary>
@@ -23,13 +26,21 @@ internal static unsafe class LayerwisePass
                     // A stage of few cells is cut by components for the squares, which are nearly all of the work.
                     int blocks = pool is null || mixture.Output.Cells >= 2 * pool.Threads ? 1 : Math.Max(1, mixture.Components / 10);
                     Annealing? filter = filters?[mixture.Number];
-                    Share(pool, mixture.Output.Cells * blocks, (item, worker) =>
+                    if (blocks == 1)
+                        Share(pool, mixture.Output.Cells, (cell, worker) =>
+                        {
+                            Squares(numbers, work, index, mixture, cell, 0, mixture.Components, worker);
+                            Respond(numbers, work, index, mixture, cell, filter, worker);
+                        });
+                    else
                     {
-                        (int cell, int block) = Math.DivRem(item, blocks);
-                        Squares(numbers, work, index, mixture, cell, mixture.Components * block / blocks, mixture.Components * (block + 1) / blocks, worker);
-                        if (blocks == 1) Respond(numbers, work, index, mixture, cell, filter, worker);
-                    });
-                    if (blocks > 1) Share(pool, mixture.Output.Cells, (cell, worker) => Respond(numbers, work, index, mixture, cell, filter, worker));
+                        Share(pool, mixture.Output.Cells * blocks, (item, worker) =>
+                        {
+                            (int cell, int block) = Math.DivRem(item, blocks);
+                            Squares(numbers, work, index, mixture, cell, mixture.Components * block / blocks, mixture.Components * (block + 1) / blocks, worker);
+                        });
+                        Share(pool, mixture.Output.Cells, (cell, worker) => Respond(numbers, work, index, mixture, cell, filter, worker));
+                    }
                     break;
                 case FoldingStage folding:
                     Share(pool, folding.Output.Cells, (cell, _) => Copy(work, index, folding, cell));
@@ -101,11 +112,17 @@ internal static unsafe class LayerwisePass
     }
 
     /// <summary>Runs body(item, worker) for every item.</summary>
+    /// <remarks>A thread takes neighbours together, whose results share lines of memory.</remarks>
     public static void Share(WorkerPool? pool, int items, Action<int, int> body)
     {
-        if (pool is not null) pool.Run(items, body);
-        else
-            for (int item = 0; item < items; item++) body(item, 0);
+        int together = pool is null ? items : Math.Max(1, items / Parts);
+        if (pool is null) Go(0, 0);
+        else pool.Run((items + together - 1) / together, Go);
+
+        void Go(int part, int worker)
+        {
+            for (int item = part * together, end = Math.Min(items, item + together); item < end; item++) body(item, worker);
+        }
     }
 
     private static void Squares(LayerwiseNumbers numbers, LayerwiseWorkspace work, int index, MixtureStage stage, int cell, int from, int to, int worker)
@@ -183,8 +200,8 @@ internal static unsafe class LayerwisePass
 
     private static void KeepRows(LayerwiseWorkspace work, int index, int first, int count)
     {
-        float* rows = work.OutputRows(index);
-        if (rows != null) MixtureKernels.Turn(work.Output(index) + (long)first * work.Lanes, count, work.Lanes, rows + first, work.InputCount(index + 1));
+        float* rows = work.InputRow(index + 1, first);
+        if (rows != null) MixtureKernels.Turn(work.Output(index) + (long)first * work.Lanes, count, work.Lanes, rows, work.RowLength(index + 1));
     }
 
     private static void Classify(LayerwiseNumbers numbers, LayerwiseWorkspace work, int index, ClassifierStage stage)

@@ -117,6 +117,7 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
             update.Prepare(work);
         }
         Together(started, u => u.Beginnings, (u, item, worker) => u.Begin(numbers, work, item, worker));
+        Together(started, u => u.Joins, (u, item, _) => u.Join(item));
         Together(started, u => u.Ends, (u, item, worker) => u.End(numbers, work, item, worker));
         foreach ((int i, LayerwiseUpdate update) in started.Index())
         {
@@ -168,8 +169,9 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
                 *bias += slope;
                 for (int i = 0; i < stage.Reads.Length; i++)
                 {
-                    int inputs = plan.Stages[stage.Reads[i]].Output.Count;
-                    MixtureKernels.Best.Add(slope, work.OutputRows(stage.Reads[i]) + (long)lane * inputs, numbers.At(stage.Weights[i]) + (long)c * inputs, inputs);
+                    int inputs = plan.Stages[stage.Reads[i]].Output.Count, length = work.RowLength(stage.Reads[i] + 1);
+                    for (int row = 0; row < inputs; row += length)
+                        MixtureKernels.Best.Add(slope, work.InputRow(stage.Reads[i] + 1, row) + lane * length, numbers.At(stage.Weights[i]) + (long)c * inputs + row, length);
                 }
             }
         });

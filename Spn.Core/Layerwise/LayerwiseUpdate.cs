@@ -10,14 +10,14 @@ namespace Spn.Core.Layerwise;
 /// </remarks>
 internal sealed unsafe class LayerwiseUpdate : IDisposable
 {
-    /// <summary>Patches of fewer inputs than this are gathered before they are added.</summary>
-    private const int Few = 64;
+    /// <summary>Most slices of the cells of shared parameters; the same on every machine, so that sums are made in one order.</summary>
+    private const int MostSlices = 16;
 
     private static readonly MixtureKernels Kernels = MixtureKernels.Best;
 
     private readonly MixtureStage stage;
     private readonly LayerwiseOptions options;
-    private readonly int index, padded, cuts;
+    private readonly int index, padded, slices, cuts, together;
     private readonly NativeBuffer moments, counts;
 
     public LayerwiseUpdate(LayerwisePlan plan, MixtureStage stage, LayerwiseOptions options)
@@ -26,12 +26,13 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         this.options = options;
         index = plan.StageIndex(stage);
         padded = MixtureKernels.Padded(stage.Inputs);
-        // Long runs are cut, so that threads have about the same to do.
-        cuts = stage.Table.Runs >= 8 ? 1 : Math.Clamp(stage.Table.RunLength / 32, 1, 4);
+        slices = Math.Clamp(stage.Output.Cells / 2, 1, MostSlices);
+        // Where cells are too few for a slice each thread, long patches are cut.
+        cuts = slices > 1 ? 1 : Math.Clamp(stage.Inputs / 128, 1, MostSlices);
+        together = Math.Max(1, stage.Sets / LayerwisePass.Parts);
         Annealing = new Annealing(stage.Components, options);
-        int shared = stage.Layer.Independent ? 0 : 2 * stage.Components * padded + MixtureKernels.LaneMultiple;
-        int factored = stage.Layer.Factors == 0 ? 0 : stage.Components * (2 + stage.Layer.Factors) * stage.Inputs * stage.Sets;
-        moments = new NativeBuffer(Math.Max(shared, (long)factored) * sizeof(float));
+        long shared = Apart ? 0 : slices * SliceFloats, factored = Factored ? (long)stage.Components * (2 + stage.Layer.Factors) * stage.Inputs * stage.Sets : 0;
+        moments = new NativeBuffer(Math.Max(shared, factored) * sizeof(float));
         counts = new NativeBuffer((long)stage.Sets * stage.Components * sizeof(float));
     }
 
@@ -42,41 +43,69 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
     public Annealing Annealing { get; }
 
     /// <summary>Items of work of the first part of a step; see <see cref="Begin"/>.</summary>
-    public int Beginnings => Factored ? stage.Sets * stage.Components : stage.Layer.Independent ? stage.Sets : stage.Table.Runs * cuts;
+    public int Beginnings => Factored ? stage.Sets * stage.Components : Apart ? (stage.Sets + together - 1) / together : slices * cuts;
 
-    /// <summary>Items of work of the second part of a step; see <see cref="End"/>.</summary>
-    public int Ends => Factored || stage.Layer.Independent ? 0 : stage.Components;
+    /// <summary>Items of work of the second part of a step; see <see cref="Join"/>.</summary>
+    public int Joins => Factored || Apart || slices == 1 ? 0 : stage.Components;
+
+    /// <summary>Items of work of the third part of a step; see <see cref="End"/>.</summary>
+    public int Ends => Factored || Apart ? 0 : stage.Components;
 
     private bool Factored => stage.Layer.Factors > 0;
+
+    /// <summary>Whether each cell has parameters of its own.</summary>
+    private bool Apart => stage.Sets > 1;
+
+    /// <summary>Sums, sums of squares and numbers of the patches of a slice of the cells.</summary>
+    private long SliceFloats => 2L * stage.Components * padded + MixtureKernels.Padded(stage.Components);
 
     /// <summary>Prepares a step by the batch that a workspace holds, whose way up must have been gone.</summary>
     public void Prepare(LayerwiseWorkspace work)
     {
+        if (!Factored) return;
         moments.Clear();
-        if (!stage.Layer.Independent) Count(work, 0, stage.Output.Cells, counts.Floats);
+        if (!Apart) Count(work, 0, stage.Output.Cells, counts.Floats);
     }
 
-    /// <summary>An item of the first part: the step of a cell of its own parameters, or sums over all cells.</summary>
+    /// <summary>An item of the first part: the step of some cells of their own parameters, or sums over a slice of the cells.</summary>
     public void Begin(LayerwiseNumbers numbers, LayerwiseWorkspace work, int item, int worker)
     {
         if (Factored) SumFactors(numbers, work, item, worker);
-        else if (stage.Layer.Independent) StepCell(numbers, work, item, work.Scratch(worker));
+        else if (Apart)
+            for (int cell = item * together, end = Math.Min(stage.Sets, cell + together); cell < end; cell++) StepCell(numbers, work, cell, work.Scratch(worker));
         else
         {
-            // Threads share the inputs, so that each sum is made by one of them, in one order.
-            (int run, int cut) = Math.DivRem(item, cuts);
-            int length = stage.Table.RunLength;
-            for (int cell = 0; cell < stage.Output.Cells; cell++)
-                Gather(work, cell, run, run + 1, length * cut / cuts, length * (cut + 1) / cuts, moments.Floats, moments.Floats + stage.Components * padded, padded);
+            (int slice, int cut) = Math.DivRem(item, cuts);
+            // Each sum is made by one thread, in one order, and threads share no line of memory.
+            int lines = padded / MixtureKernels.LaneMultiple;
+            int from = lines * cut / cuts * MixtureKernels.LaneMultiple, to = lines * (cut + 1) / cuts * MixtureKernels.LaneMultiple;
+            int cells = stage.Output.Cells, first = cells * slice / slices, last = cells * (slice + 1) / slices;
+            float* sums = moments.Floats + slice * SliceFloats, squares = sums + stage.Components * padded;
+            for (int row = 0; row < 2 * stage.Components; row++) new Span<float>(sums + row * padded + from, to - from).Clear();
+            if (cut == 0) Count(work, first, last, squares + stage.Components * padded);
+            for (int cell = first; cell < last; cell++) Gather(work, cell, from, Math.Min(to, stage.Inputs), sums, squares, padded);
         }
     }
 
-    /// <summary>An item of the second part: a component whose sums are complete.</summary>
+    /// <summary>An item of the second part: adds up the slices of a component.</summary>
+    public void Join(int k)
+    {
+        float* sum = moments.Floats + k * padded, square = sum + stage.Components * padded, count = moments.Floats + 2 * stage.Components * padded + k;
+        for (int slice = 1; slice < slices; slice++)
+        {
+            long at = slice * SliceFloats;
+            Kernels.Add(1, sum + at, sum, padded);
+            Kernels.Add(1, square + at, square, padded);
+            *count += count[at];
+        }
+    }
+
+    /// <summary>An item of the third part: a component whose sums are complete.</summary>
     public void End(LayerwiseNumbers numbers, LayerwiseWorkspace work, int k, int worker)
     {
         int components = stage.Components;
         float* sum = moments.Floats + k * padded, square = sum + components * padded;
-        float count = Filtered(counts.Floats, k);
+        float count = Filtered(Won, k);
         if (!Annealing.IsIdentity)
         {
             float* to = work.Scratch(worker);
@@ -92,7 +121,7 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
     public void Finish(LayerwiseNumbers numbers, LayerwiseWorkspace work)
     {
         if (Factored) MoveFactors(numbers, work);
-        else if (!stage.Layer.Independent) Finish(numbers, 0, counts.Floats, Scale(work));
+        else if (!Apart) Finish(numbers, 0, Won, Scale(work));
     }
 
     public void Dispose()
@@ -102,22 +131,25 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         Annealing.Dispose();
     }
 
+    /// <summary>How many patches of all cells each component won, where cells share parameters and the slices are added up.</summary>
+    private float* Won => moments.Floats + 2 * stage.Components * padded;
+
     /// <summary>Step size over the number of patches that a set of parameters sees.</summary>
-    private float Scale(LayerwiseWorkspace work) => (float)(Annealing.Rate / ((double)work.Count * (stage.Layer.Independent ? 1 : stage.Output.Cells)));
+    private float Scale(LayerwiseWorkspace work) => (float)(Annealing.Rate / ((double)work.Count * (Apart ? 1 : stage.Output.Cells)));
 
     private void StepCell(LayerwiseNumbers numbers, LayerwiseWorkspace work, int cell, float* scratch)
     {
         int components = stage.Components, inputs = stage.Inputs;
         float scale = Scale(work);
         // Patches of a few inputs are stepped for all components at once.
-        bool together = Annealing.IsIdentity && inputs < Few;
-        int spacing = together ? inputs : padded, block = components * padded;
+        bool atOnce = Annealing.IsIdentity && inputs <= MixtureKernels.MostFew;
+        int spacing = atOnce ? inputs : padded, block = components * padded;
         float* sums = scratch, squares = sums + block, filteredSums = squares + block, filteredSquares = filteredSums + block;
         new Span<float>(sums, 2 * block).Clear();
-        Gather(work, cell, 0, stage.Table.Runs, 0, stage.Table.RunLength, sums, squares, spacing);
+        Gather(work, cell, 0, inputs, sums, squares, spacing);
         float* own = counts.Floats + (long)cell * components;
         Count(work, cell, cell + 1, own);
-        if (together)
+        if (atOnce)
         {
             float* numbersOfPatches = filteredSums;
             for (int k = 0, i = 0; k < components; k++)
@@ -139,41 +171,31 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         Finish(numbers, cell, own, scale);
     }
 
-    /// <summary>Adds the patches of a cell to the sums of the components that won them, between two places of some runs.</summary>
-    private void Gather(LayerwiseWorkspace work, int cell, int firstRun, int endRun, int from, int to, float* sums, float* squares, int spacing)
+    /// <summary>Adds the patches of a cell, or some of their inputs, to the sums of the components that won them.</summary>
+    private void Gather(LayerwiseWorkspace work, int cell, int from, int to, float* sums, float* squares, int spacing)
     {
-        int each = work.InputCount(index), length = stage.Table.RunLength, runs = stage.Table.Runs, components = stage.Components, lanes = work.Lanes;
+        int length = stage.Table.RunLength, runs = stage.Table.Runs, components = stage.Components, lanes = work.Lanes, stride = stage.Input.Width * stage.Input.Channels;
+        float** starts = stackalloc float*[runs];
+        for (int run = 0; run < runs; run++) starts[run] = work.InputRow(index, stage.Table.Starts[cell * runs + run]);
         float* winner = work.Winners(index) + (long)cell * lanes, weights = work.Weights(index);
-        if (weights != null) weights += (long)cell * components * lanes;
-        bool whole = endRun - firstRun == runs && to - from == length && runs * length < Few;
-        float* patch = stackalloc float[Few];
-        new Span<float>(patch, Few).Clear();
-        fixed (int* starts = &stage.Table.Starts[cell * runs])
-            for (int lane = 0; lane < work.Count; lane++)
-            {
-                float* row = work.InputRows(index) + (long)lane * each;
-                if (whole)
-                {
-                    for (int run = 0, i = 0; run < runs; run++)
-                        for (int j = 0; j < length; j++) patch[i++] = row[starts[run] + j];
-                    // What is added beyond the patch is 0.
-                    Add(patch, 0, MixtureKernels.Padded(runs * length), lane);
-                }
-                else
-                    for (int run = firstRun; run < endRun; run++) Add(row + starts[run] + from, run * length + from, to - from, lane);
-            }
-
-        void Add(float* x, int at, int count, int lane)
+        if (weights == null)
         {
-            if (weights == null)
-            {
-                at += (int)winner[lane] * spacing;
-                Kernels.AddMoments(x, sums + at, squares + at, count);
-                return;
-            }
-            for (int k = 0; k < components; k++, at += spacing)
-                if (weights[k * lanes + lane] > 0) Kernels.AddMoments(weights[k * lanes + lane], x, sums + at, squares + at, count);
+            if (stage.Inputs <= MixtureKernels.MostFew) Kernels.AddFew(starts, runs, length, stride, work.Count, winner, sums, squares, spacing);
+            else Kernels.AddPatches(starts, length, stride, work.Count, from, to, winner, sums, squares, spacing);
+            return;
         }
+        weights += (long)cell * components * lanes;
+        for (int lane = 0; lane < work.Count; lane++)
+            for (int k = 0; k < components; k++)
+            {
+                if (weights[k * lanes + lane] == 0) continue;
+                for (int run = from / length, at = from; at < to; run++)
+                {
+                    int first = at;
+                    at = Math.Min(to, (run + 1) * length);
+                    Kernels.AddMoments(weights[k * lanes + lane], starts[run] + (long)lane * stride + first - run * length, sums + k * spacing + first, squares + k * spacing + first, at - first);
+                }
+            }
     }
 
     /// <summary>How many patches of some cells each component won.</summary>
@@ -228,7 +250,7 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         (int set, int k) = Math.DivRem(item, stage.Components);
         int inputs = stage.Inputs;
         float* byCentre = moments.Floats + (long)item * (2 + stage.Layer.Factors) * inputs, weights = stackalloc float[work.Lanes];
-        int first = stage.Layer.Independent ? set : 0, end = stage.Layer.Independent ? set + 1 : stage.Output.Cells;
+        int first = Apart ? set : 0, end = Apart ? set + 1 : stage.Output.Cells;
         for (int cell = first; cell < end; cell++)
         {
             LaneWeights(work, cell, k, weights);
@@ -243,7 +265,7 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         for (int set = 0; set < stage.Sets; set++)
         {
             float* own = counts.Floats + (long)set * components;
-            if (stage.Layer.Independent) Count(work, set, set + 1, own);
+            if (Apart) Count(work, set, set + 1, own);
             for (int k = 0; k < components; k++)
             {
                 long at = (long)k * inputs;

@@ -69,11 +69,23 @@ internal sealed unsafe class LayerwiseWorkspace : IDisposable
     /// <summary>What a stage makes, [number, lane].</summary>
     public float* Output(int stage) => values[stage + 1]!.Floats;
 
-    /// <summary>What a stage reads, [lane, number].</summary>
-    public float* InputRows(int stage) => rows[stage]!.Floats;
+    /// <summary>
+    /// Where the first lane's number of a stage's input lies among the rows of the grid, [row of the grid, lane, number of the row]; null where
+    /// they are not kept. Numbers of a row follow each other; from a lane to the next there are as many as a row has.
+    /// </summary>
+    public float* InputRow(int stage, int number)
+    {
+        if (rows[stage] is not { } kept) return null;
+        int column = number % RowLength(stage);
+        return kept.Floats + (long)(number - column) * Lanes + column;
+    }
 
-    /// <summary>What a stage makes, [lane, number]; null where it is not kept.</summary>
-    public float* OutputRows(int stage) => rows[stage + 1] is { } kept ? kept.Floats : null;
+    /// <summary>Numbers of a row of the grid that a stage reads.</summary>
+    public int RowLength(int stage)
+    {
+        LayerShape shape = stage == 0 ? plan.Image : plan.Stages[stage - 1].Output;
+        return shape.Width * shape.Channels;
+    }
 
     /// <summary>Derivatives by what a stage reads, [number, lane].</summary>
     public float* InputSlopes(int stage) => slopes[stage]!.Floats;
@@ -103,23 +115,23 @@ internal sealed unsafe class LayerwiseWorkspace : IDisposable
     {
         Count = samples.Length;
         HasHidden = false;
-        int numbers = plan.Image.Count;
-        var to = new Span<float>(InputRows(0), Lanes * numbers);
-        for (int lane = 0; lane < Count; lane++)
+        int length = RowLength(0);
+        for (int row = 0; row < plan.Image.Height; row++)
         {
-            Span<float> row = to.Slice(lane * numbers, numbers);
-            images.Row(samples[lane]).CopyTo(row);
-            if (!images.HasHidden) continue;
-            for (int i = 0; i < numbers; i++)
-                if (images.IsHidden(samples[lane], i)) (row[i], HasHidden) = (0, true);
+            float* own = InputRow(0, row * length);
+            var to = new Span<float>(own, Lanes * length);
+            for (int lane = 0; lane < Count; lane++) images.Row(samples[lane]).Slice(row * length, length).CopyTo(to[(lane * length)..]);
+            to[(Count * length)..].Clear();
+            for (int lane = 0; images.HasHidden && lane < Count; lane++)
+                for (int i = 0; i < length; i++)
+                    if (images.IsHidden(samples[lane], row * length + i)) (own[lane * length + i], HasHidden) = (0, true);
+            MixtureKernels.TurnBack(own, length, length, Input(0) + (long)row * length * Lanes, Lanes);
         }
-        to[(Count * numbers)..].Clear();
-        Turn();
         HasHidden &= marginal;
         if (!HasHidden) return;
         hidden!.Clear();
         for (int lane = 0; lane < Count; lane++)
-            for (int i = 0; i < numbers; i++)
+            for (int i = 0; i < plan.Image.Count; i++)
                 if (images.IsHidden(samples[lane], i)) Hidden[(long)i * Lanes + lane] = 1;
     }
 
@@ -147,8 +159,6 @@ internal sealed unsafe class LayerwiseWorkspace : IDisposable
         foreach (NativeBuffer?[] group in new[] { values, rows, slopes, best, winners, weights, [hidden], scratch })
             foreach (NativeBuffer? buffer in group) buffer?.Dispose();
     }
-
-    private void Turn() => MixtureKernels.TurnBack(InputRows(0), plan.Image.Count, plan.Image.Count, Input(0), Lanes);
 
     private void Read(float* from, Span<float> numbers)
     {

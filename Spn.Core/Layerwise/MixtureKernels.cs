@@ -18,6 +18,9 @@ internal abstract unsafe class MixtureKernels
     /// <summary>The narrow ones on any machine, so that tests cover both widths.</summary>
     public static MixtureKernels Narrow { get; } = new MixtureKernels<Lanes8, Vector256<float>, Vector256<int>>();
 
+    /// <summary>Most inputs of a patch that <see cref="AddFew"/> takes.</summary>
+    public const int MostFew = MomentKernel<Lanes8, Vector256<float>, Vector256<int>>.MostFew;
+
     public static int Padded(int count) => (count + LaneMultiple - 1) / LaneMultiple * LaneMultiple;
 
     public abstract void Squares(float* s, float* m, int components, float* x, int* starts, int runs, int length, float* y, int lanes);
@@ -34,7 +37,9 @@ internal abstract unsafe class MixtureKernels
 
     public abstract void Multiply(float* w, int rowStride, int columnStride, int rows, int columns, float* x, float* y, int lanes, float* bias = null);
 
-    public abstract void AddMoments(float* x, float* sum, float* squares, int count);
+    public abstract void AddPatches(float** runs, int length, int stride, int images, int from, int to, float* winner, float* sum, float* squares, int spacing);
+
+    public abstract void AddFew(float** runs, int count, int length, int stride, int images, float* winner, float* sum, float* squares, int spacing);
 
     public abstract void AddMoments(float w, float* x, float* sum, float* squares, int count);
 
@@ -116,18 +121,22 @@ internal sealed unsafe class MixtureKernels<L, F, I> : MixtureKernels
     public override void Multiply(float* w, int rowStride, int columnStride, int rows, int columns, float* x, float* y, int lanes, float* bias = null) =>
         MatrixKernel<L, F, I>.Multiply(w, rowStride, columnStride, rows, columns, x, y, lanes, bias);
 
-    public override void AddMoments(float* x, float* sum, float* squares, int count) => ResponsibilityKernel<L, F, I>.AddMoments(x, sum, squares, count);
+    public override void AddPatches(float** runs, int length, int stride, int images, int from, int to, float* winner, float* sum, float* squares, int spacing) =>
+        MomentKernel<L, F, I>.AddPatches(runs, length, stride, images, from, to, winner, sum, squares, spacing);
+
+    public override void AddFew(float** runs, int count, int length, int stride, int images, float* winner, float* sum, float* squares, int spacing) =>
+        MomentKernel<L, F, I>.AddFew(runs, count, length, stride, images, winner, sum, squares, spacing);
 
     public override void AddMoments(float w, float* x, float* sum, float* squares, int count) =>
-        ResponsibilityKernel<L, F, I>.AddMoments(w, x, sum, squares, count);
+        MomentKernel<L, F, I>.AddMoments(w, x, sum, squares, count);
 
     public override void Step(
         float* mu, float* s, float* m, float* sum, float* squares, float count, float centreStep, float deviationStep, float least, float most, int inputs) =>
-        ResponsibilityKernel<L, F, I>.Step(mu, s, m, sum, squares, count, centreStep, deviationStep, least, most, inputs);
+        MomentKernel<L, F, I>.Step(mu, s, m, sum, squares, count, centreStep, deviationStep, least, most, inputs);
 
     public override void Step(
         float* mu, float* s, float* m, float* sum, float* squares, float* counts, float centreStep, float deviationStep, float least, float most, int inputs) =>
-        ResponsibilityKernel<L, F, I>.Step(mu, s, m, sum, squares, counts, centreStep, deviationStep, least, most, inputs);
+        MomentKernel<L, F, I>.Step(mu, s, m, sum, squares, counts, centreStep, deviationStep, least, most, inputs);
 
     [MethodImpl(Hot)]
     public override void Add(float w, float* x, float* sum, int count)

@@ -12,6 +12,9 @@ internal static unsafe class QuadraticKernel<L, F, I>
     where F : struct
     where I : struct
 {
+    /// <summary>Inputs that stay in the nearest cache, of all lanes, while all components take them.</summary>
+    private const int Block = 40;
+
     private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
 
     /// <summary>Computes the squares of all components.</summary>
@@ -26,95 +29,119 @@ internal static unsafe class QuadraticKernel<L, F, I>
     /// <param name="lanes">Lanes, a multiple of the vector length; also the distance between rows of x and y.</param>
     public static void Squares(float* s, float* m, int components, float* x, int* starts, int runs, int length, float* y, int lanes)
     {
-        int inputs = runs * length, k = 0;
-        for (; k + 5 <= components; k += 5) Five(s + k * inputs, m + k * inputs, x, starts, runs, length, y + k * lanes, lanes);
-        for (; k + 2 <= components; k += 2) Two(s + k * inputs, m + k * inputs, x, starts, runs, length, y + k * lanes, lanes);
-        if (k < components) One(s + k * inputs, m + k * inputs, x, starts, runs, length, y + k * lanes, lanes);
+        int inputs = runs * length, pieces = (inputs + Block - 1) / Block;
+        float** rows = stackalloc float*[Block];
+        for (int piece = 0, run = 0, j = 0; piece < pieces; piece++)
+        {
+            int first = Place(piece), count = Place(piece + 1) - first, k = 0;
+            for (int o = 0; o < count; o++)
+            {
+                rows[o] = x + (long)(starts[run] + j) * lanes;
+                if (++j == length) (run, j) = (run + 1, 0);
+            }
+            float* scale = s + first, shift = m + first;
+            for (; k + 5 <= components; k += 5) Five(scale + k * inputs, shift + k * inputs, inputs, rows, count, first > 0, y + k * lanes, lanes);
+            for (; k + 2 <= components; k += 2) Two(scale + k * inputs, shift + k * inputs, inputs, rows, count, first > 0, y + k * lanes, lanes);
+            if (k < components) One(scale + k * inputs, shift + k * inputs, rows, count, first > 0, y + k * lanes, lanes);
+        }
+
+        int Place(int piece) => (int)((long)inputs * piece / pieces);
     }
 
     [MethodImpl(Hot)]
-    private static void Five(float* s0, float* m0, float* x, int* starts, int runs, int length, float* y, int lanes)
+    private static void Five(float* s0, float* m0, int inputs, float** rows, int count, bool more, float* y, int lanes)
     {
-        int n = L.Count, inputs = runs * length, at = 0;
+        int n = L.Count, at = 0;
         float* s1 = s0 + inputs, s2 = s1 + inputs, s3 = s2 + inputs, s4 = s3 + inputs;
         float* m1 = m0 + inputs, m2 = m1 + inputs, m3 = m2 + inputs, m4 = m3 + inputs;
         for (; at + 2 * n <= lanes; at += 2 * n)
         {
+            float* q = y + at;
             F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default;
             F b0 = default, b1 = default, b2 = default, b3 = default, b4 = default;
-            for (int run = 0, o = 0; run < runs; run++)
+            if (more)
             {
-                float* p = x + (long)starts[run] * lanes + at;
-                for (int end = o + length; o < end; o++, p += lanes)
-                {
-                    F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(s0[o]), h = L.Broadcast(m0[o]);
-                    F t = L.Fma(c, a, h), u = L.Fma(c, b, h);
-                    a0 = L.Fma(t, t, a0);
-                    b0 = L.Fma(u, u, b0);
-                    c = L.Broadcast(s1[o]);
-                    h = L.Broadcast(m1[o]);
-                    t = L.Fma(c, a, h);
-                    u = L.Fma(c, b, h);
-                    a1 = L.Fma(t, t, a1);
-                    b1 = L.Fma(u, u, b1);
-                    c = L.Broadcast(s2[o]);
-                    h = L.Broadcast(m2[o]);
-                    t = L.Fma(c, a, h);
-                    u = L.Fma(c, b, h);
-                    a2 = L.Fma(t, t, a2);
-                    b2 = L.Fma(u, u, b2);
-                    c = L.Broadcast(s3[o]);
-                    h = L.Broadcast(m3[o]);
-                    t = L.Fma(c, a, h);
-                    u = L.Fma(c, b, h);
-                    a3 = L.Fma(t, t, a3);
-                    b3 = L.Fma(u, u, b3);
-                    c = L.Broadcast(s4[o]);
-                    h = L.Broadcast(m4[o]);
-                    t = L.Fma(c, a, h);
-                    u = L.Fma(c, b, h);
-                    a4 = L.Fma(t, t, a4);
-                    b4 = L.Fma(u, u, b4);
-                }
+                a0 = L.Load(q);
+                b0 = L.Load(q + n);
+                a1 = L.Load(q + lanes);
+                b1 = L.Load(q + lanes + n);
+                a2 = L.Load(q + 2 * lanes);
+                b2 = L.Load(q + 2 * lanes + n);
+                a3 = L.Load(q + 3 * lanes);
+                b3 = L.Load(q + 3 * lanes + n);
+                a4 = L.Load(q + 4 * lanes);
+                b4 = L.Load(q + 4 * lanes + n);
             }
-            float* q = y + at;
+            for (int o = 0; o < count; o++)
+            {
+                float* p = rows[o] + at;
+                F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(s0[o]), h = L.Broadcast(m0[o]);
+                F t = L.Fma(c, a, h), u = L.Fma(c, b, h);
+                a0 = L.Fma(t, t, a0);
+                b0 = L.Fma(u, u, b0);
+                c = L.Broadcast(s1[o]);
+                h = L.Broadcast(m1[o]);
+                t = L.Fma(c, a, h);
+                u = L.Fma(c, b, h);
+                a1 = L.Fma(t, t, a1);
+                b1 = L.Fma(u, u, b1);
+                c = L.Broadcast(s2[o]);
+                h = L.Broadcast(m2[o]);
+                t = L.Fma(c, a, h);
+                u = L.Fma(c, b, h);
+                a2 = L.Fma(t, t, a2);
+                b2 = L.Fma(u, u, b2);
+                c = L.Broadcast(s3[o]);
+                h = L.Broadcast(m3[o]);
+                t = L.Fma(c, a, h);
+                u = L.Fma(c, b, h);
+                a3 = L.Fma(t, t, a3);
+                b3 = L.Fma(u, u, b3);
+                c = L.Broadcast(s4[o]);
+                h = L.Broadcast(m4[o]);
+                t = L.Fma(c, a, h);
+                u = L.Fma(c, b, h);
+                a4 = L.Fma(t, t, a4);
+                b4 = L.Fma(u, u, b4);
+            }
             L.Store(q, a0);
             L.Store(q + n, b0);
-            q += lanes;
-            L.Store(q, a1);
-            L.Store(q + n, b1);
-            q += lanes;
-            L.Store(q, a2);
-            L.Store(q + n, b2);
-            q += lanes;
-            L.Store(q, a3);
-            L.Store(q + n, b3);
-            q += lanes;
-            L.Store(q, a4);
-            L.Store(q + n, b4);
+            L.Store(q + lanes, a1);
+            L.Store(q + lanes + n, b1);
+            L.Store(q + 2 * lanes, a2);
+            L.Store(q + 2 * lanes + n, b2);
+            L.Store(q + 3 * lanes, a3);
+            L.Store(q + 3 * lanes + n, b3);
+            L.Store(q + 4 * lanes, a4);
+            L.Store(q + 4 * lanes + n, b4);
         }
         for (; at < lanes; at += n)
         {
-            F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default;
-            for (int run = 0, o = 0; run < runs; run++)
-            {
-                float* p = x + (long)starts[run] * lanes + at;
-                for (int end = o + length; o < end; o++, p += lanes)
-                {
-                    F a = L.Load(p);
-                    F t = L.Fma(L.Broadcast(s0[o]), a, L.Broadcast(m0[o]));
-                    a0 = L.Fma(t, t, a0);
-                    t = L.Fma(L.Broadcast(s1[o]), a, L.Broadcast(m1[o]));
-                    a1 = L.Fma(t, t, a1);
-                    t = L.Fma(L.Broadcast(s2[o]), a, L.Broadcast(m2[o]));
-                    a2 = L.Fma(t, t, a2);
-                    t = L.Fma(L.Broadcast(s3[o]), a, L.Broadcast(m3[o]));
-                    a3 = L.Fma(t, t, a3);
-                    t = L.Fma(L.Broadcast(s4[o]), a, L.Broadcast(m4[o]));
-                    a4 = L.Fma(t, t, a4);
-                }
-            }
             float* q = y + at;
+            F a0 = default, a1 = default, a2 = default, a3 = default, a4 = default;
+            if (more)
+            {
+                a0 = L.Load(q);
+                a1 = L.Load(q + lanes);
+                a2 = L.Load(q + 2 * lanes);
+                a3 = L.Load(q + 3 * lanes);
+                a4 = L.Load(q + 4 * lanes);
+            }
+            for (int o = 0; o < count; o++)
+            {
+                float* p = rows[o] + at;
+                F a = L.Load(p);
+                F t = L.Fma(L.Broadcast(s0[o]), a, L.Broadcast(m0[o]));
+                a0 = L.Fma(t, t, a0);
+                t = L.Fma(L.Broadcast(s1[o]), a, L.Broadcast(m1[o]));
+                a1 = L.Fma(t, t, a1);
+                t = L.Fma(L.Broadcast(s2[o]), a, L.Broadcast(m2[o]));
+                a2 = L.Fma(t, t, a2);
+                t = L.Fma(L.Broadcast(s3[o]), a, L.Broadcast(m3[o]));
+                a3 = L.Fma(t, t, a3);
+                t = L.Fma(L.Broadcast(s4[o]), a, L.Broadcast(m4[o]));
+                a4 = L.Fma(t, t, a4);
+            }
             L.Store(q, a0);
             L.Store(q + lanes, a1);
             L.Store(q + 2 * lanes, a2);
@@ -124,69 +151,74 @@ internal static unsafe class QuadraticKernel<L, F, I>
     }
 
     [MethodImpl(Hot)]
-    private static void Two(float* s0, float* m0, float* x, int* starts, int runs, int length, float* y, int lanes)
+    private static void Two(float* s0, float* m0, int inputs, float** rows, int count, bool more, float* y, int lanes)
     {
-        int n = L.Count, inputs = runs * length, at = 0;
+        int n = L.Count, at = 0;
         float* s1 = s0 + inputs, m1 = m0 + inputs;
         for (; at + 2 * n <= lanes; at += 2 * n)
         {
+            float* q = y + at;
             F a0 = default, a1 = default, b0 = default, b1 = default;
-            for (int run = 0, o = 0; run < runs; run++)
+            if (more)
             {
-                float* p = x + (long)starts[run] * lanes + at;
-                for (int end = o + length; o < end; o++, p += lanes)
-                {
-                    F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(s0[o]), h = L.Broadcast(m0[o]);
-                    F t = L.Fma(c, a, h), u = L.Fma(c, b, h);
-                    a0 = L.Fma(t, t, a0);
-                    b0 = L.Fma(u, u, b0);
-                    c = L.Broadcast(s1[o]);
-                    h = L.Broadcast(m1[o]);
-                    t = L.Fma(c, a, h);
-                    u = L.Fma(c, b, h);
-                    a1 = L.Fma(t, t, a1);
-                    b1 = L.Fma(u, u, b1);
-                }
+                a0 = L.Load(q);
+                b0 = L.Load(q + n);
+                a1 = L.Load(q + lanes);
+                b1 = L.Load(q + lanes + n);
             }
-            L.Store(y + at, a0);
-            L.Store(y + at + n, b0);
-            L.Store(y + lanes + at, a1);
-            L.Store(y + lanes + at + n, b1);
+            for (int o = 0; o < count; o++)
+            {
+                float* p = rows[o] + at;
+                F a = L.Load(p), b = L.Load(p + n), c = L.Broadcast(s0[o]), h = L.Broadcast(m0[o]);
+                F t = L.Fma(c, a, h), u = L.Fma(c, b, h);
+                a0 = L.Fma(t, t, a0);
+                b0 = L.Fma(u, u, b0);
+                c = L.Broadcast(s1[o]);
+                h = L.Broadcast(m1[o]);
+                t = L.Fma(c, a, h);
+                u = L.Fma(c, b, h);
+                a1 = L.Fma(t, t, a1);
+                b1 = L.Fma(u, u, b1);
+            }
+            L.Store(q, a0);
+            L.Store(q + n, b0);
+            L.Store(q + lanes, a1);
+            L.Store(q + lanes + n, b1);
         }
         for (; at < lanes; at += n)
         {
+            float* q = y + at;
             F a0 = default, a1 = default;
-            for (int run = 0, o = 0; run < runs; run++)
+            if (more)
             {
-                float* p = x + (long)starts[run] * lanes + at;
-                for (int end = o + length; o < end; o++, p += lanes)
-                {
-                    F a = L.Load(p), t = L.Fma(L.Broadcast(s0[o]), a, L.Broadcast(m0[o]));
-                    a0 = L.Fma(t, t, a0);
-                    t = L.Fma(L.Broadcast(s1[o]), a, L.Broadcast(m1[o]));
-                    a1 = L.Fma(t, t, a1);
-                }
+                a0 = L.Load(q);
+                a1 = L.Load(q + lanes);
             }
-            L.Store(y + at, a0);
-            L.Store(y + lanes + at, a1);
+            for (int o = 0; o < count; o++)
+            {
+                float* p = rows[o] + at;
+                F a = L.Load(p), t = L.Fma(L.Broadcast(s0[o]), a, L.Broadcast(m0[o]));
+                a0 = L.Fma(t, t, a0);
+                t = L.Fma(L.Broadcast(s1[o]), a, L.Broadcast(m1[o]));
+                a1 = L.Fma(t, t, a1);
+            }
+            L.Store(q, a0);
+            L.Store(q + lanes, a1);
         }
     }
 
     [MethodImpl(Hot)]
-    private static void One(float* s, float* m, float* x, int* starts, int runs, int length, float* y, int lanes)
+    private static void One(float* s, float* m, float** rows, int count, bool more, float* y, int lanes)
     {
         int n = L.Count;
         for (int at = 0; at < lanes; at += n)
         {
-            F sum = default;
-            for (int run = 0, o = 0; run < runs; run++)
+            F sum = more ? L.Load(y + at) : default;
+            for (int o = 0; o < count; o++)
             {
-                float* p = x + (long)starts[run] * lanes + at;
-                for (int end = o + length; o < end; o++, p += lanes)
-                {
-                    F t = L.Fma(L.Broadcast(s[o]), L.Load(p), L.Broadcast(m[o]));
-                    sum = L.Fma(t, t, sum);
-                }
+                float* p = rows[o] + at;
+                F t = L.Fma(L.Broadcast(s[o]), L.Load(p), L.Broadcast(m[o]));
+                sum = L.Fma(t, t, sum);
             }
             L.Store(y + at, sum);
         }
