@@ -143,7 +143,7 @@ module DcgmmClassification =
 
     let private protocol =
         "DCGMM-B: F(8,2)-G(49)-F(11,1)-G(49)-C(10), the classifier reading both mixture layers, as the paper says. Released instance: F(4,2)-G(121, a set of parameters for each cell)-F(13,1)-G(16)-C(10), the classifier reading the first mixture layer, as in the scripts of the paper. "
-        + $"The classifier learns at step size 0.1, together with the mixture layers, which it does not touch. Accuracies are those of the last parameters on all test images; during training they are measured on {Measured} of them."
+        + $"The classifier learns at step size 0.1, together with the mixture layers, which it does not touch. Accuracies are those of the last parameters on all test images; during training they are measured on at most {Measured} of them."
 
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: DcgmmClassifyRow list) =
         let runs = [ for row in rows -> titleOf row.Job.Instance, PaperEpochs, row.Run ]

@@ -183,7 +183,7 @@ module DcgmmDynamics =
         )
 
     let private protocol =
-        $"All images are learned; all cells of a mixture layer share their parameters. Layers start one after another, at shares 0, 0.1, 0.2, ... of all steps. Losses are measured {Points} times on {Measured} test images. Losses of different layers cannot be compared, so each is drawn between its least and its greatest value. "
+        $"All images are learned; all cells of a mixture layer share their parameters. Layers start one after another, at shares 0, 0.1, 0.2, ... of all steps. Losses are measured {Points} times on at most {Measured} test images. Losses of different layers cannot be compared, so each is drawn between its least and its greatest value. "
         + "Dip: how far a loss falls below its first value, in percent of its range. Near its end: within a tenth of the range of its last value, from then on."
 
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: DynamicsRow list) =

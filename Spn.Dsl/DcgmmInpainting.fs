@@ -312,7 +312,7 @@ module DcgmmInpainting =
         String.concat " " [
             "The right half of test images is erased. A model goes up with what is left and down again by the responsibilities of its topmost layer, and only erased pixels are"
             $"replaced. Hidden pixels count as 0 on the way up (zeros, as the paper; zeros are then taken as data, which black backgrounds forgive), or are summed out in the first mixture layer (marginal). Draws: {options.Draw.Title}."
-            $"Variance: of an erased pixel over {completions} completions of the same image, mean over pixels and {options.TestImages} images, with noise left out so that it does not count as variety. Squared error: of the erased pixels, with noise. Pixels are in [0, 1]."
+            $"Variance: of an erased pixel over {completions} completions of the same image, mean over pixels and at most {options.TestImages} images, with noise left out so that it does not count as variety. Squared error: of the erased pixels, with noise. Pixels are in [0, 1]."
         ]
 
     let private publish output (options: FillingOptions) (rows: FillingRow list) =

@@ -55,9 +55,9 @@ type DcgmmJudges(folder: string, epochs: int, threads: int) =
         cancellation.ThrowIfCancellationRequested()
         judge
 
-    /// <summary>The file of the judge of a data set.</summary>
+    /// <summary>The file of the judge of a data set, named after both and the passes that it was trained for.</summary>
     member _.Path(dataSet: string) : string =
-        Path.Combine(folder, $"judge-{dataSet}.safetensors")
+        Path.Combine(folder, $"judge-{dataSet}-{epochs}.safetensors")
 
     /// <summary>The judge of a data set: from its file, or else trained and written there.</summary>
     /// <param name="report">Told how its training stands.</param>

@@ -98,7 +98,11 @@ module SamplingOptions =
         let tops =
             own.GetResult(SamplingArguments.Top, "2")
             |> DcgmmDraws.numbers "--top" 0.0
-            |> List.map int
+            |> List.map (fun top ->
+                if top > 1e6 || top <> floor top then
+                    invalidArg "top" $"{DcgmmDraws.words [ top ]} is no number of entries; --top takes whole numbers up to a million."
+
+                int top)
 
         let divisors =
             own.GetResult(SamplingArguments.Divisors, "10")

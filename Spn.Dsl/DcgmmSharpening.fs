@@ -29,7 +29,7 @@ type SharpeningArguments =
             | Divisor _ -> "what noise is divided by (default: 10)"
             | Iterations _ -> "steps of gradient ascent at every folding layer (default: 300)"
             | Strength _ ->
-                "multiplies the step sizes, which are 0.02 and 0.01 for C and 0.06 for all others (default: 1)"
+                "multiplies the step sizes, which are 0.002 and 0.001 for C and 0.06 for all others (default: 1)"
             | Shared ->
                 "parameters shared by all cells of a layer (default: their own for every cell, as in the scripts of the paper)"
 
@@ -97,13 +97,13 @@ module DcgmmSharpening =
     /// <summary>What is sharpened: every folding layer, towards the mixture layer above it.</summary>
     /// <remarks>
     /// The released code takes 0.2 and 0.1 for C and 6 for D; its loss is a mean over a batch of 100 images, so that these are steps of 0.002,
-    /// 0.001 and 0.06 for the loss of one image. Those of C leave some blur after 300 steps; ten times as long, they leave none.
+    /// 0.001 and 0.06 for the loss of one image.
     /// </remarks>
     /// <param name="job">Says the instance, the steps and their strength.</param>
     let sharpenings (job: SharpeningJob) : Sharpening list =
         let rates =
             match job.Training.Instance with
-            | "C" -> [ 0.02; 0.01 ]
+            | "C" -> [ 0.002; 0.001 ]
             | _ -> []
 
         (DcgmmDraws.spec job.Training).Layers
@@ -340,11 +340,11 @@ module DcgmmSharpening =
     let private protocol (options: SharpeningOptions) =
         String.concat " " [
             "Sharpening moves the signal that a folding layer is about to hand on uphill, by plain gradient ascent on the loss of the mixture layer above it:"
-            $"{options.Iterations} steps at every folding layer, which are 0.02 and 0.01 long for C, from the bottom up, and 0.06 for other instances."
-            "The released scripts have 0.2 and 0.1 for C and 6 for D, but their loss is a mean over a batch of 100 images where ours is that of one image: 0.002, 0.001 and 0.06 here. With these some blur is left in samples of C, so its steps are ten times as long."
+            $"{options.Iterations} steps at every folding layer, which are 0.002 and 0.001 long for C, from the bottom up, and 0.06 for other instances."
+            "The released scripts have 0.2 and 0.1 for C and 6 for D, whose loss is a mean over a batch of 100 images where ours is that of one image: these are the same steps."
             if options.Strength <> 1.0 then
                 $"All are multiplied by {DcgmmDraws.words [ options.Strength ]}."
-            $"Both kinds of samples come from the same draws ({options.Draw.Title}, the topmost layer's components one after another). Losses are means of {samples} samples and of {tests} test images at every mixture layer."
+            $"Both kinds of samples come from the same draws ({options.Draw.Title}, the topmost layer's components one after another). Losses are means of {samples} samples and of at most {tests} test images at every mixture layer."
             "Contrast is the mean absolute difference of neighbouring pixels, which blur makes small and noise large."
         ]
 

@@ -52,7 +52,7 @@ type SvhnArguments =
             | Top _ -> "S, the largest entries of a signal that take part in a draw (default: 2)"
             | Divisor _ -> "what noise is divided by (default: 10)"
             | Iterations _ -> "steps of sharpening (default: 300)"
-            | Quick -> "a look in some seconds: the built-in digits unless --set is given, 10 passes; marked"
+            | Quick -> "a look in some seconds: the built-in digits unless --set is given, 20 passes; marked"
             | Epochs _ -> "passes over the images (default: 120; marked where they are fewer)"
             | Seeds _ -> "a number of seeds, or a list such as 1,5,9 (default: 1)"
             | Images _ -> "at most so many images of a class to train on, evenly spaced (default: all; marked)"
@@ -103,7 +103,10 @@ module DcgmmSvhn =
 
         let set =
             match given.TryGetResult SvhnArguments.Set with
-            | Some name -> DgcSpnOptions.choices "sets" sets name |> List.exactlyOne
+            | Some name ->
+                match DgcSpnOptions.choices "sets" sets name with
+                | [ one ] -> one
+                | _ -> invalidArg "set" $"--set takes one set, not \"{name}\"."
             | None when quick -> ClusterSet.Digits
             | None -> sets |> List.map snd |> List.find (HyperSpnClusters.isPresent data)
 

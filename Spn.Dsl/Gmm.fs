@@ -102,10 +102,24 @@ module Gmm =
         : LayerwiseReport =
         model.Fit(train, options, progress = told report, cancellation = cancellation)
 
-    /// <summary>Trains all layers at once, each by its own loss.</summary>
+    /// <summary>Trains all layers at once, each by its own loss; a classifier needs classes to learn from (<c>trainClasses</c>).</summary>
     /// <inheritdoc cref="M:Spn.GmmModule.trainWith"/>
     let train (train: Evidence) (options: LayerwiseOptions) (model: LayerwiseModel) : LayerwiseReport =
         trainWith ignore CancellationToken.None train options model
+
+    /// <summary>Trains all layers at once, the classifier on top of them too.</summary>
+    /// <param name="classes">The class of each image.</param>
+    /// <param name="train">Images in [0, 1].</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="model">A model with a classifier, changed in place.</param>
+    /// <exception cref="T:System.InvalidOperationException">The stack has no classifier.</exception>
+    let trainClasses
+        (classes: int[])
+        (train: Evidence)
+        (options: LayerwiseOptions)
+        (model: LayerwiseModel)
+        : LayerwiseReport =
+        model.Fit(train, options, labels = classes)
 
     /// <summary>Loss of each image at the topmost mixture layer, in nats; the higher, the more normal.</summary>
     /// <param name="images">Images in [0, 1].</param>

@@ -233,7 +233,23 @@ let tests =
                     Expect.equal help.ErrorCode ErrorCode.HelpText "help is no error"
 
                     for option in [ "--seeds"; "--baselines"; "--shared"; "--markdown" ] do
-                        Expect.stringContains help.Message option "help"
+                        Expect.hasLength (help.Message.Split $"    {option}") 2 $"help lists {option} once"
+
+                    for once in [ "USAGE:"; "OPTIONS:"; "    --help" ] do
+                        Expect.hasLength (help.Message.Split once) 2 $"{once} once"
+
+                    let unfit program words =
+                        (Expect.raises<ArgumentException> (fun () -> program words) "unfit").Message
+
+                    Expect.stringContains
+                        (unfit (DcgmmSvhn.parse >> ignore) [| "--set"; "digits-grey,digits-grey,svhn" |])
+                        "takes one set"
+                        "two sets"
+
+                    Expect.stringContains
+                        (unfit (SamplingOptions.parse >> ignore) [| "--quick"; "--top"; "2.5,2" |])
+                        "whole numbers"
+                        "half an entry"
 
                     let options =
                         DcgmmOutliers.parse [|

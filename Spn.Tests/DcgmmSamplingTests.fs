@@ -105,7 +105,7 @@ let tests =
                             "beside the page"
 
                     let written =
-                        File.GetLastWriteTimeUtc(Path.Combine(folder, "judge-digits-grey.safetensors"))
+                        File.GetLastWriteTimeUtc(Path.Combine(folder, "judge-digits-grey-2.safetensors"))
 
                     let again, output =
                         quietly DcgmmSampling.run {
@@ -120,7 +120,7 @@ let tests =
                     Expect.hasLength again 10 "ten classes"
 
                     Expect.equal
-                        (File.GetLastWriteTimeUtc(Path.Combine(folder, "judge-digits-grey.safetensors")))
+                        (File.GetLastWriteTimeUtc(Path.Combine(folder, "judge-digits-grey-2.safetensors")))
                         written
                         "the judge was loaded"
 

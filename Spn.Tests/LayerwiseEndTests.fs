@@ -62,6 +62,31 @@ let private ends =
 
             let losses = [ for point in model.Fit(images, options).Curve -> point.Train[0] ]
             Expect.equal (losses |> List.map Double.IsNaN) [ true; false ] "no loss before it starts")
+        testCase "radius and step size never rise, wherever they start" (fun () ->
+            for start, least in [ 0.5, 3.0; 0.0, 1.0 ] do
+                let model = (whole 9).Compile(threads = 1)
+
+                let options =
+                    LayerwiseOptions(
+                        Epochs = 100,
+                        BatchSize = 20,
+                        StartRate = 0.001,
+                        EndRate = 0.1,
+                        Plateau = 100.0,
+                        StartRadius = Nullable start,
+                        EndRadius = least
+                    )
+
+                for point in model.Fit(patterns 100 1, options).Curve do
+                    Expect.equal point.Radii[0] start "radius"
+                    Expect.isTrue (Double.IsFinite point.Train[0]) "loss")
+        testCase "a classifier learns from classes in F# as in C#" (fun () ->
+            let images, options = patterns 100 1, LayerwiseOptions(Epochs = 3, BatchSize = 20)
+            let labels = Array.init 100 (fun i -> i % 3)
+            let one, other = (whole 9).Classifier(3).Compile(), (whole 9).Classifier(3).Compile()
+            one.Fit(images, options, labels) |> ignore
+            other |> Gmm.trainClasses labels images options |> ignore
+            Expect.equal (bits other) (bits one) "parameters")
         testCase "progress ends with the last step" (fun () ->
             let told = ResizeArray()
             let model = (whole 9).Compile(threads = 1)
@@ -85,6 +110,7 @@ let private trainings =
         for name, options in
             [
                 "Epochs", LayerwiseOptions(Epochs = 0)
+                "Epochs", LayerwiseOptions(Epochs = Int32.MaxValue, BatchSize = 10)
                 "BatchSize", LayerwiseOptions(BatchSize = 0)
                 "Points", LayerwiseOptions(Points = 0)
                 "StartRate", LayerwiseOptions(StartRate = 0.0)
@@ -166,6 +192,9 @@ let private samples =
                 "Iterations", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Iterations = 0) ])
                 "step size", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Rate = nan) ])
                 "penalty", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Penalty = -1.0) ])
+                "penalty", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Penalty = infinity) ])
+                "largest precision", LayerwiseSampleOptions(LargestPrecision = 0.0)
+                "range of numbers", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening(0, Rate = 1e30) ])
                 "Layer 1 cannot be sharpened", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening 1 ])
                 "Layer 9 cannot be sharpened", LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening 9 ])
                 "Layer 1 is no mixture layer above layer 2",
@@ -178,4 +207,24 @@ let private samples =
                 Expect.stringContains error.Message part "reason")
     ]
 
-let tests = testList "layerwise ends" [ ends; trainings; samples ]
+let private models =
+    testList "models that are refused" [
+        testCase "fewer threads than none" (fun () ->
+            Expect.throwsT<ArgumentOutOfRangeException>
+                (fun () -> ignore ((whole 9).Compile(threads = -3)))
+                "threads")
+        for what, spec in
+            [
+                "parameters", LayerwiseSpec.For(28, 28).Folding(28).Mixture(10_000_000)
+                "numbers an image", LayerwiseSpec.For(5000, 5000).Folding(2000)
+            ] do
+            testCase $"too many {what}" (fun () ->
+                let error =
+                    Expect.raises<CircuitException> (fun () -> ignore (spec.Compile())) "refused"
+
+                Expect.stringContains error.Message $"too many {what}" "reason")
+        testCase "an instance without a name" (fun () ->
+            Expect.throwsT<ArgumentNullException> (fun () -> ignore (Dcgmm.Options(Unchecked.defaultof<string>))) "name")
+    ]
+
+let tests = testList "layerwise ends" [ ends; trainings; samples; models ]

@@ -332,6 +332,8 @@ let stacks: (string * LayerwiseSpec) list = [
     "classifier", LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Classifier(3)
     "classifier of several layers",
     LayerwiseSpec.For(5, 5).Folding(2).Mixture(4).Folding(2, 2).Mixture(4).Classifier(4, 1, 3)
+    "more classes than components",
+    LayerwiseSpec.For(5, 5).Folding(2).Mixture(4).Folding(2, 2).Mixture(4).Classifier(40, 1, 3)
     "classifier of a folding layer",
     LayerwiseSpec.For(4, 4).Folding(2).Mixture(4).Folding(3).Mixture(4).Classifier(2, 2)
 ]

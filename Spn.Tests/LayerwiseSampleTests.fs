@@ -96,6 +96,18 @@ let private draws =
             let centre = tensor model "layer1.centroids" |> Array.map float
             Expect.all (column 2 drawn) ((=) centre[2]) "the centroid itself"
             Expect.isGreaterThan (column 1 drawn |> Array.distinct).Length 40 "the others have noise")
+        testCase "what a deviation has learned is told by the bound of its training" (fun () ->
+            let model =
+                replaced (settled (LayerwiseSpec.For(2, 2).Folding(2).Mixture(1)) 2 3) [
+                    "layer1.inverse_deviations", [| 1.0f; float32 (sqrt 5.0); 1.5f; float32 (sqrt 20.0) |]
+                ]
+
+            let drawn =
+                rows (model.Sample(50, LayerwiseSampleOptions(Divisor = 1.0, LargestPrecision = 5.0)))
+
+            let values = [ for i in 0..3 -> (column i drawn |> Array.distinct).Length ]
+            Expect.equal values[1] 1 "the one at the bound has no noise"
+            Expect.isGreaterThan values[3] 40 "one at another bound has")
         testCase "components of the topmost layer are chosen as told" (fun () ->
             let model = settled (LayerwiseSpec.For(2, 2).Folding(2).Mixture(4)) 2 3
 
@@ -161,6 +173,17 @@ let private draws =
                                 (float times / 4000.0)
                                 (kept[k] / Array.sum kept)
                                 $"component {k} of the largest {top} to the power {power}")
+        testCase "a high power takes the largest entry alone" (fun () ->
+            let spec = LayerwiseSpec.For(2, 2).Folding(2).Mixture(4).Mixture(1)
+
+            let model =
+                replaced (settled spec 2 5) [ "layer2.centroids", [| 0.1f; 0.004f; 0.2f; 0.05f |] ]
+
+            let centres =
+                tensor model "layer1.centroids" |> Array.map float |> Array.chunkBySize 4
+
+            let options = LayerwiseSampleOptions(Divisor = infinity, Top = 0, Power = 100.0)
+            Expect.all (rows (model.Sample(50, options))) ((=) centres[2]) "component 2")
         testCase "entries as large as the last one kept stay in the draw" (fun () ->
             let spec = LayerwiseSpec.For(2, 2).Folding(2).Mixture(4).Mixture(1)
             let signal = [| 0.3f; 0.5f; 0.3f; 0.1f |]

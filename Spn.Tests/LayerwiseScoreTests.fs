@@ -150,6 +150,11 @@ let private hidden =
                 Expect.stringContains error.Message "cannot be summed out" "what"
                 Expect.stringContains error.Message "ZeroFill" "the way out"
                 Expect.equal (model.Complete(images).Count) 40 "zeros are no problem")
+        testCase "a model scores its own samples, however much noise they have" (fun () ->
+            let model = settled (LayerwiseSpec.For(2, 2).Folding(2).Mixture(4)) 2 3
+            let drawn = model.Sample(200, LayerwiseSampleOptions(Divisor = 0.5))
+            Expect.isLessThan (Seq.min (drawn.Values.ToArray())) -1.0f "far below black"
+            Expect.all (model.Scores drawn) Double.IsFinite "scores")
     ]
 
 /// A pinned copy for kernels.

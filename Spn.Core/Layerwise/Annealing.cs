@@ -55,8 +55,8 @@ internal sealed unsafe class Annealing : IDisposable
             double change = (mean - before) / (before - first);
             if (change > -2 * options.Plateau && change < options.Plateau)
             {
-                Radius = Math.Max(0.9 * Radius, options.EndRadius);
-                Rate = Math.Max(0.9 * Rate, options.EndRate);
+                Radius = Math.Max(0.9 * Radius, Math.Min(Radius, options.EndRadius));
+                Rate = Math.Max(0.9 * Rate, Math.Min(Rate, options.EndRate));
                 Fill();
             }
         }

@@ -30,18 +30,22 @@ public static class Dcgmm
         };
     }
 
-    /// <summary>The settings that the paper trains an instance with: the defaults, save for A, F and G.</summary>
+    /// <summary>The settings that the paper trains an instance with: the number of passes, and for A, F and G step sizes of their own.</summary>
     /// <inheritdoc cref="Of"/>
-    public static LayerwiseOptions Options(string name) => name.ToUpperInvariant() switch
+    public static LayerwiseOptions Options(string name)
     {
-        "A" => new() { WeightRate = 0.5, DeviationRate = 0.5, Epochs = 80 },
-        "B" or "E" => new() { Epochs = 80 },
-        "C" => new() { Epochs = 15 },
-        "D" => new() { Epochs = 20 },
-        "F" => new() { WeightRate = 0, Epochs = 80 },
-        "G" => new() { WeightRate = 0, Epochs = 25 },
-        _ => throw new ArgumentException($"There is no instance {name}; there are {string.Join(", ", Names)}.", nameof(name)),
-    };
+        ArgumentNullException.ThrowIfNull(name);
+        return name.ToUpperInvariant() switch
+        {
+            "A" => new() { WeightRate = 0.5, DeviationRate = 0.5, Epochs = 80 },
+            "B" or "E" => new() { Epochs = 80 },
+            "C" => new() { Epochs = 15 },
+            "D" => new() { Epochs = 20 },
+            "F" => new() { WeightRate = 0, Epochs = 80 },
+            "G" => new() { WeightRate = 0, Epochs = 25 },
+            _ => throw new ArgumentException($"There is no instance {name}; there are {string.Join(", ", Names)}.", nameof(name)),
+        };
+    }
 
     /// <summary>F(28,1)-G(49): a plain Gaussian mixture.</summary>
     public static LayerwiseSpec A() => Image.Folding(28).Mixture(49);

@@ -68,7 +68,7 @@ internal sealed unsafe class LayerwiseDescent : IDisposable
         RandomStream stream = streams[image];
         Span<float> shares = components <= 512 ? stackalloc float[components] : new float[components], patch = new float[inputs];
         Span<double> factors = new double[stage.Layer.Factors];
-        float bound = (float)Math.Sqrt(LayerwiseModel.StartPrecision);
+        float bound = (float)Math.Sqrt(options.LargestPrecision);
         for (int cell = 0; cell < stage.Output.Cells; cell++)
         {
             int set = stage.Set(cell), z;
@@ -111,13 +111,12 @@ internal sealed unsafe class LayerwiseDescent : IDisposable
     /// <summary>A component drawn by the largest entries of a signal; -1 where there is none.</summary>
     private int Drawn(ReadOnlySpan<float> signal, Span<float> shares, RandomStream stream)
     {
-        bool any = false;
-        for (int k = 0; k < signal.Length; k++)
-        {
-            any |= signal[k] > 0;
-            shares[k] = (float)Math.Pow(Math.Clamp(signal[k], LeastSignal, MostSignal), options.Power);
-        }
-        if (!any) return -1;
+        float most = 0;
+        foreach (float value in signal) most = Math.Max(most, value);
+        if (most <= 0) return -1;
+        // Relative to the largest, so that no power takes all of them out of the range of numbers.
+        double scale = 1 / Math.Clamp((double)most, LeastSignal, MostSignal);
+        for (int k = 0; k < signal.Length; k++) shares[k] = (float)Math.Pow(Math.Clamp(signal[k], LeastSignal, MostSignal) * scale, options.Power);
         if (options.Top > 0 && options.Top < shares.Length)
         {
             float[] sorted = shares.ToArray();

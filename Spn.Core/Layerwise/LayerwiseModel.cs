@@ -22,6 +22,7 @@ public sealed unsafe partial class LayerwiseModel
     {
         Spec = spec;
         this.plan = plan;
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
         pool = WorkerPool.Of(threads > 0 ? threads : Environment.ProcessorCount);
         numbers = new LayerwiseNumbers(plan, parameters);
     }
@@ -85,6 +86,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <param name="cancellation">Stops between two steps.</param>
     /// <exception cref="EvidenceException">The images do not fit.</exception>
     /// <exception cref="ArgumentException">A setting or a label is out of range, or there are no images or mixture layers.</exception>
+    /// <exception cref="InvalidOperationException">There are labels, and the stack has no classifier.</exception>
     /// <exception cref="CircuitException">Annealing is asked for components that form no square.</exception>
     public LayerwiseReport Fit(
         Evidence train, LayerwiseOptions? options = null, int[]? labels = null, Evidence? valid = null, int[]? validLabels = null,
@@ -96,6 +98,9 @@ public sealed unsafe partial class LayerwiseModel
         Check(train);
         if (plan.Mixtures.Length == 0) throw new ArgumentException("The stack has no mixture layer: nothing would learn. Add one with Mixture.", nameof(train));
         if (train.Count == 0) throw new ArgumentException("There are no training samples.", nameof(train));
+        int perEpoch = train.Count / Math.Min(options.BatchSize, train.Count);
+        if (options.Epochs > int.MaxValue / perEpoch)
+            throw new ArgumentOutOfRangeException(nameof(options.Epochs), options.Epochs, $"At most {int.MaxValue / perEpoch} passes over these samples can be counted.");
         CheckLabels(labels, train.Count, nameof(labels));
         if (valid is not null)
         {
@@ -217,7 +222,8 @@ public sealed unsafe partial class LayerwiseModel
         ReadOnlySpan<float> values = images.Values;
         for (int i = 0; i < values.Length; i++)
         {
-            if (values[i] is >= -1 and <= 2) continue;
+            // Samples with much noise lie outside of [0, 1], but grey values that were not divided lie farther.
+            if (values[i] is >= -16 and <= 16) continue;
             (int row, int variable) = Math.DivRem(i, images.Variables);
             if (!images.IsHidden(row, variable))
                 throw new EvidenceException($"Row {row}, value {variable} is {values[i]}; values lie in [0, 1]. Divide grey values by that of white, such as 255.", row, variable);

@@ -13,7 +13,7 @@ public sealed record LayerwiseOptions
     /// <summary>Step size at the start.</summary>
     public double StartRate { get; init; } = 0.011;
 
-    /// <summary>Step size that the controller never goes below; its inverse is the number of steps of a window of the controller.</summary>
+    /// <summary>Step size that the controller does not go below, unless training starts there; its inverse is the number of steps of a window of the controller.</summary>
     public double EndRate { get; init; } = 0.01;
 
     /// <summary>Step size of centroids, as a multiple of the step size.</summary>
@@ -37,7 +37,7 @@ public sealed record LayerwiseOptions
     /// <summary>Radius of the annealing filter at the start, in components; null is sqrt(2 K) / 4, 0 smooths nothing.</summary>
     public double? StartRadius { get; init; }
 
-    /// <summary>Radius of the annealing filter that the controller never goes below.</summary>
+    /// <summary>Radius of the annealing filter that the controller does not go below, unless training starts there.</summary>
     public double EndRadius { get; init; } = 0.01;
 
     /// <summary>Relative change of the loss below which the controller lessens radius and step size.</summary>

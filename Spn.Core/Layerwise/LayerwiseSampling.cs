@@ -43,6 +43,9 @@ public sealed record LayerwiseSampleOptions
     /// <summary>What noise is divided by, above 0; infinity gives the centroids themselves.</summary>
     public double Divisor { get; init; } = 10;
 
+    /// <summary>Largest precision that training allowed: an input whose inverse deviation is still at the root of it has taught nothing, and gets no noise.</summary>
+    public double LargestPrecision { get; init; } = LayerwiseModel.StartPrecision;
+
     /// <summary>How the topmost mixture layer chooses where no signal comes from above.</summary>
     public ComponentChoice Choice { get; init; }
 
@@ -63,6 +66,7 @@ public sealed record LayerwiseSampleOptions
         ArgumentOutOfRangeException.ThrowIfNegative(Top);
         if (!(Power > 0) || double.IsInfinity(Power)) throw new ArgumentOutOfRangeException(nameof(Power), Power, "The power must be above 0.");
         if (!(Divisor > 0)) throw new ArgumentOutOfRangeException(nameof(Divisor), Divisor, "The divisor must be above 0.");
+        if (!(LargestPrecision > 0)) throw new ArgumentOutOfRangeException(nameof(LargestPrecision), LargestPrecision, "The largest precision must be above 0.");
         if (!(Confidence is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(Confidence), Confidence, "The confidence lies between 0 and 1.");
         if (Component is int fixedOne && (plan.Mixtures.Length == 0 || fixedOne < 0 || fixedOne >= plan.Mixtures[^1].Components))
             throw new ArgumentOutOfRangeException(nameof(Component), fixedOne, $"The topmost mixture layer has the components 0 to {plan.Mixtures.LastOrDefault()?.Components - 1}.");
@@ -70,7 +74,8 @@ public sealed record LayerwiseSampleOptions
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(sharpening.Iterations, 1, nameof(sharpening.Iterations));
             if (!double.IsFinite(sharpening.Rate)) throw new ArgumentOutOfRangeException(nameof(sharpening.Rate), sharpening.Rate, "The step size must be finite.");
-            if (!(sharpening.Penalty >= 0)) throw new ArgumentOutOfRangeException(nameof(sharpening.Penalty), sharpening.Penalty, "The penalty must be at least 0.");
+            if (!(sharpening.Penalty >= 0) || double.IsInfinity(sharpening.Penalty))
+                throw new ArgumentOutOfRangeException(nameof(sharpening.Penalty), sharpening.Penalty, "The penalty must be at least 0, and finite.");
             _ = Target(plan, sharpening);
         }
     }
@@ -106,7 +111,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <param name="progress">Told after each block of images how things stand.</param>
     /// <param name="cancellation">Stops between blocks.</param>
     /// <returns>Images, mostly in [0, 1].</returns>
-    /// <exception cref="ArgumentException">A setting is out of range.</exception>
+    /// <exception cref="ArgumentException">A setting is out of range, or samples leave the range of numbers by it.</exception>
     public Evidence Sample(int count, LayerwiseSampleOptions? options = null, IProgress<Inference.QueryProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -121,7 +126,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <param name="progress">Told after each block of images how things stand.</param>
     /// <param name="cancellation">Stops between blocks.</param>
     /// <exception cref="InvalidOperationException">The stack has no classifier.</exception>
-    /// <exception cref="ArgumentException">There is no such class, or a setting is out of range.</exception>
+    /// <exception cref="ArgumentException">There is no such class, a setting is out of range, or samples leave the range of numbers by it.</exception>
     public Evidence SampleClasses(int[] classes, LayerwiseSampleOptions? options = null, IProgress<Inference.QueryProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(classes);
@@ -155,7 +160,7 @@ public sealed unsafe partial class LayerwiseModel
     /// <param name="progress">Told after each block of images how things stand.</param>
     /// <param name="cancellation">Stops between blocks.</param>
     /// <exception cref="EvidenceException">The images do not fit.</exception>
-    /// <exception cref="ArgumentException">A setting is out of range.</exception>
+    /// <exception cref="ArgumentException">A setting is out of range, or completions leave the range of numbers by it.</exception>
     /// <exception cref="NotSupportedException">Hidden pixels are to be summed out, and the first layer is no mixture of diagonal Gaussians.</exception>
     public Evidence Complete(
         Evidence images, LayerwiseCompletion by = LayerwiseCompletion.ZeroFill, LayerwiseSampleOptions? options = null,
@@ -194,6 +199,8 @@ public sealed unsafe partial class LayerwiseModel
             }
         });
         cancellation.ThrowIfCancellationRequested();
+        if (!Training.TrainingLoop.AllFinite(images))
+            throw new ArgumentException("Samples have left the range of numbers: steps of sharpening are too long, or noise is too large. Use a smaller Rate, or a larger Divisor.", nameof(options));
         return Evidence.From(images, plan.Image.Count);
     }
 }

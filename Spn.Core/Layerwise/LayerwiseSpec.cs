@@ -99,6 +99,7 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
             return findings;
         }
         var shape = new LayerShape(Height, Width, Colours);
+        long parameters = 0;
         foreach ((int index, LayerwiseLayer layer) in Layers.Index())
         {
             string place = $"Layer {index + 1} of {Layers.Count}, {layer.Name}";
@@ -112,7 +113,8 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
                     if ((shape.Height - folding.Kernel) % folding.Stride != 0 || (shape.Width - folding.Kernel) % folding.Stride != 0)
                         findings.Add(new(place, "cells left over", $"Patches of {folding.Kernel} at stride {folding.Stride} do not reach the last of {shape.Height} x {shape.Width} cells.",
                             $"Use a stride that divides {shape.Height - folding.Kernel} and {shape.Width - folding.Kernel}, such as {Divisor(shape.Height - folding.Kernel, shape.Width - folding.Kernel, folding.Stride)}, or another size."));
-                    shape = folded with { Channels = checked(folding.Kernel * folding.Kernel * shape.Channels) };
+                    if ((long)folding.Kernel * folding.Kernel * shape.Channels * folded.Cells > int.MaxValue) return TooMany("numbers an image");
+                    shape = folded with { Channels = folding.Kernel * folding.Kernel * shape.Channels };
                     break;
                 case PoolingSpec pooling:
                     if (Across(shape, pooling.Kernel, pooling.Stride, pooling.Rounding) is not { } pooled) return TooLarge(pooling.Kernel);
@@ -122,6 +124,8 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
                     if (mixture.Components < 1) findings.Add(new(place, "no components", $"{mixture.Components} were asked for.", "Give at least 1."));
                     if (mixture.Factors < 0 || mixture.Factors >= Math.Max(shape.Channels, 1) + (mixture.Factors == 0 ? 1 : 0))
                         findings.Add(new(place, "unfit number of factors", $"{mixture.Factors} factors of {shape.Channels} channels.", $"Give 0 to {shape.Channels - 1}."));
+                    parameters += (mixture.Independent ? shape.Cells : 1) * (long)Math.Max(mixture.Components, 1) * ((2L + Math.Max(mixture.Factors, 0)) * shape.Channels + 1);
+                    if (parameters > int.MaxValue) return TooMany("parameters");
                     shape = shape with { Channels = Math.Max(mixture.Components, 1) };
                     break;
                 case ClassifierSpec classifier:
@@ -139,6 +143,12 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
                     return findings;
             }
             shapes.Add(shape);
+
+            List<CircuitFinding> TooMany(string what)
+            {
+                findings.Add(new(place, $"too many {what}", $"There can be {int.MaxValue:N0}.", "Use smaller patches, fewer components, or parameters that cells share."));
+                return findings;
+            }
 
             List<CircuitFinding> TooLarge(int kernel)
             {

@@ -39,8 +39,9 @@ internal sealed unsafe class LayerwiseWorkspace : IDisposable
         int components = plan.Mixtures.Select(m => m.Components).DefaultIfEmpty(1).Max();
         int factors = plan.Mixtures.Select(m => m.Layer.Factors).DefaultIfEmpty(0).Max();
         int inputs = MixtureKernels.Padded(plan.Mixtures.Select(m => m.Inputs).DefaultIfEmpty(1).Max());
-        // For scores under annealing, for the moments of a set of parameters before and after the annealing filter, or for factors.
-        ScratchFloats = Math.Max(Math.Max((long)components * Lanes, withRows ? 4L * components * inputs : 0), factors > 0 ? FactorScores.ScratchFloats(inputs, factors, Lanes) : 0);
+        int channels = Math.Max(components, plan.Classifier?.Output.Channels ?? 0);
+        // For scores under annealing, for what a classifier reads of one layer, for the moments of a set of parameters before and after the annealing filter, or for factors.
+        ScratchFloats = Math.Max(Math.Max((long)channels * Lanes, withRows ? 4L * components * inputs : 0), factors > 0 ? FactorScores.ScratchFloats(inputs, factors, Lanes) : 0);
         scratch = [.. Enumerable.Range(0, workers).Select(_ => new NativeBuffer(ScratchFloats * sizeof(float)))];
 
         NativeBuffer Room(int numbers) => new((long)numbers * Lanes * sizeof(float));

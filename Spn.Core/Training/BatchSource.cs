@@ -24,7 +24,8 @@ internal sealed class BatchSource(Schedule schedule, int samples)
 
     public int StepsPerEpoch => (samples + Size - 1) / Size;
 
-    public int Steps => schedule.Epochs is int epochs ? checked(epochs * StepsPerEpoch) : schedule.Steps;
+    public int Steps => schedule.Epochs is not int epochs ? schedule.Steps : epochs <= int.MaxValue / StepsPerEpoch ? epochs * StepsPerEpoch
+        : throw new ArgumentOutOfRangeException(nameof(schedule.Epochs), epochs, $"At most {int.MaxValue / StepsPerEpoch} passes over these samples can be counted.");
 
     public ReadOnlySpan<int> Next(int step)
     {
