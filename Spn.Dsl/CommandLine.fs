@@ -41,9 +41,16 @@ type CommandLine =
             // Each parser lists --help last, which need not stand there twice.
             let listed (text: string) = text.TrimEnd()
             let own = listed (ownParser.PrintUsage(hideSyntax = true))
-            let withoutHelp = own.Substring(0, own.LastIndexOf("--help", StringComparison.Ordinal)).TrimEnd()
-            let rest = (listed (parser.PrintUsage(hideSyntax = true))).Substring "OPTIONS:".Length
-            let both = $"USAGE: {program} [options]\n\n{withoutHelp}\n{rest.TrimStart('\r', '\n')}"
+
+            let withoutHelp =
+                own.Substring(0, own.LastIndexOf("--help", StringComparison.Ordinal)).TrimEnd()
+
+            let rest =
+                (listed (parser.PrintUsage(hideSyntax = true))).Substring "OPTIONS:".Length
+
+            let both =
+                $"USAGE: {program} [options]\n\n{withoutHelp}\n{rest.TrimStart('\r', '\n')}"
+
             common.Raise(both, ErrorCode.HelpText, showUsage = false)
 
         common, ownParser.ParseCommandLine(Array.ofList common.UnrecognizedCliParams, raiseOnUsage = true)

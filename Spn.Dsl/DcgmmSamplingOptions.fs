@@ -100,7 +100,9 @@ module SamplingOptions =
             |> DcgmmDraws.numbers "--top" 0.0
             |> List.map (fun top ->
                 if top > 1e6 || top <> floor top then
-                    invalidArg "top" $"{DcgmmDraws.words [ top ]} is no number of entries; --top takes whole numbers up to a million."
+                    invalidArg
+                        "top"
+                        $"{DcgmmDraws.words [ top ]} is no number of entries; --top takes whole numbers up to a million."
 
                 int top)
 

@@ -83,7 +83,10 @@ let private ends =
         testCase "a classifier learns from classes in F# as in C#" (fun () ->
             let images, options = patterns 100 1, LayerwiseOptions(Epochs = 3, BatchSize = 20)
             let labels = Array.init 100 (fun i -> i % 3)
-            let one, other = (whole 9).Classifier(3).Compile(), (whole 9).Classifier(3).Compile()
+
+            let one, other =
+                (whole 9).Classifier(3).Compile(), (whole 9).Classifier(3).Compile()
+
             one.Fit(images, options, labels) |> ignore
             other |> Gmm.trainClasses labels images options |> ignore
             Expect.equal (bits other) (bits one) "parameters")
@@ -210,9 +213,7 @@ let private samples =
 let private models =
     testList "models that are refused" [
         testCase "fewer threads than none" (fun () ->
-            Expect.throwsT<ArgumentOutOfRangeException>
-                (fun () -> ignore ((whole 9).Compile(threads = -3)))
-                "threads")
+            Expect.throwsT<ArgumentOutOfRangeException> (fun () -> ignore ((whole 9).Compile(threads = -3))) "threads")
         for what, spec in
             [
                 "parameters", LayerwiseSpec.For(28, 28).Folding(28).Mixture(10_000_000)
@@ -224,7 +225,9 @@ let private models =
 
                 Expect.stringContains error.Message $"too many {what}" "reason")
         testCase "an instance without a name" (fun () ->
-            Expect.throwsT<ArgumentNullException> (fun () -> ignore (Dcgmm.Options(Unchecked.defaultof<string>))) "name")
+            Expect.throwsT<ArgumentNullException>
+                (fun () -> ignore (Dcgmm.Options(Unchecked.defaultof<string>)))
+                "name")
     ]
 
 let tests = testList "layerwise ends" [ ends; trainings; samples; models ]
