@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Spn.Core.Engines.Simd.Kernels;
 
@@ -39,6 +40,12 @@ internal static unsafe class QuadraticKernel<L, F, I>
                 rows[o] = x + (long)(starts[run] + j) * lanes;
                 if (++j == length) (run, j) = (run + 1, 0);
             }
+            // What comes next is asked for while this is worked on.
+            for (int o = 0, nextRun = run, nextRow = j; o < Block && nextRun < runs; o++)
+            {
+                Fetch(x + (long)(starts[nextRun] + nextRow) * lanes, lanes);
+                if (++nextRow == length) (nextRun, nextRow) = (nextRun + 1, 0);
+            }
             float* scale = s + first, shift = m + first;
             for (; k + 5 <= components; k += 5) Five(scale + k * inputs, shift + k * inputs, inputs, rows, count, first > 0, y + k * lanes, lanes);
             for (; k + 2 <= components; k += 2) Two(scale + k * inputs, shift + k * inputs, inputs, rows, count, first > 0, y + k * lanes, lanes);
@@ -46,6 +53,14 @@ internal static unsafe class QuadraticKernel<L, F, I>
         }
 
         int Place(int piece) => (int)((long)inputs * piece / pieces);
+    }
+
+    /// <summary>Asks for numbers to come to the nearest cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(float* x, int count)
+    {
+        if (!Sse.IsSupported) return;
+        for (int at = 0; at < count; at += 16) Sse.Prefetch0(x + at);
     }
 
     [MethodImpl(Hot)]
