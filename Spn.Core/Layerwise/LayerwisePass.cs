@@ -3,8 +3,8 @@ namespace Spn.Core.Layerwise;
 /// <summary>The way up through the stages of a layerwise model, and derivatives on the way down.</summary>
 internal static unsafe class LayerwisePass
 {
-    /// <summary>Parts of a long loop that threads share.</summary>
-    public const int Parts = 128;
+    /// <summary>Parts of a long loop that each thread takes on average.</summary>
+    private const int Parts = 8;
 
     private static readonly MixtureKernels Kernels = MixtureKernels.Best;
 
@@ -112,10 +112,10 @@ internal static unsafe class LayerwisePass
     }
 
     /// <summary>Runs body(item, worker) for every item.</summary>
-    /// <remarks>A thread takes neighbours together, whose results share lines of memory.</remarks>
+    /// <remarks>A thread takes neighbours together, since their results share lines of memory.</remarks>
     public static void Share(WorkerPool? pool, int items, Action<int, int> body)
     {
-        int together = pool is null ? items : Math.Max(1, items / Parts);
+        int together = pool is null ? items : Math.Max(1, items / (Parts * pool.Threads));
         if (pool is null) Go(0, 0);
         else pool.Run((items + together - 1) / together, Go);
 

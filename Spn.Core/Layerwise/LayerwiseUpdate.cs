@@ -11,7 +11,10 @@ namespace Spn.Core.Layerwise;
 internal sealed unsafe class LayerwiseUpdate : IDisposable
 {
     /// <summary>Most slices of the cells of shared parameters; the same on every machine, so that sums are made in one order.</summary>
-    private const int MostSlices = 16;
+    private const int MostSlices = 8;
+
+    /// <summary>Most items of work that sets of parameters make.</summary>
+    private const int MostSets = 128;
 
     private static readonly MixtureKernels Kernels = MixtureKernels.Best;
 
@@ -29,7 +32,7 @@ internal sealed unsafe class LayerwiseUpdate : IDisposable
         slices = Math.Clamp(stage.Output.Cells / 2, 1, MostSlices);
         // Where cells are too few for a slice each thread, long patches are cut.
         cuts = slices > 1 ? 1 : Math.Clamp(stage.Inputs / 128, 1, MostSlices);
-        together = Math.Max(1, stage.Sets / LayerwisePass.Parts);
+        together = Math.Max(1, stage.Sets / MostSets);
         Annealing = new Annealing(stage.Components, options);
         long shared = Apart ? 0 : slices * SliceFloats, factored = Factored ? (long)stage.Components * (2 + stage.Layer.Factors) * stage.Inputs * stage.Sets : 0;
         moments = new NativeBuffer(Math.Max(shared, factored) * sizeof(float));
