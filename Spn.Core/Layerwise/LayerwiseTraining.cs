@@ -156,25 +156,31 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
     private void StepClassifier(int[] labels, ReadOnlySpan<int> batch)
     {
         ClassifierStage stage = plan.Classifier!;
-        int[] classes = new int[batch.Length];
-        for (int lane = 0; lane < batch.Length; lane++) classes[lane] = labels[batch[lane]];
+        int classes = stage.Output.Channels, lanes = work.Lanes;
         float rate = (float)(options.ClassifierRate / batch.Length);
-        float* shares = work.Output(plan.Stages.Length - 1);
-        LayerwisePass.Share(pool, stage.Output.Channels, (c, _) =>
-        {
-            float* own = shares + (long)c * work.Lanes, bias = numbers.At(stage.Bias) + c;
-            for (int lane = 0; lane < classes.Length; lane++)
+        float* slopes = work.Output(plan.Stages.Length - 1), bias = numbers.At(stage.Bias);
+        for (int c = 0; c < classes; c++)
+            for (int lane = 0; lane < batch.Length; lane++)
             {
-                float slope = rate * ((classes[lane] == c ? 1 : 0) - own[lane]);
-                *bias += slope;
-                for (int i = 0; i < stage.Reads.Length; i++)
-                {
-                    int inputs = plan.Stages[stage.Reads[i]].Output.Count, length = work.RowLength(stage.Reads[i] + 1);
-                    for (int row = 0; row < inputs; row += length)
-                        MixtureKernels.Best.Add(slope, work.InputRow(stage.Reads[i] + 1, row) + lane * length, numbers.At(stage.Weights[i]) + (long)c * inputs + row, length);
-                }
+                float* own = slopes + c * lanes + lane;
+                *own = rate * ((labels[batch[lane]] == c ? 1 : 0) - *own);
+                bias[c] += *own;
             }
-        });
+        int images = batch.Length;
+        foreach ((int read, int weights) in stage.Reads.Zip(stage.Weights))
+        {
+            LayerShape shape = plan.Stages[read].Output;
+            // Rows of the grid are shared among threads, so that each number of an image is read once for all classes.
+            LayerwisePass.Share(pool, shape.Height, (row, _) =>
+            {
+                int length = work.RowLength(read + 1);
+                for (int lane = 0; lane < images; lane++)
+                {
+                    float* x = work.InputRow(read + 1, row * length) + lane * length, w = numbers.At(weights) + row * length;
+                    for (int c = 0; c < classes; c++, w += shape.Count) MixtureKernels.Best.Add(slopes[c * lanes + lane], x, w, length);
+                }
+            });
+        }
     }
 
     private (double[] Losses, double? Accuracy) Measure(Evidence valid, int[]? labels)
