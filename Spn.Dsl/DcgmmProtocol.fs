@@ -144,9 +144,10 @@ module DcgmmProtocol =
     let paperEpochs (instance: string) : int = (Dcgmm.Options instance).Epochs
 
     /// <summary>Settings of a training: the paper's for the instance. The built-in digits are too few for them and get larger steps by smaller batches.</summary>
+    /// <param name="classifierRate">Step size of a classifier.</param>
     /// <param name="training">The training.</param>
     /// <param name="points">Times that losses are kept.</param>
-    let settings (training: DcgmmTraining) (points: int) : LayerwiseOptions =
+    let settingsAt (classifierRate: float) (training: DcgmmTraining) (points: int) : LayerwiseOptions =
         let paper = Dcgmm.Options training.Instance
         let few = training.DataSet = DgcSpnOptions.digits.Name
 
@@ -157,9 +158,15 @@ module DcgmmProtocol =
             EndRate = (if few then 0.05 else paper.EndRate),
             DeviationRate = paper.DeviationRate,
             WeightRate = paper.WeightRate,
+            ClassifierRate = classifierRate,
             Points = points,
             Seed = training.Seed
         )
+
+    /// <summary>The same, with a classifier's step size of the released scripts.</summary>
+    /// <param name="training">The training.</param>
+    /// <param name="points">Times that losses are kept.</param>
+    let settings (training: DcgmmTraining) (points: int) : LayerwiseOptions = settingsAt 0.1 training points
 
     // Pass, losses of all layers that have started, and speed.
     let private text (settings: LayerwiseOptions) (now: LayerwiseProgress) =
