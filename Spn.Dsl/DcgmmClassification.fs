@@ -10,7 +10,7 @@ open Spn.Core.Layerwise
 
 /// <summary>What a deep Gaussian mixture with a classifier on top reached.</summary>
 type DcgmmClassifyRow = {
-    /// <summary>The training; its instance is B, B-step-1 or released.</summary>
+    /// <summary>The training; its instance is B or released, with -step-1 behind it where the classifier takes longer steps.</summary>
     Job: DcgmmTraining
     /// <summary>How it went.</summary>
     Run: DcgmmRun
@@ -36,10 +36,13 @@ module DcgmmClassification =
     [<Literal>]
     let Measured = 1000
 
-    // Instance B twice: the classifier learns at the step size of the released scripts, or at a longer one.
-    let private longer = "B-step-1"
+    // Behind the name of an instance: its classifier takes steps of 1 rather than of 0.1, as in the released scripts.
+    [<Literal>]
+    let private Longer = "-step-1"
 
-    let private instances = [ "B"; longer; "released" ]
+    let private instances = [ "B"; "B" + Longer; "released"; "released" + Longer ]
+
+    let private stackOf (instance: string) = instance.Replace(Longer, "")
 
     /// <summary>Published accuracies in percent, with deviations where they have one: the paper's own instance, then models of other papers.</summary>
     let published: (string * string * float * float option) list = [
@@ -68,7 +71,7 @@ module DcgmmClassification =
                         Classes = DcgmmClasses.All
                         Instance = instance
                         // Table IV is of instance B as the paper counts it; the released one says itself what is independent.
-                        Independent = (instance = "released")
+                        Independent = (stackOf instance = "released")
                         Seed = seed
                         Epochs = DcgmmProtocol.epochs options.Common entry.Name PaperEpochs
                         Images = defaultArg options.Common.Images 0
@@ -77,10 +80,10 @@ module DcgmmClassification =
 
     /// <summary>Instance B under a classifier that reads both mixture layers, or the instance of the released scripts; of the same kind for 8 x 8 pixels.</summary>
     /// <param name="images">Says the size of an image.</param>
-    /// <param name="instance">B, B-step-1 or released.</param>
+    /// <param name="instance">B or released, with or without -step-1.</param>
     let spec (images: DcgmmImages) (instance: string) : LayerwiseSpec =
-        match instance, images.Height with
-        | ("B" | "B-step-1"), _ -> (DcgmmProtocol.spec images "B" false).Classifier(10, 1, 3)
+        match stackOf instance, images.Height with
+        | "B", _ -> (DcgmmProtocol.spec images "B" false).Classifier(10, 1, 3)
         | _, 8 ->
             Gmm.stack (Variables.Image(height = 8, width = 8)) [
                 Gmm.Folding(kernel = 2, stride = 2)
@@ -92,10 +95,8 @@ module DcgmmClassification =
         | _ -> Dcgmm.Classification()
 
     let private titleOf instance =
-        match instance with
-        | "B" -> "DCGMM-B"
-        | "released" -> "released instance"
-        | _ -> "DCGMM-B, step 1"
+        (if stackOf instance = "B" then "DCGMM-B" else "released instance")
+        + (if instance.EndsWith Longer then ", step 1" else "")
 
     let private percent (value: float) = ResultFile.Cell(100.0 * value, "0.00")
 
@@ -125,10 +126,10 @@ module DcgmmClassification =
                     [
                         dataSet
                         titleOf instance
-                        (if instance = "released" then
-                             "C reads the first mixture layer"
+                        (if stackOf instance = "B" then
+                             "C reads both mixture layers"
                          else
-                             "C reads both mixture layers")
+                             "C reads the first mixture layer")
                         own.Head.Run.Parameters.ToString("N0", Globalization.CultureInfo.InvariantCulture)
                         own |> List.map _.Accuracy |> spread
                         published
@@ -149,7 +150,7 @@ module DcgmmClassification =
 
     let private protocol =
         "DCGMM-B: F(8,2)-G(49)-F(11,1)-G(49)-C(10), the classifier reading both mixture layers, as the paper says. Released instance: F(4,2)-G(121, a set of parameters for each cell)-F(13,1)-G(16)-C(10), the classifier reading the first mixture layer, as in the scripts of the paper. "
-        + $"The classifier learns at step size 0.1, as in the scripts, or at 1, together with the mixture layers, which it does not touch. The paper has one accuracy a data set, which stands beside all three. Accuracies are those of the last parameters on all test images; during training they are measured on at most {Measured} of them."
+        + $"The classifier learns at step size 0.1, as in the scripts, or at 1, together with the mixture layers, which it does not touch. The paper has one accuracy a data set, which stands beside all of them. Accuracies are those of the last parameters on all test images; during training they are measured on at most {Measured} of them."
 
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: DcgmmClassifyRow list) =
         let runs = [ for row in rows -> titleOf row.Job.Instance, PaperEpochs, row.Run ]
@@ -249,7 +250,7 @@ module DcgmmClassification =
 
         let model = (spec images job.Instance).Compile(job.Seed, options.Common.Threads)
 
-        let rate = if job.Instance = longer then 1.0 else 0.1
+        let rate = if job.Instance.EndsWith Longer then 1.0 else 0.1
 
         let result, run =
             model

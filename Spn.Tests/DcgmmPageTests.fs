@@ -106,7 +106,7 @@ let tests =
                     |]
 
                 let rows, _ = quietly DcgmmClassification.run options
-                Expect.hasLength rows 3 "three instances"
+                Expect.hasLength rows 4 "four instances"
 
                 for row in rows do
                     Expect.isGreaterThan row.Accuracy 0.6 $"{row.Job.Instance} is far better than chance"
@@ -120,7 +120,7 @@ let tests =
                     [
                         "DCGMM-B"
                         "DCGMM-B, step 1"
-                        "released instance"
+                        "released instance, step 1"
                         "Table IV"
                         "dcgmm-classification-digits-grey.svg"
                     ] do
@@ -208,7 +208,7 @@ let tests =
 
                     refused (DcgmmOutliers.parse >> ignore) [| "--instances"; "H" |] "A, B, C"
                     refused (DcgmmOutliers.parse >> ignore) [| "--baselines"; "gan" |] "rat, pd, dgcspn"
-                    refused (DcgmmClassification.parse >> ignore) [| "--instances"; "A" |] "B, B-step-1, released"
+                    refused (DcgmmClassification.parse >> ignore) [| "--instances"; "A" |] "B, B-step-1, released, released-step-1"
                     refused (DcgmmDynamics.parse >> ignore) [| "--epochs"; "0" |] "at least 1"
                     refused (DcgmmAlphabet.parse >> ignore) [| "--sets"; "nltcs" |] "mnist, fashion-mnist"
 

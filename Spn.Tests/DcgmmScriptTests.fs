@@ -101,7 +101,7 @@ let tests =
                             let top = Seq.last (spec.Shapes())
                             Expect.equal (top.Height, top.Width) (1, 1) name
 
-                for instance in [ "B"; "B-step-1"; "released" ] do
+                for instance in [ "B"; "B-step-1"; "released"; "released-step-1" ] do
                     let spec = DcgmmClassification.spec images.Value instance
                     Expect.isEmpty (spec.Check()) instance
 
