@@ -9,6 +9,9 @@ internal static unsafe class MomentKernel<L, F, I>
     where F : struct
     where I : struct
 {
+    /// <summary>Most inputs of a patch that <see cref="AddFew"/> takes.</summary>
+    public const int MostFew = 64;
+
     private const MethodImplOptions Hot = MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization;
 
     /// <summary>Adds a patch of each image to the sums and sums of squares of the component that won it.</summary>
@@ -64,9 +67,6 @@ internal static unsafe class MomentKernel<L, F, I>
             Add(patch, sum + at, squares + at, padded);
         }
     }
-
-    /// <summary>See <see cref="AddFew"/>.</summary>
-    public const int MostFew = 64;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(float* x, float* sum, float* squares, int count)
