@@ -95,7 +95,10 @@ module DcgmmClassification =
         | _ -> Dcgmm.Classification()
 
     let private titleOf instance =
-        (if stackOf instance = "B" then "DCGMM-B" else "released instance")
+        (if stackOf instance = "B" then
+             "DCGMM-B"
+         else
+             "released instance")
         + (if instance.EndsWith Longer then ", step 1" else "")
 
     let private percent (value: float) = ResultFile.Cell(100.0 * value, "0.00")

@@ -208,7 +208,12 @@ let tests =
 
                     refused (DcgmmOutliers.parse >> ignore) [| "--instances"; "H" |] "A, B, C"
                     refused (DcgmmOutliers.parse >> ignore) [| "--baselines"; "gan" |] "rat, pd, dgcspn"
-                    refused (DcgmmClassification.parse >> ignore) [| "--instances"; "A" |] "B, B-step-1, released, released-step-1"
+
+                    refused
+                        (DcgmmClassification.parse >> ignore)
+                        [| "--instances"; "A" |]
+                        "B, B-step-1, released, released-step-1"
+
                     refused (DcgmmDynamics.parse >> ignore) [| "--epochs"; "0" |] "at least 1"
                     refused (DcgmmAlphabet.parse >> ignore) [| "--sets"; "nltcs" |] "mnist, fashion-mnist"
 
