@@ -71,7 +71,7 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
     public long CentroidValues => Mixtures().Sum(m => (long)m.Layer.Components * m.Input.Channels);
 
     /// <summary>Number of parameters of the mixture layers as they are trained: centroids, inverse deviations, loadings and logits.</summary>
-    public long MixtureParameters => Mixtures().Sum(m => (m.Layer.Independent ? m.Input.Cells : 1) * (long)m.Layer.Components * ((2L + m.Layer.Factors) * m.Input.Channels + 1));
+    public long MixtureParameters => Mixtures().Sum(m => ParametersOf(m.Layer, m.Input));
 
     /// <summary>The mixture layers with their place in the stack and the size of their input.</summary>
     internal IEnumerable<(int Index, MixtureSpec Layer, LayerShape Input)> Mixtures()
@@ -124,7 +124,7 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
                     if (mixture.Components < 1) findings.Add(new(place, "no components", $"{mixture.Components} were asked for.", "Give at least 1."));
                     if (mixture.Factors < 0 || mixture.Factors >= Math.Max(shape.Channels, 1) + (mixture.Factors == 0 ? 1 : 0))
                         findings.Add(new(place, "unfit number of factors", $"{mixture.Factors} factors of {shape.Channels} channels.", $"Give 0 to {shape.Channels - 1}."));
-                    parameters += (mixture.Independent ? shape.Cells : 1) * (long)Math.Max(mixture.Components, 1) * ((2L + Math.Max(mixture.Factors, 0)) * shape.Channels + 1);
+                    parameters += ParametersOf(mixture, shape);
                     if (parameters > int.MaxValue) return TooMany("parameters");
                     shape = shape with { Channels = Math.Max(mixture.Components, 1) };
                     break;
@@ -159,6 +159,9 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
         }
         return findings;
     }
+
+    private static long ParametersOf(MixtureSpec layer, LayerShape input) =>
+        (layer.Independent ? input.Cells : 1) * (long)layer.Components * ((2L + layer.Factors) * input.Channels + 1);
 
     private static LayerShape? Across(LayerShape shape, int kernel, int stride, PoolingRounding rounding) =>
         Lay(shape.Height, kernel, stride, rounding) is { } rows && Lay(shape.Width, kernel, stride, rounding) is { } columns
