@@ -41,6 +41,10 @@ module BinarySets =
                 names)
         |> String.concat ","
 
+    /// <summary>Their names in a sentence.</summary>
+    let internal titles (entries: DataEntry list) : string =
+        entries |> List.map _.Name |> String.concat ", "
+
     /// <summary>What a script takes unless told: nltcs where its files are, else the built-in digits.</summary>
     let usual (data: DataFolder) : string =
         if DataCatalogue.IsPresent(DataCatalogue.Find "nltcs", data.Path) then

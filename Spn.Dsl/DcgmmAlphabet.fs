@@ -27,6 +27,9 @@ module DcgmmAlphabet =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-alphabet.fsx"
 
+    [<Literal>]
+    let private Title = "The visual alphabet of deep Gaussian mixtures"
+
     /// <summary>Passes of the paper.</summary>
     [<Literal>]
     let PaperEpochs = 10
@@ -122,26 +125,20 @@ module DcgmmAlphabet =
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: AlphabetRow list) =
         let runs = [ for row in rows -> $"instance {row.Job.Instance}", PaperEpochs, row.Run ]
 
-        ResultPage.publish
-            output
-            options.Common
-            "dcgmm-alphabet"
-            "The visual alphabet of deep Gaussian mixtures"
-            (options |> DcgmmOptions.command Program [])
-            [
-                PagePart.Text protocol
-                yield!
-                    DcgmmProtocol.shortened options.Common runs
-                    |> Option.map PagePart.Text
-                    |> Option.toList
-                PagePart.Heading "Centroids (figure 14)"
-                PagePart.Table(table rows)
-                for row in rows do
-                    let path = Path.Combine(options.Common.Out, picture row.Job)
+        ResultPage.publish output options.Common "dcgmm-alphabet" Title (options |> DcgmmOptions.command Program []) [
+            PagePart.Text protocol
+            yield!
+                DcgmmProtocol.shortened options.Common runs
+                |> Option.map PagePart.Text
+                |> Option.toList
+            PagePart.Heading "Centroids (figure 14)"
+            PagePart.Table(table rows)
+            for row in rows do
+                let path = Path.Combine(options.Common.Out, picture row.Job)
 
-                    if File.Exists path then
-                        PagePart.Picture($"{row.Job.DataSet}, instance {row.Job.Instance}, seed {row.Job.Seed}", path)
-            ]
+                if File.Exists path then
+                    PagePart.Picture($"{row.Job.DataSet}, instance {row.Job.Instance}, seed {row.Job.Seed}", path)
+        ]
 
     let private toLine (row: AlphabetRow) =
         String.concat "," [
@@ -203,9 +200,10 @@ module DcgmmAlphabet =
             )
 
         let models = DcgmmModels options.Common
-        DcgmmOptions.sayWhatIsNotPublished output options
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options
             Common = options.Common
             Jobs = jobs options
             Files = [ file ]

@@ -28,6 +28,9 @@ module DcgmmClassification =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-classification.fsx"
 
+    [<Literal>]
+    let private Title = "Images classified by deep Gaussian mixtures"
+
     /// <summary>Passes of the paper.</summary>
     [<Literal>]
     let PaperEpochs = 15
@@ -162,7 +165,7 @@ module DcgmmClassification =
             output
             options.Common
             "dcgmm-classification"
-            "Images classified by deep Gaussian mixtures"
+            Title
             (options |> DcgmmOptions.command Program [])
             [
                 PagePart.Text protocol
@@ -298,9 +301,10 @@ module DcgmmClassification =
         : DcgmmClassifyRow list =
         let curves, rows = files options.Common.Out
         let models = DcgmmModels options.Common
-        DcgmmOptions.sayWhatIsNotPublished output options
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options
             Common = options.Common
             Jobs = jobs options
             Files = [ curves; rows ]

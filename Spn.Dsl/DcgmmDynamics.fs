@@ -48,6 +48,9 @@ module DcgmmDynamics =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-dynamics.fsx"
 
+    [<Literal>]
+    let private Title = "How the layers of deep Gaussian mixtures learn"
+
     /// <summary>Passes of the paper.</summary>
     [<Literal>]
     let PaperEpochs = 3
@@ -191,24 +194,18 @@ module DcgmmDynamics =
 
         let runs = [ for row in rows -> $"instance {row.Job.Instance}", PaperEpochs, row.Run ]
 
-        ResultPage.publish
-            output
-            options.Common
-            "dcgmm-dynamics"
-            "How the layers of deep Gaussian mixtures learn"
-            (options |> DcgmmOptions.command Program [])
-            [
-                PagePart.Text protocol
-                yield!
-                    DcgmmProtocol.shortened options.Common runs
-                    |> Option.map PagePart.Text
-                    |> Option.toList
-                PagePart.Heading "Losses over time (figure 4)"
-                PagePart.Table(table measured)
-                for row in measured do
-                    PagePart.Text(finding row)
-                    chart row
-            ]
+        ResultPage.publish output options.Common "dcgmm-dynamics" Title (options |> DcgmmOptions.command Program []) [
+            PagePart.Text protocol
+            yield!
+                DcgmmProtocol.shortened options.Common runs
+                |> Option.map PagePart.Text
+                |> Option.toList
+            PagePart.Heading "Losses over time (figure 4)"
+            PagePart.Table(table measured)
+            for row in measured do
+                PagePart.Text(finding row)
+                chart row
+        ]
 
     let private files folder =
         ResultFile(
@@ -336,9 +333,10 @@ module DcgmmDynamics =
         : DynamicsRow list =
         let curves, rows = files options.Common.Out
         let models = DcgmmModels options.Common
-        DcgmmOptions.sayWhatIsNotPublished output options
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options
             Common = options.Common
             Jobs = jobs options
             Files = [ curves; rows ]

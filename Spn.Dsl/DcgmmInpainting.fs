@@ -78,6 +78,9 @@ module DcgmmInpainting =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-inpainting.fsx"
 
+    [<Literal>]
+    let private Title = "In-painting by DCGMMs"
+
     /// <summary>The instances of the paper's experiment: without and with depth.</summary>
     let instances = [ "A"; "F" ]
 
@@ -90,7 +93,7 @@ module DcgmmInpainting =
         "marginal", LayerwiseCompletion.Marginal
     ]
 
-    let private wayName by = DgcSpnOptions.nameOf ways by
+    let private wayName by = Script.nameOf ways by
 
     /// <summary>Reads options and looks whether all data are there.</summary>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
@@ -103,7 +106,7 @@ module DcgmmInpainting =
         {
             Classes =
                 own.GetResult(FillingArguments.Classes, "zero,all")
-                |> DgcSpnOptions.choices "classes" held
+                |> Script.choices "classes" held
             Draw = DcgmmDraws.draw (own.TryGetResult FillingArguments.Top) (own.TryGetResult FillingArguments.Divisor)
             TestImages =
                 own.GetResult(FillingArguments.Test_Images, 100)
@@ -118,7 +121,7 @@ module DcgmmInpainting =
             Program
             [
                 "--classes "
-                + String.Join(",", [ for classes in options.Classes -> DgcSpnOptions.nameOf held classes ])
+                + String.Join(",", [ for classes in options.Classes -> Script.nameOf held classes ])
                 yield! DcgmmDraws.drawWords options.Draw
                 $"--test-images {options.TestImages}"
                 if options.Independent then
@@ -278,7 +281,7 @@ module DcgmmInpainting =
                 for instance, own in own |> List.groupBy _.Job.Training.Instance do
                     [
                         set
-                        DgcSpnOptions.nameOf held classes
+                        Script.nameOf held classes
                         $"{instance}: {DcgmmDraws.notation (DcgmmDraws.spec own.Head.Job.Training)}"
                         wayName by
                         DcgmmDraws.spread "0.0000" (own |> List.map _.Variety)
@@ -316,7 +319,7 @@ module DcgmmInpainting =
         ]
 
     let private publish output (options: FillingOptions) (rows: FillingRow list) =
-        ResultPage.publish output options.Run.Common "dcgmm-inpainting" "In-painting by DCGMMs" (command options) [
+        ResultPage.publish output options.Run.Common "dcgmm-inpainting" Title (command options) [
             PagePart.Text(protocol options)
             yield! DcgmmDraws.shortened options.Run.Common [ for row in rows -> row.Job.Training, row.Run ]
             PagePart.Table(table rows)
@@ -327,7 +330,7 @@ module DcgmmInpainting =
 
                 if training.Seed = options.Run.Common.Seeds.Head && File.Exists path then
                     PagePart.Picture(
-                        $"{training.DataSet}, {training.Instance} trained on {DgcSpnOptions.nameOf held training.Classes}, {wayName row.Job.By}: images, what is left of them, {shown} completions",
+                        $"{training.DataSet}, {training.Instance} trained on {Script.nameOf held training.Classes}, {wayName row.Job.By}: images, what is left of them, {shown} completions",
                         path
                     )
         ]
@@ -339,12 +342,13 @@ module DcgmmInpainting =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: FillingOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        DcgmmOptions.sayWhatIsNotPublished output options.Run
         let common = options.Run.Common
         let models = DcgmmModels common
         let file = file common.Out
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options.Run
             Common = common
             Jobs = jobs options
             Files = [ file ]

@@ -13,7 +13,7 @@ open Spn.Core.Layerwise
 /// <param name="options">What the experiment is told.</param>
 [<Sealed>]
 type DcgmmModels(options: ExperimentOptions) =
-    let mutable images: DcgmmImages option = None
+    let images = Experiment.latest (DcgmmProtocol.load options.Data)
     let models = Dictionary<DcgmmTraining, LayerwiseModel * DcgmmRun>()
 
     // How the training went stands in the file, as in a row.
@@ -38,14 +38,7 @@ type DcgmmModels(options: ExperimentOptions) =
         model.Save(path, dict [ runKey, DcgmmProtocol.runCells run |> String.concat "," ] |> Dictionary)
 
     /// <summary>The images of a data set; those of the last one asked for are kept.</summary>
-    member _.Images(name: string) : DcgmmImages =
-        match images with
-        | Some known when known.Name = name -> known
-        | _ ->
-            images <- None
-            let read = DcgmmProtocol.load options.Data name
-            images <- Some read
-            read
+    member _.Images(name: string) : DcgmmImages = images name
 
     /// <summary>The trained model of a training, and how the training went; from its file where an earlier run is gone on with.</summary>
     /// <param name="report">Told what share is done and how things stand.</param>

@@ -81,22 +81,22 @@ module DcgmmOptions =
             | present -> present |> List.map _.Name |> String.concat ","
 
         let options = {
-            Sets =
-                given.GetResult(DcgmmArguments.Sets, usualSets)
-                |> DgcSpnOptions.choices "sets" sets
+            Sets = given.GetResult(DcgmmArguments.Sets, usualSets) |> Script.choices "sets" sets
             Instances =
                 given.GetResult(DcgmmArguments.Instances, String.concat "," usual)
-                |> DgcSpnOptions.choices "instances" [ for name in known -> name, name ]
+                |> Script.choices "instances" [ for name in known -> name, name ]
             Common =
-                DgcSpnOptions.commonOf
+                ExperimentOptions.create
                     data
-                    (if quick then Some QuickEpochs else None)
-                    (given.TryGetResult DcgmmArguments.Seeds)
-                    (given.TryGetResult DcgmmArguments.Epochs, given.TryGetResult DcgmmArguments.Images)
-                    (given.TryGetResult DcgmmArguments.Budget)
+                    (given.GetResult(DcgmmArguments.Seeds, "1"))
                     (given.TryGetResult DcgmmArguments.Threads)
                     (given.TryGetResult DcgmmArguments.Out, given.TryGetResult DcgmmArguments.Markdown)
                     (given.Contains DcgmmArguments.Resume)
+                |> ExperimentOptions.shortened
+                    (if quick then Some QuickEpochs else None)
+                    (given.TryGetResult DcgmmArguments.Epochs)
+                    (given.TryGetResult DcgmmArguments.Images)
+                    (given.TryGetResult DcgmmArguments.Budget)
         }
 
         if options.Common.Seeds.IsEmpty then
@@ -146,13 +146,11 @@ module DcgmmOptions =
             $"{program} --sets {list [ for entry in options.Sets -> entry.Name ]}"
             $"--instances {list options.Instances}"
             yield! own
-            yield! DgcSpnOptions.common options.Common
+            yield! ExperimentOptions.words options.Common
         ]
 
     /// <summary>Says that the built-in digits are not the paper's, where they are asked for.</summary>
-    /// <param name="output">Where it is said.</param>
-    /// <param name="options">The options.</param>
-    let sayWhatIsNotPublished (output: TextWriter) (options: DcgmmOptions) : unit =
+    let notes (options: DcgmmOptions) : string list = [
         if options.Sets |> List.contains DgcSpnOptions.digits then
-            output.WriteLine
-                "The grey digits are built in and not in the paper: smaller stacks of the same kinds learn them."
+            "The grey digits are built in and not in the paper: smaller stacks of the same kinds learn them."
+    ]

@@ -39,6 +39,9 @@ module DcgmmOutliers =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-outliers.fsx"
 
+    [<Literal>]
+    let private Title = "Outliers by deep Gaussian mixtures"
+
     let private letters = List.ofSeq Spn.Core.Layerwise.Dcgmm.Names
 
     /// <summary>Reads options and looks whether all data are there.</summary>
@@ -56,7 +59,7 @@ module DcgmmOutliers =
                 | "none" -> []
                 | names ->
                     names
-                    |> DgcSpnOptions.choices "baselines" [ for b in OutlierBaseline.All -> b.Name, b ]
+                    |> Script.choices "baselines" [ for b in OutlierBaseline.All -> b.Name, b ]
             Shared = own.Contains OutlierArguments.Shared
         }
 
@@ -271,29 +274,23 @@ module DcgmmOutliers =
             for row in rows -> titleOf row.Job.Instance, OutlierRows.paperEpochs row.Job.Instance, row.Run
         ]
 
-        ResultPage.publish
-            output
-            options.Main.Common
-            "dcgmm-outliers"
-            "Outliers by deep Gaussian mixtures"
-            (command options)
-            [
-                PagePart.Text protocol
-                yield!
-                    DcgmmProtocol.shortened options.Main.Common runs
-                    |> Option.map PagePart.Text
-                    |> Option.toList
-                if not first.Rows.IsEmpty then
-                    PagePart.Heading "Instances (Table I)"
-                    PagePart.Table first
-                    yield! finding rows |> Option.map PagePart.Text |> Option.toList
-                if not options.Baselines.IsEmpty && not second.Rows.IsEmpty then
-                    PagePart.Heading "DCGMM-E and circuits (Table II)"
-                    PagePart.Text circuits
-                    PagePart.Table second
-                PagePart.Heading "Inliers kept and outliers rejected (figure 10)"
-                yield! charts rows
-            ]
+        ResultPage.publish output options.Main.Common "dcgmm-outliers" Title (command options) [
+            PagePart.Text protocol
+            yield!
+                DcgmmProtocol.shortened options.Main.Common runs
+                |> Option.map PagePart.Text
+                |> Option.toList
+            if not first.Rows.IsEmpty then
+                PagePart.Heading "Instances (Table I)"
+                PagePart.Table first
+                yield! finding rows |> Option.map PagePart.Text |> Option.toList
+            if not options.Baselines.IsEmpty && not second.Rows.IsEmpty then
+                PagePart.Heading "DCGMM-E and circuits (Table II)"
+                PagePart.Text circuits
+                PagePart.Table second
+            PagePart.Heading "Inliers kept and outliers rejected (figure 10)"
+            yield! charts rows
+        ]
 
     // Multiplications; those of circuits are counted as in their own experiments.
     let private work (job: DcgmmTraining) =
@@ -319,20 +316,11 @@ module DcgmmOutliers =
         : OutlierRow list =
         let common = options.Main.Common
         let files, models = OutlierResults common.Out, DcgmmModels common
-        let mutable loaded: DataSet option = None
-
-        let integers name =
-            match loaded with
-            | Some known when known.Name = name -> known
-            | _ ->
-                loaded <- None
-                let read = DataCatalogue.Load(name, common.Data.Path)
-                loaded <- Some read
-                read
-
-        DcgmmOptions.sayWhatIsNotPublished output options.Main
+        let data = Experiment.reader common.Data
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options.Main
             Common = common
             Jobs = jobs options
             Files = files.Files
@@ -342,7 +330,7 @@ module DcgmmOutliers =
             Name = fun job -> $"{job.DataSet}, {titleOf job.Instance}, seed {job.Seed}"
             Perform =
                 fun report job ->
-                    let row = OutlierRows.perform models integers common cancellation report job
+                    let row = OutlierRows.perform models data common cancellation report job
                     row, $"AUC {percent row.Area}%%, {DcgmmProtocol.words row.Run}"
             Append = files.Append
             Publish = publish output options

@@ -32,6 +32,9 @@ type SamplingRow = {
 [<RequireQualifiedAccess>]
 module DcgmmSampling =
 
+    [<Literal>]
+    let private Title = "Samples of DCGMMs"
+
     let private classes = 10
 
     /// <summary>The paper's accuracy of a judge on samples, in percent, with its deviation over 5 runs (Table III).</summary>
@@ -300,24 +303,18 @@ module DcgmmSampling =
 
         let table = quality rows
 
-        ResultPage.publish
-            output
-            options.Run.Common
-            "dcgmm-sampling"
-            "Samples of DCGMMs"
-            (SamplingOptions.command options)
-            [
-                PagePart.Text(protocol options)
-                yield! DcgmmDraws.shortened options.Run.Common [ for row in rows -> row.Job.Training, row.Run ]
-                if not table.Rows.IsEmpty then
-                    PagePart.Heading "Samples judged by a convolutional network"
-                    PagePart.Table table
-                    PagePart.Text labels
-                if not (List.isEmpty ofAll && List.isEmpty byClass) then
-                    PagePart.Heading "Samples"
-                    yield! ofAll
-                    yield! byClass
-            ]
+        ResultPage.publish output options.Run.Common "dcgmm-sampling" Title (SamplingOptions.command options) [
+            PagePart.Text(protocol options)
+            yield! DcgmmDraws.shortened options.Run.Common [ for row in rows -> row.Job.Training, row.Run ]
+            if not table.Rows.IsEmpty then
+                PagePart.Heading "Samples judged by a convolutional network"
+                PagePart.Table table
+                PagePart.Text labels
+            if not (List.isEmpty ofAll && List.isEmpty byClass) then
+                PagePart.Heading "Samples"
+                yield! ofAll
+                yield! byClass
+        ]
 
     /// <summary>Runs the experiment.</summary>
     /// <param name="options">What to do.</param>
@@ -326,7 +323,6 @@ module DcgmmSampling =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: SamplingOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        DcgmmOptions.sayWhatIsNotPublished output options.Run
         let common = options.Run.Common
         let models = DcgmmModels common
         let judges = DcgmmJudges(options.Judges, options.JudgeEpochs, common.Threads)
@@ -338,6 +334,8 @@ module DcgmmSampling =
             if job.Draw = options.Draws.Head then all else 0.001 * all
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options.Run
             Common = common
             Jobs = jobs options
             Files = [ file ]

@@ -113,7 +113,7 @@ module SamplingOptions =
         {
             Tasks =
                 own.GetResult(SamplingArguments.Tasks, "pictures,quality")
-                |> DgcSpnOptions.choices "tasks" tasks
+                |> Script.choices "tasks" tasks
             Draws = [
                 for top in tops do
                     for divisor in divisors -> { Top = top; Divisor = divisor }

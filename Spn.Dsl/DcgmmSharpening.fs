@@ -47,40 +47,6 @@ type SharpeningOptions = {
     Run: DcgmmOptions
 }
 
-/// <summary>One training and what is sharpened: what identifies a row of the results.</summary>
-type SharpeningJob = {
-    /// <summary>The training.</summary>
-    Training: DcgmmTraining
-    /// <summary>How it is drawn.</summary>
-    Draw: DcgmmDraw
-    /// <summary>Steps of gradient ascent at every folding layer.</summary>
-    Iterations: int
-    /// <summary>A factor for all step sizes.</summary>
-    Strength: float
-}
-
-/// <summary>Mean losses of images at all mixture layers, lowest first, in nats, and the contrast of neighbouring pixels.</summary>
-type SharpeningLook = {
-    /// <summary>Mean losses in nats.</summary>
-    Losses: float list
-    /// <summary>Mean absolute difference of pixels that are neighbours.</summary>
-    Contrast: float
-}
-
-/// <summary>What sharpening did to samples.</summary>
-type SharpeningRow = {
-    /// <summary>The job.</summary>
-    Job: SharpeningJob
-    /// <summary>Test images.</summary>
-    Test: SharpeningLook
-    /// <summary>Samples as they are drawn.</summary>
-    Plain: SharpeningLook
-    /// <summary>The same draws sharpened on the way down.</summary>
-    Sharp: SharpeningLook
-    /// <summary>How the training went.</summary>
-    Run: DcgmmRun
-}
-
 /// <summary>Samples sharpened on the way down (Gepperth 2022, Figures 5 and 9).</summary>
 [<RequireQualifiedAccess>]
 module DcgmmSharpening =
@@ -88,6 +54,9 @@ module DcgmmSharpening =
     /// <summary>How the experiment is started.</summary>
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-sharpening.fsx"
+
+    [<Literal>]
+    let private Title = "Sharpened samples of DCGMMs"
 
     /// <summary>The instances that it takes unless told: with one, two and three pooling layers.</summary>
     let instances = [ "C"; "D"; "G" ]
@@ -169,78 +138,10 @@ module DcgmmSharpening =
                     }
     ]
 
-    let internal file name folder =
-        ResultFile(
-            Path.Combine((folder: string), $"{name}.csv"),
-            $"{DcgmmProtocol.TrainingHeader},top,divisor,iterations,strength,test_losses,test_contrast,plain_losses,plain_contrast,sharp_losses,sharp_contrast,{DcgmmProtocol.RunHeader}"
-        )
-
-    let private lookCells look = [
-        String.Join(" ", [ for loss in look.Losses -> ResultFile.Cell(loss, "0.000") ])
-        ResultFile.Cell(look.Contrast, "0.00000")
-    ]
-
-    let private ofLookCells (cells: string[]) from = {
-        Losses = [ for loss in cells[from].Split ' ' -> ResultFile.Number loss ]
-        Contrast = ResultFile.Number cells[from + 1]
-    }
-
-    let internal toLine (row: SharpeningRow) =
-        String.concat "," [
-            yield! DcgmmProtocol.trainingCells row.Job.Training
-            string row.Job.Draw.Top
-            ResultFile.Cell(row.Job.Draw.Divisor, "R")
-            string row.Job.Iterations
-            ResultFile.Cell(row.Job.Strength, "R")
-            for look in [ row.Test; row.Plain; row.Sharp ] do
-                yield! lookCells look
-            yield! DcgmmProtocol.runCells row.Run
-        ]
-
-    let internal ofCells (cells: string[]) : SharpeningRow = {
-        Job = {
-            Training = DcgmmProtocol.ofTrainingCells cells
-            Draw = {
-                Top = Int32.Parse cells[7]
-                Divisor = ResultFile.Number cells[8]
-            }
-            Iterations = Int32.Parse cells[9]
-            Strength = ResultFile.Number cells[10]
-        }
-        Test = ofLookCells cells 11
-        Plain = ofLookCells cells 13
-        Sharp = ofLookCells cells 15
-        Run = DcgmmProtocol.ofRunCells cells 17
-    }
-
     let private picture (options: SharpeningOptions) (job: SharpeningJob) =
         Path.Combine(
             options.Run.Common.Out,
             $"dcgmm-sharpening-{job.Training.DataSet}-{job.Training.Instance}-seed{job.Training.Seed}.png"
-        )
-
-    let internal look images (model: LayerwiseModel) batch = {
-        Losses = [ for losses in model.AllScores batch -> Array.average losses ]
-        Contrast = DcgmmDraws.contrast images batch
-    }
-
-    // The same draws with and without sharpening.
-    let internal draw cancellation count sharpenings (job: SharpeningJob) (model: LayerwiseModel) =
-        model.Sample(
-            count,
-            DcgmmDraws.sharpened sharpenings job.Draw ComponentChoice.Cycle job.Training.Seed,
-            cancellation = cancellation
-        )
-
-    let internal words (row: SharpeningRow) =
-        String.Format(
-            CultureInfo.InvariantCulture,
-            "loss of the lowest layer {0:F1} to {1:F1} nats, contrast {2:F3} to {3:F3} (test images {4:F3})",
-            row.Plain.Losses.Head,
-            row.Sharp.Losses.Head,
-            row.Plain.Contrast,
-            row.Sharp.Contrast,
-            row.Test.Contrast
         )
 
     let private perform (options: SharpeningOptions) (models: DcgmmModels) cancellation report (job: SharpeningJob) =
@@ -248,7 +149,7 @@ module DcgmmSharpening =
         let model, run = models.Train(report, cancellation, job.Training)
 
         let draw sharpenings =
-            draw cancellation samples sharpenings job model
+            SharpeningRows.draw cancellation samples sharpenings job model
 
         report 1.0 "sharpening"
         let plain, sharp = draw [], draw (sharpenings job)
@@ -265,13 +166,13 @@ module DcgmmSharpening =
             Test =
                 images.Test
                 |> Evidence.rows (Experiment.spaced (Some tests) images.Test.Count)
-                |> look images model
-            Plain = look images model plain
-            Sharp = look images model sharp
+                |> SharpeningRows.look images model
+            Plain = SharpeningRows.look images model plain
+            Sharp = SharpeningRows.look images model sharp
             Run = run
         }
 
-        row, words row
+        row, SharpeningRows.words row
 
     /// <summary>Losses and contrast of samples before and after, and of test images, a line a mixture layer.</summary>
     let table (rows: SharpeningRow list) : Table =
@@ -349,7 +250,7 @@ module DcgmmSharpening =
         ]
 
     let private publish output (options: SharpeningOptions) (rows: SharpeningRow list) =
-        ResultPage.publish output options.Run.Common "dcgmm-sharpening" "Sharpened samples of DCGMMs" (command options) [
+        ResultPage.publish output options.Run.Common "dcgmm-sharpening" Title (command options) [
             PagePart.Text(protocol options)
             yield! DcgmmDraws.shortened options.Run.Common [ for row in rows -> row.Job.Training, row.Run ]
             PagePart.Table(table rows)
@@ -375,21 +276,22 @@ module DcgmmSharpening =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: SharpeningOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        DcgmmOptions.sayWhatIsNotPublished output options.Run
         let common = options.Run.Common
         let models = DcgmmModels common
-        let file = file "dcgmm-sharpening" common.Out
+        let file = SharpeningRows.file "dcgmm-sharpening" common.Out
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = DcgmmOptions.notes options.Run
             Common = common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read ofCells
+            Read = fun () -> file.Read SharpeningRows.ofCells
             JobOf = _.Job
             Work = fun job -> DcgmmDraws.work job.Training
             Name = fun job -> $"{job.Training.DataSet}, {job.Training.Instance}, seed {job.Training.Seed}"
             Perform = perform options models cancellation
-            Append = fun row -> file.Append [ toLine row ]
+            Append = fun row -> file.Append [ SharpeningRows.toLine row ]
             Publish = publish output options
         }
 

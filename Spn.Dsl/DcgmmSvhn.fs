@@ -86,11 +86,10 @@ module DcgmmSvhn =
     [<Literal>]
     let Program = "dotnet fsi scripts/dcgmm-svhn.fsx"
 
-    let private paperEpochs, classes, shown, samples = 120, 10, 7, 100
+    [<Literal>]
+    let private Title = "Samples of house numbers by DCGMMs"
 
-    let private sets = [
-        for set in [ ClusterSet.Svhn; ClusterSet.Fashion; ClusterSet.Digits ] -> set.Name, set
-    ]
+    let private paperEpochs, classes, shown, samples = 120, 10, 7, 100
 
     /// <summary>Reads options and looks whether the images are there.</summary>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
@@ -101,40 +100,29 @@ module DcgmmSvhn =
         let data = DataFolder.Find(given.TryGetResult SvhnArguments.Data |> Option.toObj)
         let quick = given.Contains SvhnArguments.Quick
 
-        let set =
-            match given.TryGetResult SvhnArguments.Set with
-            | Some name ->
-                match DgcSpnOptions.choices "sets" sets name with
-                | [ one ] -> one
-                | _ -> invalidArg "set" $"--set takes one set, not \"{name}\"."
-            | None when quick -> ClusterSet.Digits
-            | None -> sets |> List.map snd |> List.find (HyperSpnClusters.isPresent data)
-
-        if set = ClusterSet.Svhn && not (HyperSpnClusters.isPresent data set) then
-            raise (FileNotFoundException(HyperSpnSvhn.missing data))
-
-        if set <> ClusterSet.Svhn then
-            Script.requirePresent data [ DataCatalogue.Find set.Name ]
+        let set = HyperSpnSvhn.choose data quick (given.TryGetResult SvhnArguments.Set)
 
         {
             Set = set
             Instances =
                 given.GetResult(SvhnArguments.Instances, "A,B")
-                |> DgcSpnOptions.choices "instances" [ "A", "A"; "B", "B" ]
+                |> Script.choices "instances" [ "A", "A"; "B", "B" ]
             Draw = DcgmmDraws.draw (given.TryGetResult SvhnArguments.Top) (given.TryGetResult SvhnArguments.Divisor)
             Iterations =
                 given.GetResult(SvhnArguments.Iterations, 300)
                 |> Script.atLeastOne "--iterations"
             Common =
-                DgcSpnOptions.commonOf
+                ExperimentOptions.create
                     data
-                    (if quick then Some DcgmmOptions.QuickEpochs else None)
-                    (given.TryGetResult SvhnArguments.Seeds)
-                    (given.TryGetResult SvhnArguments.Epochs, given.TryGetResult SvhnArguments.Images)
-                    (given.TryGetResult SvhnArguments.Budget)
+                    (given.GetResult(SvhnArguments.Seeds, "1"))
                     (given.TryGetResult SvhnArguments.Threads)
                     (given.TryGetResult SvhnArguments.Out, given.TryGetResult SvhnArguments.Markdown)
                     (given.Contains SvhnArguments.Resume)
+                |> ExperimentOptions.shortened
+                    (if quick then Some DcgmmOptions.QuickEpochs else None)
+                    (given.TryGetResult SvhnArguments.Epochs)
+                    (given.TryGetResult SvhnArguments.Images)
+                    (given.TryGetResult SvhnArguments.Budget)
         }
 
     /// <summary>The command line that makes the same results on any machine.</summary>
@@ -144,7 +132,7 @@ module DcgmmSvhn =
             "--instances " + String.Join(",", options.Instances)
             yield! DcgmmDraws.drawWords options.Draw
             $"--iterations {options.Iterations}"
-            yield! DgcSpnOptions.common options.Common
+            yield! ExperimentOptions.words options.Common
         ]
 
     /// <summary>The stack of an instance for images of SVHN's size; a smaller one for the built-in digits.</summary>
@@ -261,7 +249,7 @@ module DcgmmSvhn =
                 None
 
         let draw sharpenings =
-            DcgmmSharpening.draw cancellation samples sharpenings job model
+            SharpeningRows.draw cancellation samples sharpenings job model
 
         report 1.0 "sharpening"
         // The released code's step of 2, for the loss of one image in place of the mean over 100.
@@ -273,7 +261,7 @@ module DcgmmSvhn =
             |> Evidence.rows [ 0 .. shown - 1 ]
             |> DcgmmDraws.save (picture options job training.Classes.Name kind) images shown
 
-        let look = DcgmmSharpening.look images model
+        let look = SharpeningRows.look images model
 
         let row = {
             Job = job
@@ -283,7 +271,7 @@ module DcgmmSvhn =
             Run = run
         }
 
-        row, DcgmmSharpening.words row
+        row, SharpeningRows.words row
 
     /// <summary>Contrast and losses, a line an instance: means over classes, spread over seeds.</summary>
     let table (rows: SharpeningRow list) : Table =
@@ -335,7 +323,7 @@ module DcgmmSvhn =
         ]
 
     let private publish output (options: SvhnOptions) (rows: SharpeningRow list) =
-        ResultPage.publish output options.Common "dcgmm-svhn" "Samples of house numbers by DCGMMs" (command options) [
+        ResultPage.publish output options.Common "dcgmm-svhn" Title (command options) [
             PagePart.Text(protocol options)
             yield!
                 DcgmmProtocol.shortened options.Common [
@@ -367,20 +355,16 @@ module DcgmmSvhn =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: SvhnOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        if options.Set <> ClusterSet.Svhn then
-            if not (HyperSpnClusters.isPresent options.Common.Data ClusterSet.Svhn) then
-                output.WriteLine(HyperSpnSvhn.missing options.Common.Data)
-
-            output.WriteLine $"The same protocol runs on {options.Set.Title}: no reproduction of the paper's figure."
-
         let images = lazy (load options)
-        let file = DcgmmSharpening.file "dcgmm-svhn" options.Common.Out
+        let file = SharpeningRows.file "dcgmm-svhn" options.Common.Out
 
         Experiment.run output line cancellation {
+            Title = Title
+            Notes = HyperSpnSvhn.instead options.Set options.Common.Data "figure"
             Common = options.Common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read DcgmmSharpening.ofCells
+            Read = fun () -> file.Read SharpeningRows.ofCells
             JobOf = _.Job
             // Images of SVHN's size by B take about four times as long as by A.
             Work = fun job -> if job.Training.Instance = "A" then 1.0 else 4.0
@@ -388,7 +372,7 @@ module DcgmmSvhn =
                 fun job ->
                     $"{options.Set.Title}, {job.Training.Instance}, {job.Training.Classes.Name}, seed {job.Training.Seed}"
             Perform = perform options images cancellation
-            Append = fun row -> file.Append [ DcgmmSharpening.toLine row ]
+            Append = fun row -> file.Append [ SharpeningRows.toLine row ]
             Publish = publish output options
         }
 

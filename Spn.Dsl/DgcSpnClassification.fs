@@ -59,7 +59,6 @@ module DgcSpnClassification =
 
         100.0 * float right.Length / float labels.Length
 
-    // Trains a network, from its last evaluation on where it was kept.
     /// Trains for the passes that are left, some at a time, and tells after each time how many are done, and the average of what
     /// was raised. What Adam remembers goes on from time to time, but starts afresh after --resume.
     let private fitInPeriods
@@ -132,6 +131,7 @@ module DgcSpnClassification =
                 else
                     last
 
+    // Trains a network, from its last evaluation on where it was kept.
     let private train
         (options: ClassifyRunOptions)
         (files: ClassifyResults)
@@ -231,7 +231,6 @@ module DgcSpnClassification =
         (source: ImageSource)
         (files: ClassifyResults)
         cancellation
-        append
         report
         (job: ClassifyJob)
         =
@@ -247,39 +246,30 @@ module DgcSpnClassification =
 
         let reached = train options files report cancellation images circuit job
 
-        append {
+        {
             Job = job
             Accuracy = reached.Accuracy
             Parameters = circuit.ParameterCount
             Epochs = reached.Epoch
             Seconds = reached.Seconds
-        }
-
+        },
         DgcSpnCells.text "test accuracy {0:F2}% after {1:0.##} passes, {2}" [|
             reached.Accuracy
             reached.Epoch
             Progress.duration (TimeSpan.FromSeconds reached.Seconds)
         |]
 
-    let private say
-        (output: TextWriter)
-        (options: ClassifyRunOptions)
-        (all: ClassifyJob list)
-        (left: ClassifyJob list)
-        (file: string)
-        =
-        let names = options.Sets |> List.map _.Name |> String.concat ", "
-        output.WriteLine $"Data: {options.Common.Data}"
+    let private publish output (options: ClassifyRunOptions) files (results: ClassifyResult list) =
+        let command = DgcSpnOptions.classifyCommand options
 
-        output.WriteLine
-            $"DGC-SPN classification on {names}: trainings: {all.Length}, done already: {all.Length - left.Length}, threads: {options.Common.Threads}"
-
-        if options.Sets |> List.exists (fun set -> set.Group = DataGroup.BuiltIn) then
-            output.WriteLine
-                "The grey digits are built in and not in the paper; with a data folder, --sets all runs the paper's two sets. Their network is a smaller one."
-
-        output.WriteLine $"Rows: {file}"
-        output.WriteLine()
+        DgcSpnReport.publish
+            output
+            options.Common
+            "classification"
+            (ClassifyTables.table results)
+            (ClassifyTables.legend :: Option.toList (ClassifyTables.verdict results))
+            (ClassifyReport.html command files results)
+            (ClassifyReport.markdown command results)
 
     /// <summary>Runs the experiment.</summary>
     /// <param name="options">What to do.</param>
@@ -296,56 +286,31 @@ module DgcSpnClassification =
         let files, source =
             ClassifyResults options.Common.Out, ImageSource options.Common.Data
 
-        let all = jobs options
+        let jobs = jobs options
 
         if not options.Common.Resume then
-            files.MoveAside()
-            |> Option.iter (fun backup -> output.WriteLine $"The rows of an earlier run are now in {backup}.")
-
-            for job in all do
+            for job in jobs do
                 Checkpoint.delete (files.ModelPath job)
 
-        let place = all |> List.mapi (fun i job -> job, i) |> Map.ofList
-
-        let results =
-            files.Read()
-            |> List.filter (fun r -> place.ContainsKey r.Job)
-            |> List.distinctBy _.Job
-            |> ResizeArray
-
-        let left = all |> List.except [ for result in results -> result.Job ]
-        say output options all left files.Path
-
-        left
-        |> Jobs.run
-            output
-            line
-            work
-            name
-            (perform options source files cancellation (fun result ->
-                files.Append result
-                results.Add result))
-
-        let results = results |> List.ofSeq |> List.sortBy (fun r -> place[r.Job])
-        let command = DgcSpnOptions.classifyCommand options
-
-        if results.IsEmpty then
-            output.WriteLine "No training was finished."
-        else
-            DgcSpnReport.publish
-                output
-                options.Common
-                "classification"
-                (ClassifyTables.table results)
-                (ClassifyTables.legend :: Option.toList (ClassifyTables.verdict results))
-                (ClassifyReport.html command files results)
-                (ClassifyReport.markdown command results)
-
-        if cancellation.IsCancellationRequested then
-            output.WriteLine
-                $"Stopped after {results.Length} of {all.Length} trainings; the same command with --resume does the rest."
-
-        results
+        Experiment.run output line cancellation {
+            Title =
+                "DGC-SPN classification on "
+                + String.concat ", " [ for set in options.Sets -> set.Name ]
+            Notes = [
+                if options.Sets |> List.exists (fun set -> set.Group = DataGroup.BuiltIn) then
+                    "The grey digits are built in and not in the paper; with a data folder, --sets all runs the paper's two sets. Their network is a smaller one."
+            ]
+            Common = options.Common
+            Jobs = jobs
+            Files = files.Files
+            Read = files.Read
+            JobOf = _.Job
+            Work = work
+            Name = name
+            Perform = perform options source files cancellation
+            Append = files.Append
+            Publish = publish output options files
+        }
 
     /// <summary>The script: parses, runs, and gives the exit code.</summary>
     /// <returns>0 when all is done, 1 after a failure, 2 after wrong use, 130 when interrupted.</returns>

@@ -30,18 +30,12 @@ type ImageJob = {
 /// <param name="data">Where data are looked up.</param>
 [<Sealed>]
 type ImageSource(data: DataFolder) =
-    let mutable loaded: DataSet option = None
+    let load = Experiment.reader data
 
     /// <summary>A set.</summary>
     /// <exception cref="T:System.IO.IOException">It cannot be read.</exception>
     /// <exception cref="T:Spn.Core.Data.DataFormatException">A file is malformed.</exception>
-    member _.Load(name: string) : DataSet =
-        match loaded with
-        | Some set when set.Name = name -> set
-        | _ ->
-            let set = DataCatalogue.Load(name, data.Path)
-            loaded <- Some set
-            set
+    member _.Load(name: string) : DataSet = load name
 
     /// <summary>Number of training and of test images of each category, in the order of the labels.</summary>
     member source.Categories(name: string) : (int * int) list =

@@ -5,32 +5,6 @@ open Argu
 open Spn.Core
 open Spn.Core.Data
 
-/// <summary>What both DGC-SPN experiments are told.</summary>
-type ExperimentOptions = {
-    /// <summary>Seeds, in order.</summary>
-    Seeds: int64 list
-    /// <summary>Passes over the images; none takes the usual number.</summary>
-    Epochs: int option
-    /// <summary>Most images to train on.</summary>
-    Images: int option
-    /// <summary>Most time of one training.</summary>
-    Budget: TimeSpan option
-    /// <summary>Number of threads.</summary>
-    Threads: int
-    /// <summary>Where data are looked up.</summary>
-    Data: DataFolder
-    /// <summary>The folder of the results.</summary>
-    Out: string
-    /// <summary>Keeps what an earlier run made.</summary>
-    Resume: bool
-    /// <summary>A Markdown page to write to.</summary>
-    Markdown: string option
-} with
-
-    /// <summary>Most seconds of one training; infinite where none were given.</summary>
-    member options.BudgetSeconds =
-        options.Budget |> Option.map _.TotalSeconds |> Option.defaultValue infinity
-
 /// <summary>A data set of the inpainting experiment.</summary>
 type InpaintSet = {
     /// <summary>The set.</summary>
@@ -90,25 +64,6 @@ module DgcSpnOptions =
     [<Literal>]
     let ClassifyProgram = "dotnet fsi scripts/dgcspn-classification.fsx"
 
-    // One of some named values.
-    let private choice (kind: string) (known: (string * 'value) list) (word: string) : 'value =
-        match
-            known
-            |> List.tryFind (fun (name, _) -> String.Equals(name, word, StringComparison.OrdinalIgnoreCase))
-        with
-        | Some(_, value) -> value
-        | None ->
-            let names = known |> List.map fst |> String.concat ", "
-            invalidArg kind $"\"{word}\" is none of the {kind}; these are {names}."
-
-    let internal choices kind known (text: string) : 'value list =
-        match text |> Script.words |> List.map (choice kind known) |> List.distinct with
-        | [] -> invalidArg kind $"Name at least one of the {kind}."
-        | values -> values
-
-    let internal nameOf known value =
-        known |> List.find (fun (_, other) -> other = value) |> fst
-
     let private presets = [ for p in [ InpaintPreset.Paper; InpaintPreset.TwoSums ] -> p.Name, p ]
 
     let private learners = [ for l in [ InpaintLearner.Plain; InpaintLearner.Unweighted ] -> l.Name, l ]
@@ -121,7 +76,7 @@ module DgcSpnOptions =
     ]
 
     /// <summary>A half as options and the CSV file call it.</summary>
-    let occlusionName (occlusion: Occlusion) : string = nameOf occlusions occlusion
+    let occlusionName (occlusion: Occlusion) : string = Script.nameOf occlusions occlusion
 
     let internal statistics = [
         "full", ImageStatistics.FullImage
@@ -169,27 +124,6 @@ module DgcSpnOptions =
         else
             digits.Name
 
-    let private budgetOf (minutes: float) =
-        if not (minutes > 0.0) || Double.IsInfinity minutes then
-            invalidArg "budget" $"--budget is {minutes}; it is a number of minutes above 0."
-
-        TimeSpan.FromMinutes minutes
-
-    let internal commonOf data quick seeds (epochs, images) budget threads (out, markdown) resume : ExperimentOptions = {
-        Seeds = seeds |> Option.defaultValue "1" |> Script.seeds
-        Epochs = epochs |> Option.map (Script.atLeastOne "--epochs") |> Option.orElse quick
-        Images = images |> Option.map (Script.atLeastOne "--images")
-        Budget = budget |> Option.map budgetOf
-        Threads =
-            threads
-            |> Option.defaultValue Environment.ProcessorCount
-            |> Script.atLeastOne "--threads"
-        Data = data
-        Out = Script.out out "out"
-        Resume = resume
-        Markdown = markdown
-    }
-
     /// <summary>Reads the options of the inpainting experiment and looks whether all data are there.</summary>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
     /// <exception cref="T:System.ArgumentException">A name or number is wrong.</exception>
@@ -201,7 +135,7 @@ module DgcSpnOptions =
 
         let sets =
             given.GetResult(InpaintArguments.Sets, usualSet data quick "olivetti")
-            |> choices "sets" inpaintSets
+            |> Script.choices "sets" inpaintSets
             |> List.concat
             |> List.distinct
 
@@ -209,28 +143,34 @@ module DgcSpnOptions =
 
         {
             Sets = sets
-            Presets = given.GetResult(InpaintArguments.Presets, "paper") |> choices "presets" presets
+            Presets =
+                given.GetResult(InpaintArguments.Presets, "paper")
+                |> Script.choices "presets" presets
             Learners =
                 given.GetResult(InpaintArguments.Learners, "plain,usi")
-                |> choices "learners" learners
+                |> Script.choices "learners" learners
             Occlusions =
                 given.GetResult(InpaintArguments.Occlusions, "bottom,left")
-                |> choices "occlusions" occlusions
-            Statistics = given.GetResult(InpaintArguments.Stats, "full") |> choices "stats" statistics
+                |> Script.choices "occlusions" occlusions
+            Statistics =
+                given.GetResult(InpaintArguments.Stats, "full")
+                |> Script.choices "stats" statistics
             TestImages =
                 given.TryGetResult InpaintArguments.TestImages
                 |> Option.map (Script.atLeastOne "--test-images")
                 |> Option.orElse (if quick then Some 50 else None)
             Common =
-                commonOf
+                ExperimentOptions.create
                     data
-                    (if quick then Some 3 else None)
-                    (given.TryGetResult InpaintArguments.Seeds)
-                    (given.TryGetResult InpaintArguments.Epochs, given.TryGetResult InpaintArguments.Images)
-                    (given.TryGetResult InpaintArguments.Budget)
+                    (given.GetResult(InpaintArguments.Seeds, "1"))
                     (given.TryGetResult InpaintArguments.Threads)
                     (given.TryGetResult InpaintArguments.Out, given.TryGetResult InpaintArguments.Markdown)
                     (given.Contains InpaintArguments.Resume)
+                |> ExperimentOptions.shortened
+                    (if quick then Some 3 else None)
+                    (given.TryGetResult InpaintArguments.Epochs)
+                    (given.TryGetResult InpaintArguments.Images)
+                    (given.TryGetResult InpaintArguments.Budget)
         }
 
     /// <summary>Reads the options of the classification experiment and looks whether all data are there.</summary>
@@ -247,7 +187,7 @@ module DgcSpnOptions =
 
         let sets =
             given.GetResult(ClassifyArguments.Sets, usualSet data quick "mnist")
-            |> choices "sets" classifySets
+            |> Script.choices "sets" classifySets
             |> List.concat
             |> List.distinct
 
@@ -257,7 +197,7 @@ module DgcSpnOptions =
             Sets = sets
             Presets =
                 given.GetResult(ClassifyArguments.Presets, "paper")
-                |> choices "presets" networks
+                |> Script.choices "presets" networks
             Rate =
                 given.TryGetResult ClassifyArguments.Rate
                 |> Option.map (fun rate ->
@@ -273,29 +213,18 @@ module DgcSpnOptions =
 
                     rate)
             Common =
-                commonOf
+                ExperimentOptions.create
                     data
-                    (if quick then Some 12 else None)
-                    (given.TryGetResult ClassifyArguments.Seeds)
-                    (given.TryGetResult ClassifyArguments.Epochs, given.TryGetResult ClassifyArguments.Images)
-                    (given.TryGetResult ClassifyArguments.Budget)
+                    (given.GetResult(ClassifyArguments.Seeds, "1"))
                     (given.TryGetResult ClassifyArguments.Threads)
                     (given.TryGetResult ClassifyArguments.Out, given.TryGetResult ClassifyArguments.Markdown)
                     (given.Contains ClassifyArguments.Resume)
+                |> ExperimentOptions.shortened
+                    (if quick then Some 12 else None)
+                    (given.TryGetResult ClassifyArguments.Epochs)
+                    (given.TryGetResult ClassifyArguments.Images)
+                    (given.TryGetResult ClassifyArguments.Budget)
         }
-
-    let internal common (options: ExperimentOptions) = [
-        match options.Epochs with
-        | Some epochs -> $"--epochs {epochs}"
-        | None -> ()
-        yield! Script.seedsOption options.Seeds |> Option.toList
-        match options.Images with
-        | Some images -> $"--images {images}"
-        | None -> ()
-        match options.Budget with
-        | Some budget -> $"""--budget {ResultFile.Cell(budget.TotalMinutes, "0.###")}"""
-        | None -> ()
-    ]
 
     let private list names = String.concat "," names
 
@@ -310,8 +239,8 @@ module DgcSpnOptions =
             if options.Occlusions <> [ Occlusion.Bottom; Occlusion.Left ] then
                 $"--occlusions {list [ for occlusion in options.Occlusions -> occlusionName occlusion ]}"
             if options.Statistics <> [ ImageStatistics.FullImage ] then
-                $"--stats {list [ for pixels in options.Statistics -> nameOf statistics pixels ]}"
-            yield! common options.Common
+                $"--stats {list [ for pixels in options.Statistics -> Script.nameOf statistics pixels ]}"
+            yield! ExperimentOptions.words options.Common
             match options.TestImages with
             | Some images -> $"--test-images {images}"
             | None -> ()
@@ -329,5 +258,5 @@ module DgcSpnOptions =
             match options.FinalRate with
             | Some rate -> $"""--final-rate {ResultFile.Cell(rate, "0.#######")}"""
             | None -> ()
-            yield! common options.Common
+            yield! ExperimentOptions.words options.Common
         ]

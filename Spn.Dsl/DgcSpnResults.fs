@@ -232,8 +232,8 @@ type ClassifyResults(folder: string) =
             ResultFile.Cell(result.Seconds, "0.0")
         ]
 
-    /// <summary>The file of rows.</summary>
-    member _.Path = rows.Path
+    /// <summary>The files, that of the rows last.</summary>
+    member _.Files = [ curves.Rows; rows ]
 
     /// <summary>The learning curves.</summary>
     member _.Curves = curves
@@ -278,7 +278,3 @@ type ClassifyResults(folder: string) =
 
     /// <summary>Writes a row to the disk.</summary>
     member _.Append(result: ClassifyResult) : unit = rows.Append [ row result ]
-
-    /// <summary>Renames the files when there are any; gives the new name of the rows.</summary>
-    member _.MoveAside() : string option =
-        ResultFile.MoveAside [ curves.Rows; rows ]

@@ -3,9 +3,14 @@ namespace Spn
 open System
 open System.IO
 open System.Threading
+open Spn.Core.Data
 
 /// <summary>An experiment: jobs that leave rows in a file, and pages that are made of the rows.</summary>
 type Experiment<'job, 'row when 'job: comparison> = {
+    /// <summary>What it is called.</summary>
+    Title: string
+    /// <summary>What there is to say of it before it begins.</summary>
+    Notes: string list
     /// <summary>What it is told.</summary>
     Common: ExperimentOptions
     /// <summary>The jobs, in order.</summary>
@@ -31,6 +36,24 @@ type Experiment<'job, 'row when 'job: comparison> = {
 /// <summary>Runs experiments.</summary>
 [<RequireQualifiedAccess>]
 module Experiment =
+
+    /// <summary>The same function, which remembers its last result: large data are read once by trainings in a row, and none is held longer.</summary>
+    let latest (read: 'key -> 'value) : 'key -> 'value =
+        let last = ref None
+
+        fun key ->
+            match last.Value with
+            | Some(known, value) when known = key -> value
+            | _ ->
+                last.Value <- None
+                let value = read key
+                last.Value <- Some(key, value)
+                value
+
+    /// <summary>Reads data sets by name, the last one once.</summary>
+    /// <param name="data">Where they are looked up.</param>
+    let reader (data: DataFolder) : string -> DataSet =
+        latest (fun name -> DataCatalogue.Load(name, data.Path))
 
     /// <summary>Does what is left of an experiment and publishes its rows, those of an earlier run included.</summary>
     /// <param name="output">Where it tells what it does.</param>
@@ -62,7 +85,10 @@ module Experiment =
         output.WriteLine $"Data: {experiment.Common.Data}"
 
         output.WriteLine
-            $"Trainings: {experiment.Jobs.Length}, done already: {rows.Count}, threads: {experiment.Common.Threads}"
+            $"{experiment.Title}: trainings: {experiment.Jobs.Length}, done already: {rows.Count}, threads: {experiment.Common.Threads}"
+
+        for note in experiment.Notes do
+            output.WriteLine note
 
         output.WriteLine $"Rows: {(List.last experiment.Files).Path}"
         output.WriteLine()

@@ -13,20 +13,10 @@ type TwentyOptions = {
     Quick: bool
     /// <summary>Gradient steps; none takes the protocol's.</summary>
     Steps: int option
-    /// <summary>Seeds, in order.</summary>
-    Seeds: int64 list
-    /// <summary>Number of threads.</summary>
-    Threads: int
-    /// <summary>Where data are looked up.</summary>
-    Data: DataFolder
-    /// <summary>The folder of the results.</summary>
-    Out: string
     /// <summary>Looks at samples of every trained model too.</summary>
     Parzen: bool
-    /// <summary>Keeps the rows of an earlier run.</summary>
-    Resume: bool
-    /// <summary>A Markdown page to write.</summary>
-    Markdown: string option
+    /// <summary>The rest.</summary>
+    Common: ExperimentOptions
 }
 
 /// <summary>From a command line to the trainings of the experiment.</summary>
@@ -66,18 +56,21 @@ module HyperSpnOptions =
             Steps =
                 given.TryGetResult TwentyArguments.Steps
                 |> Option.map (Script.atLeastOne "--steps")
-            Seeds = given.GetResult(TwentyArguments.Seeds, "1") |> Script.seeds
-            Threads =
-                given.GetResult(TwentyArguments.Threads, Environment.ProcessorCount)
-                |> Script.atLeastOne "--threads"
-            Data = data
-            Out = Script.out (given.TryGetResult TwentyArguments.Out) "out"
             Parzen = given.Contains TwentyArguments.Parzen
-            Resume = given.Contains TwentyArguments.Resume
-            Markdown = given.TryGetResult TwentyArguments.Markdown
+            Common =
+                ExperimentOptions.create
+                    data
+                    (given.GetResult(TwentyArguments.Seeds, "1"))
+                    (given.TryGetResult TwentyArguments.Threads)
+                    (given.TryGetResult TwentyArguments.Out, given.TryGetResult TwentyArguments.Markdown)
+                    (given.Contains TwentyArguments.Resume)
         }
 
-        if options.DataSets.IsEmpty || options.Models.IsEmpty || options.Seeds.IsEmpty then
+        if
+            options.DataSets.IsEmpty
+            || options.Models.IsEmpty
+            || options.Common.Seeds.IsEmpty
+        then
             invalidArg "options" "Name at least one data set, one model and one seed."
 
         Script.requirePresent data options.DataSets
@@ -88,7 +81,7 @@ module HyperSpnOptions =
         for entry in options.DataSets do
             let protocol = fst (HyperSpnProtocol.steps entry.Name)
 
-            for seed in options.Seeds do
+            for seed in options.Common.Seeds do
                 for model in options.Models do
                     for setting in
                         (if options.Quick then
@@ -119,7 +112,7 @@ module HyperSpnOptions =
             match options.Steps with
             | Some steps -> $"--steps {steps}"
             | None -> ()
-            yield! Script.seedsOption options.Seeds |> Option.toList
+            yield! Script.seedsOption options.Common.Seeds |> Option.toList
             if options.Parzen then
                 "--parzen"
         ]

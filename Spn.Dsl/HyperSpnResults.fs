@@ -82,8 +82,8 @@ type TwentyResults(folder: string) =
         Steps = Int32.Parse(steps: string)
     }
 
-    /// <summary>The file of rows.</summary>
-    member _.Path = rows.Path
+    /// <summary>The files, that of the rows last.</summary>
+    member _.Files = [ curves; rows ]
 
     /// <summary>The rows there are, none when there is no file.</summary>
     /// <exception cref="T:Spn.Core.Data.DataFormatException">A line is malformed.</exception>
@@ -116,6 +116,3 @@ type TwentyResults(folder: string) =
         ]
 
         rows.Append [ row result ]
-
-    /// <summary>Renames the files when there are any, so that a new experiment overwrites nothing; gives the new name of the rows.</summary>
-    member _.MoveAside() : string option = ResultFile.MoveAside [ curves; rows ]

@@ -23,6 +23,39 @@ module HyperSpnSvhn =
     let missing (data: DataFolder) : string =
         $"The folder {HyperSpnClusters.svhnFolder data} holds no SVHN images; it needs {Svhn.Needed}."
 
+    /// <summary>The images that are meant: the named ones, or else the first that are there, for a quick run those that are built in.</summary>
+    /// <exception cref="T:System.ArgumentException">There are none of that name.</exception>
+    /// <exception cref="T:System.IO.FileNotFoundException">They are not there; the message says what is missing.</exception>
+    let internal choose (data: DataFolder) (quick: bool) (name: string option) : ClusterSet =
+        let set =
+            match name with
+            | Some name ->
+                match Script.choices "sets" sets name with
+                | [ one ] -> one
+                | _ -> invalidArg "set" $"--set takes one set, not \"{name}\"."
+            | None when quick -> ClusterSet.Digits
+            | None -> sets |> List.map snd |> List.find (HyperSpnClusters.isPresent data)
+
+        if set = ClusterSet.Svhn && not (HyperSpnClusters.isPresent data set) then
+            raise (FileNotFoundException(missing data))
+
+        if set <> ClusterSet.Svhn then
+            Script.requirePresent data [ DataCatalogue.Find set.Name ]
+
+        set
+
+    /// <summary>What there is to say where other images stand for SVHN's.</summary>
+    /// <param name="set">The images.</param>
+    /// <param name="data">Where SVHN's are looked up.</param>
+    /// <param name="what">What of the paper is not reproduced.</param>
+    let internal instead (set: ClusterSet) (data: DataFolder) (what: string) : string list = [
+        if set <> ClusterSet.Svhn then
+            if not (HyperSpnClusters.isPresent data ClusterSet.Svhn) then
+                missing data
+
+            $"The same protocol runs on {set.Title}: no reproduction of the paper's {what}."
+    ]
+
     /// <summary>Reads options and looks whether the images are there.</summary>
     /// <exception cref="T:Argu.ArguParseException">An option is wrong, or help was asked for.</exception>
     /// <exception cref="T:System.ArgumentException">A name or number is wrong.</exception>
@@ -32,21 +65,7 @@ module HyperSpnSvhn =
         let data = DataFolder.Find(given.TryGetResult ClusterArguments.Data |> Option.toObj)
         let quick = given.Contains ClusterArguments.Quick
 
-        let set =
-            match given.TryGetResult ClusterArguments.Set with
-            | Some name -> DgcSpnOptions.choices "sets" sets name |> List.exactlyOne
-            | None when quick -> ClusterSet.Digits
-            | None -> sets |> List.map snd |> List.find (HyperSpnClusters.isPresent data)
-
-        if not (HyperSpnClusters.isPresent data set) then
-            raise (
-                FileNotFoundException(
-                    if set = ClusterSet.Svhn then
-                        missing data
-                    else
-                        $"No files for {set.Name} in the {data}."
-                )
-            )
+        let set = choose data quick (given.TryGetResult ClusterArguments.Set)
 
         let clusters =
             given.GetResult(
@@ -74,15 +93,17 @@ module HyperSpnSvhn =
                 given.GetResult(ClusterArguments.Channels, (if quick then 6 else 40))
                 |> Script.atLeastOne "--channels"
             Common =
-                DgcSpnOptions.commonOf
+                ExperimentOptions.create
                     data
-                    (if quick then Some 4 else None)
-                    (given.TryGetResult ClusterArguments.Seeds)
-                    (given.TryGetResult ClusterArguments.Epochs, given.TryGetResult ClusterArguments.Images)
-                    (given.TryGetResult ClusterArguments.Budget)
+                    (given.GetResult(ClusterArguments.Seeds, "1"))
                     (given.TryGetResult ClusterArguments.Threads)
                     (given.TryGetResult ClusterArguments.Out, given.TryGetResult ClusterArguments.Markdown)
                     (given.Contains ClusterArguments.Resume)
+                |> ExperimentOptions.shortened
+                    (if quick then Some 4 else None)
+                    (given.TryGetResult ClusterArguments.Epochs)
+                    (given.TryGetResult ClusterArguments.Images)
+                    (given.TryGetResult ClusterArguments.Budget)
         }
 
     /// <summary>The command line that makes the same results on any machine.</summary>
@@ -93,7 +114,7 @@ module HyperSpnSvhn =
                 $"--first {options.First}"
             if options.Extra > 0 then
                 $"--extra {options.Extra}"
-            yield! DgcSpnOptions.common options.Common
+            yield! ExperimentOptions.words options.Common
         ]
 
     let private nats (value: float) =
@@ -294,12 +315,6 @@ module HyperSpnSvhn =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: ClusterOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        if options.Set <> ClusterSet.Svhn then
-            if not (HyperSpnClusters.isPresent options.Common.Data ClusterSet.Svhn) then
-                output.WriteLine(missing options.Common.Data)
-
-            output.WriteLine $"The same protocol runs on {options.Set.Title}: no reproduction of the paper's numbers."
-
         let data = lazy (HyperSpnClusters.load options)
         let known = Dictionary()
 
@@ -328,6 +343,8 @@ module HyperSpnSvhn =
             $"{row.Train} images, valid {nats row.ValidLl}, test {nats row.TestLl} nats, {Progress.duration (TimeSpan.FromSeconds row.Seconds)}"
 
         Experiment.run output line cancellation {
+            Title = "HyperSPN on groups of images"
+            Notes = instead options.Set options.Common.Data "numbers"
             Common = options.Common
             Jobs = HyperSpnClusters.jobs options
             Files = [ file ]

@@ -14,7 +14,7 @@ module HyperSpnTwenty =
 
     let private train report cancellation (options: TwentyOptions) (data: DataSet) job =
         use circuit =
-            Circuit.Compile(HyperSpnProtocol.spec data.Variables job, SimdEngine options.Threads, job.Seed)
+            Circuit.Compile(HyperSpnProtocol.spec data.Variables job, SimdEngine options.Common.Threads, job.Seed)
 
         let report =
             circuit
@@ -40,55 +40,62 @@ module HyperSpnTwenty =
             ]
         }
 
-    // Runs what is left to do, job by job; gives the rows of finished jobs.
-    let private runAll (options: TwentyOptions) (output: TextWriter) (line: ProgressLine) cancellation left save =
-        let mutable loaded: DataSet | null = null
+    let private perform (options: TwentyOptions) data cancellation report (job: TwentyJob) =
+        let report (now: Training.TrainingProgress) =
+            report (float now.Step / float now.Steps) (Progress.text now)
 
-        let name (job: TwentyJob) =
-            $"{job.DataSet}, {job.Model.Title}, {job.Model.Describe job.Setting}, seed {job.Seed}"
+        let result = train report cancellation options (data job.DataSet) job
 
-        let perform report (job: TwentyJob) =
-            let data =
-                match loaded with
-                | null -> DataCatalogue.Load(job.DataSet, options.Data.Path)
-                | data when data.Name <> job.DataSet -> DataCatalogue.Load(job.DataSet, options.Data.Path)
-                | data -> data
+        result,
+        String.Format(
+            CultureInfo.InvariantCulture,
+            "valid {0:F3}, test {1:F3} nats, {2}, {3:N0} samples/s",
+            result.Valid,
+            result.Test,
+            Progress.duration (TimeSpan.FromSeconds result.Seconds),
+            result.SamplesPerSecond
+        )
 
-            loaded <- data
-
-            let report (now: Training.TrainingProgress) =
-                report (float now.Step / float now.Steps) (Progress.text now)
-
-            let result = train report cancellation options data job
-            save result
-
-            String.Format(
-                CultureInfo.InvariantCulture,
-                "valid {0:F3}, test {1:F3} nats, {2}, {3:N0} samples/s",
-                result.Valid,
-                result.Test,
-                Progress.duration (TimeSpan.FromSeconds result.Seconds),
-                result.SamplesPerSecond
-            )
-
-        left |> Jobs.run output line HyperSpnProtocol.work name perform
-
-    let private say (output: TextWriter) (options: TwentyOptions) (all: TwentyJob list) (left: TwentyJob list) file =
-        let names = options.DataSets |> List.map _.Name |> String.concat ", "
-        output.WriteLine $"Data: {options.Data}"
-
-        output.WriteLine
-            $"HyperSPN experiment on {names}: trainings: {all.Length}, done already: {all.Length - left.Length}, threads: {options.Threads}"
-
+    let private notes (options: TwentyOptions) (jobs: TwentyJob list) = [
         if options.DataSets |> List.exists (fun e -> e.Group = DataGroup.BuiltIn) then
-            output.WriteLine
-                "Built-in sets have no published numbers; with a data folder, --datasets all runs the paper's twenty sets."
+            "Built-in sets have no published numbers; with a data folder, --datasets all runs the paper's twenty sets."
 
-        if all |> List.exists (fun job -> HyperSpnProtocol.label job = "shortened") then
-            output.WriteLine "Shortened: fewer steps than the paper's, so the numbers are not comparable with it."
+        if jobs |> List.exists (fun job -> HyperSpnProtocol.label job = "shortened") then
+            "Shortened: fewer steps than the paper's, so the numbers are not comparable with it."
+    ]
 
-        output.WriteLine $"Rows: {file}"
+    let private publish (output: TextWriter) (options: TwentyOptions) (results: TwentyResult list) =
+        let command = HyperSpnOptions.command options
         output.WriteLine()
+        output.WriteLine(Table.toText (HyperSpnTables.table results))
+        output.WriteLine()
+        output.WriteLine HyperSpnTables.legend
+        HyperSpnTables.verdict results |> Option.iter output.WriteLine
+
+        HyperSpnTables.plain results
+        |> Option.iter (fun table ->
+            output.WriteLine()
+            output.WriteLine(Table.toText table)
+            output.WriteLine()
+            output.WriteLine HyperSpnTables.plainLegend)
+
+        HyperSpnTables.parzen results
+        |> Option.iter (fun (table, words) ->
+            output.WriteLine()
+            output.WriteLine(Table.toText table)
+            output.WriteLine()
+            output.WriteLine words)
+
+        output.WriteLine()
+
+        HyperSpnReport.html command results
+        |> Report.save (Path.Combine(options.Common.Out, "hyperspn-twenty.html"))
+        |> fun path -> output.WriteLine $"Report: {path}"
+
+        options.Common.Markdown
+        |> Option.iter (fun path ->
+            let path = HyperSpnReport.markdown command results |> Report.save path
+            output.WriteLine $"Page: {path}")
 
     /// <summary>Runs the experiment.</summary>
     /// <param name="options">What to do.</param>
@@ -102,70 +109,27 @@ module HyperSpnTwenty =
         (line: ProgressLine)
         (cancellation: CancellationToken)
         : TwentyResult list =
-        let file = TwentyResults options.Out
-        let all = HyperSpnOptions.jobs options
+        let files, jobs = TwentyResults options.Common.Out, HyperSpnOptions.jobs options
 
-        if not options.Resume then
-            file.MoveAside()
-            |> Option.iter (fun backup -> output.WriteLine $"The rows of an earlier run are now in {backup}.")
+        // A row without the measure that is asked for is no finished one.
+        let read () =
+            files.Read()
+            |> List.filter (fun result -> not options.Parzen || Double.IsFinite result.Parzen)
 
-        let wanted = Set.ofList all
-
-        let known =
-            file.Read()
-            |> List.filter (fun r -> wanted.Contains r.Job && (not options.Parzen || Double.IsFinite r.Parzen))
-
-        let results = ResizeArray(known |> List.distinctBy _.Job)
-        let left = all |> List.except [ for result in results -> result.Job ]
-        say output options all left file.Path
-
-        runAll options output line cancellation left (fun result ->
-            file.Append result
-            results.Add result)
-
-        let place = all |> List.mapi (fun i job -> job, i) |> Map.ofList
-        let results = results |> List.ofSeq |> List.sortBy (fun r -> place[r.Job])
-        let command = HyperSpnOptions.command options
-
-        if results.IsEmpty then
-            output.WriteLine "No training was finished."
-        else
-            output.WriteLine()
-            output.WriteLine(Table.toText (HyperSpnTables.table results))
-            output.WriteLine()
-            output.WriteLine HyperSpnTables.legend
-            HyperSpnTables.verdict results |> Option.iter output.WriteLine
-
-            HyperSpnTables.plain results
-            |> Option.iter (fun table ->
-                output.WriteLine()
-                output.WriteLine(Table.toText table)
-                output.WriteLine()
-                output.WriteLine HyperSpnTables.plainLegend)
-
-            HyperSpnTables.parzen results
-            |> Option.iter (fun (table, words) ->
-                output.WriteLine()
-                output.WriteLine(Table.toText table)
-                output.WriteLine()
-                output.WriteLine words)
-
-            output.WriteLine()
-
-            HyperSpnReport.html command results
-            |> Report.save (Path.Combine(options.Out, "hyperspn-twenty.html"))
-            |> fun path -> output.WriteLine $"Report: {path}"
-
-            options.Markdown
-            |> Option.iter (fun path ->
-                let path = HyperSpnReport.markdown command results |> Report.save path
-                output.WriteLine $"Page: {path}")
-
-        if cancellation.IsCancellationRequested then
-            output.WriteLine
-                $"Stopped after {results.Length} of {all.Length} trainings; the same command with --resume does the rest."
-
-        results
+        Experiment.run output line cancellation {
+            Title = $"HyperSPN on {BinarySets.titles options.DataSets}"
+            Notes = notes options jobs
+            Common = options.Common
+            Jobs = jobs
+            Files = files.Files
+            Read = read
+            JobOf = _.Job
+            Work = HyperSpnProtocol.work
+            Name = fun job -> $"{job.DataSet}, {job.Model.Title}, {job.Model.Describe job.Setting}, seed {job.Seed}"
+            Perform = perform options (Experiment.reader options.Common.Data) cancellation
+            Append = files.Append
+            Publish = publish output options
+        }
 
     /// <summary>The script: parses, runs, and gives the exit code.</summary>
     /// <returns>0 when all is done, 1 after a failure, 2 after wrong use, 130 when interrupted.</returns>

@@ -15,92 +15,52 @@ module OverparamAcceleration =
         // In double precision an iteration takes some fifty times as long.
         float job.Iterations * (if job.Mode = OverparamMode.Paper then 50.0 else 1.0)
 
-    let private load (options: OverparamOptions) =
-        let loaded = Collections.Generic.Dictionary<string, DataSet>()
+    let private perform (options: OverparamOptions) data (cancellation: CancellationToken) report (job: OverparamJob) =
+        let clock = Stopwatch.StartNew()
 
-        fun name ->
-            match loaded.TryGetValue name with
-            | true, data -> data
-            | _ ->
-                loaded[name] <- DataCatalogue.Load(name, options.Data.Path)
-                loaded[name]
-
-    let private runAll
-        (options: OverparamOptions)
-        (output: TextWriter)
-        line
-        (cancellation: CancellationToken)
-        data
-        left
-        save
-        =
-        let name (job: OverparamJob) =
-            $"{job.DataSet}, {job.Mode.Name}, L = {job.Depth}, seed {job.Seed}"
-
-        let perform report (job: OverparamJob) =
-            let clock = Stopwatch.StartNew()
-
-            let tell iteration (train: float) =
-                String.Format(
-                    CultureInfo.InvariantCulture,
-                    "iteration {0}/{1}, train {2:F3}",
-                    iteration,
-                    job.Iterations,
-                    train
-                )
-                |> report (float iteration / float job.Iterations)
-
-            let curve =
-                OverparamProtocol.run tell cancellation options.Threads (data job.DataSet) job
-
-            let result = {
-                Job = job
-                Seconds = clock.Elapsed.TotalSeconds
-                Curve = curve
-            }
-
-            save result
-
+        let tell iteration (train: float) =
             String.Format(
                 CultureInfo.InvariantCulture,
-                "train {0:F3}, test {1:F3} nats, within 0.05 from iteration {2}, {3}",
-                result.Last,
-                result.Test,
-                result.Reached,
-                Progress.duration clock.Elapsed
+                "iteration {0}/{1}, train {2:F3}",
+                iteration,
+                job.Iterations,
+                train
             )
+            |> report (float iteration / float job.Iterations)
 
-        left |> Jobs.run output line work name perform
+        let curve =
+            OverparamProtocol.run tell cancellation options.Common.Threads (data job.DataSet) job
 
-    let private say
-        (output: TextWriter)
-        (options: OverparamOptions)
-        (all: OverparamJob list)
-        (left: OverparamJob list)
-        file
-        =
-        let names = options.DataSets |> List.map _.Name |> String.concat ", "
-        output.WriteLine $"Data: {options.Data}"
+        let result = {
+            Job = job
+            Seconds = clock.Elapsed.TotalSeconds
+            Curve = curve
+        }
 
-        output.WriteLine
-            $"Overparametrized sums on {names}: trainings: {all.Length}, done already: {all.Length - left.Length}, threads: {options.Threads}"
+        result,
+        String.Format(
+            CultureInfo.InvariantCulture,
+            "train {0:F3}, test {1:F3} nats, within 0.05 from iteration {2}, {3}",
+            result.Last,
+            result.Test,
+            result.Reached,
+            Progress.duration clock.Elapsed
+        )
 
+    let private notes (options: OverparamOptions) (jobs: OverparamJob list) = [
         if options.DataSets |> List.exists (fun e -> e.Group = DataGroup.BuiltIn) then
-            output.WriteLine
-                "The digits are built in, black and white, and not in the paper; with a data folder the paper's nltcs is taken."
+            "The digits are built in, black and white, and not in the paper; with a data folder the paper's nltcs is taken."
 
         if
-            all
+            jobs
             |> List.exists (fun job -> job.Iterations < OverparamProtocol.iterations job.Mode)
         then
-            output.WriteLine "Shortened: fewer iterations than the paper's."
-
-        output.WriteLine $"Rows: {file}"
-        output.WriteLine()
+            "Shortened: fewer iterations than the paper's."
+    ]
 
     let private stepSizes = [ 0.02; 0.01; 0.005 ]
 
-    let private write (options: OverparamOptions) (output: TextWriter) data (results: OverparamResult list) =
+    let private publish (output: TextWriter) (options: OverparamOptions) data (results: OverparamResult list) =
         let first: DataSet = data results.Head.Job.DataSet
 
         let halving =
@@ -126,10 +86,10 @@ module OverparamAcceleration =
         output.WriteLine()
 
         OverparamReport.html command halving results
-        |> Report.save (Path.Combine(options.Out, "overparam-acceleration.html"))
+        |> Report.save (Path.Combine(options.Common.Out, "overparam-acceleration.html"))
         |> fun path -> output.WriteLine $"Report: {path}"
 
-        options.Markdown
+        options.Common.Markdown
         |> Option.iter (fun path ->
             let page, figures = OverparamReport.markdown command halving results
             let path = Report.save path page
@@ -152,37 +112,24 @@ module OverparamAcceleration =
         (line: ProgressLine)
         (cancellation: CancellationToken)
         : OverparamResult list =
-        let file = OverparamResults options.Out
-        let all = OverparamOptions.jobs options
+        let files, jobs = OverparamResults options.Common.Out, OverparamOptions.jobs options
 
-        if not options.Resume then
-            file.MoveAside()
-            |> Option.iter (fun backup -> output.WriteLine $"The rows of an earlier run are now in {backup}.")
+        let data = Experiment.reader options.Common.Data
 
-        let wanted = Set.ofList all
-        let known = file.Read() |> List.filter (fun r -> wanted.Contains r.Job)
-        let results = ResizeArray(known |> List.distinctBy _.Job)
-        let left = all |> List.except [ for result in results -> result.Job ]
-        let data = load options
-        say output options all left file.Path
-
-        runAll options output line cancellation data left (fun result ->
-            file.Append result
-            results.Add result)
-
-        let place = all |> List.mapi (fun i job -> job, i) |> Map.ofList
-        let results = results |> List.ofSeq |> List.sortBy (fun r -> place[r.Job])
-
-        if results.IsEmpty then
-            output.WriteLine "No training was finished."
-        else
-            write options output data results
-
-        if cancellation.IsCancellationRequested then
-            output.WriteLine
-                $"Stopped after {results.Length} of {all.Length} trainings; the same command with --resume does the rest."
-
-        results
+        Experiment.run output line cancellation {
+            Title = $"Overparametrized sums on {BinarySets.titles options.DataSets}"
+            Notes = notes options jobs
+            Common = options.Common
+            Jobs = jobs
+            Files = files.Files
+            Read = files.Read
+            JobOf = _.Job
+            Work = work
+            Name = fun job -> $"{job.DataSet}, {job.Mode.Name}, L = {job.Depth}, seed {job.Seed}"
+            Perform = perform options data cancellation
+            Append = files.Append
+            Publish = publish output options data
+        }
 
     /// <summary>The script: parses, runs, and gives the exit code.</summary>
     /// <returns>0 when all is done, 1 after a failure, 2 after wrong use, 130 when interrupted.</returns>

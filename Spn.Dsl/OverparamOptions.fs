@@ -53,18 +53,8 @@ type OverparamOptions = {
     Modes: OverparamMode list
     /// <summary>Steps of each training; none takes the protocol's.</summary>
     Iterations: int option
-    /// <summary>Seeds, in order.</summary>
-    Seeds: int64 list
-    /// <summary>Number of threads.</summary>
-    Threads: int
-    /// <summary>Where data are looked up.</summary>
-    Data: DataFolder
-    /// <summary>The folder of the results.</summary>
-    Out: string
-    /// <summary>Keeps the rows of an earlier run.</summary>
-    Resume: bool
-    /// <summary>A Markdown page to write.</summary>
-    Markdown: string option
+    /// <summary>The rest.</summary>
+    Common: ExperimentOptions
 }
 
 /// <summary>From a command line to the trainings of the experiment.</summary>
@@ -111,19 +101,23 @@ module OverparamOptions =
                 given.TryGetResult OverparamArguments.Iterations
                 |> Option.map (Script.atLeastOne "--iterations")
                 |> Option.orElse (if quick then Some 60 else None)
-            Seeds =
-                given.GetResult(OverparamArguments.Seeds, (if quick then "1" else string OverparamProtocol.UsualSeeds))
-                |> Script.seeds
-            Threads =
-                given.GetResult(OverparamArguments.Threads, Environment.ProcessorCount)
-                |> Script.atLeastOne "--threads"
-            Data = data
-            Out = Script.out (given.TryGetResult OverparamArguments.Out) "out"
-            Resume = given.Contains OverparamArguments.Resume
-            Markdown = given.TryGetResult OverparamArguments.Markdown
+            Common =
+                ExperimentOptions.create
+                    data
+                    (given.GetResult(
+                        OverparamArguments.Seeds,
+                        (if quick then "1" else string OverparamProtocol.UsualSeeds)
+                    ))
+                    (given.TryGetResult OverparamArguments.Threads)
+                    (given.TryGetResult OverparamArguments.Out, given.TryGetResult OverparamArguments.Markdown)
+                    (given.Contains OverparamArguments.Resume)
         }
 
-        if options.DataSets.IsEmpty || options.Modes.IsEmpty || options.Seeds.IsEmpty then
+        if
+            options.DataSets.IsEmpty
+            || options.Modes.IsEmpty
+            || options.Common.Seeds.IsEmpty
+        then
             invalidArg "options" "Name at least one data set, one mode and one seed."
 
         Script.requirePresent data options.DataSets
@@ -133,7 +127,7 @@ module OverparamOptions =
     let jobs (options: OverparamOptions) : OverparamJob list = [
         for entry in options.DataSets do
             for mode in options.Modes do
-                for seed in options.Seeds do
+                for seed in options.Common.Seeds do
                     for depth in 1..3 do
                         {
                             DataSet = entry.Name
@@ -149,10 +143,10 @@ module OverparamOptions =
         let list items = String.concat "," items
 
         let seeds =
-            if options.Seeds = [ 1L .. int64 options.Seeds.Length ] then
-                $"--seeds {options.Seeds.Length}"
+            if options.Common.Seeds = [ 1L .. int64 options.Common.Seeds.Length ] then
+                $"--seeds {options.Common.Seeds.Length}"
             else
-                Script.seedsOption options.Seeds |> Option.defaultValue ""
+                Script.seedsOption options.Common.Seeds |> Option.defaultValue ""
 
         String.concat " " [
             Program

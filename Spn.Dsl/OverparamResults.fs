@@ -70,8 +70,8 @@ type OverparamResults(folder: string) =
         Iterations = int cells[4]
     }
 
-    /// <summary>The file of rows.</summary>
-    member _.Path = rows.Path
+    /// <summary>The files, that of the rows last.</summary>
+    member _.Files = [ curves; rows ]
 
     /// <summary>The trainings there are, none when there is no file.</summary>
     /// <exception cref="T:Spn.Core.Data.DataFormatException">A line is malformed.</exception>
@@ -121,6 +121,3 @@ type OverparamResults(folder: string) =
             $"{key result.Job},{nats result.Last},{nats result.Test},{result.Reached},"
             + number "0.0" result.Seconds
         ]
-
-    /// <summary>Renames the files when there are any, so that a new experiment overwrites nothing; gives the new name of the rows.</summary>
-    member _.MoveAside() : string option = ResultFile.MoveAside [ curves; rows ]

@@ -42,6 +42,25 @@ module Script =
         text.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
         |> List.ofArray
 
+    // One of some named values.
+    let private choice (kind: string) (known: (string * 'value) list) (word: string) : 'value =
+        match
+            known
+            |> List.tryFind (fun (name, _) -> String.Equals(name, word, StringComparison.OrdinalIgnoreCase))
+        with
+        | Some(_, value) -> value
+        | None ->
+            let names = known |> List.map fst |> String.concat ", "
+            invalidArg kind $"\"{word}\" is none of the {kind}; these are {names}."
+
+    let internal choices kind known (text: string) : 'value list =
+        match text |> words |> List.map (choice kind known) |> List.distinct with
+        | [] -> invalidArg kind $"Name at least one of the {kind}."
+        | values -> values
+
+    let internal nameOf known value =
+        known |> List.find (fun (_, other) -> other = value) |> fst
+
     /// <summary>A number that must be at least 1.</summary>
     /// <param name="name">What a refusal calls it.</param>
     /// <param name="value">The number.</param>

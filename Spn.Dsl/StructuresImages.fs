@@ -67,31 +67,31 @@ module StructuresImages =
             | present -> present |> List.map _.Name |> String.concat ","
 
         let options = {
-            Sets =
-                given.GetResult(StructureArguments.Sets, usual)
-                |> DgcSpnOptions.choices "sets" sets
+            Sets = given.GetResult(StructureArguments.Sets, usual) |> Script.choices "sets" sets
             Models =
                 given.GetResult(StructureArguments.Models, "rat,pd")
-                |> DgcSpnOptions.choices "models" (named _.Name [ ImageModel.Rat; ImageModel.PoonDomingos ])
+                |> Script.choices "models" (named _.Name [ ImageModel.Rat; ImageModel.PoonDomingos ])
             Leaves =
                 given.GetResult(StructureArguments.Leaves, "binomial")
-                |> DgcSpnOptions.choices "leaves" (named _.Name ImageLeaves.All)
+                |> Script.choices "leaves" (named _.Name ImageLeaves.All)
             Tasks =
                 given.GetResult(StructureArguments.Tasks, "density,outliers")
-                |> DgcSpnOptions.choices "tasks" (named _.Name [ ImageTask.Density; ImageTask.Outliers ])
+                |> Script.choices "tasks" (named _.Name [ ImageTask.Density; ImageTask.Outliers ])
             Channels =
                 given.GetResult(StructureArguments.Channels, (if quick then "4" else "10"))
                 |> channels
             Common =
-                DgcSpnOptions.commonOf
+                ExperimentOptions.create
                     data
-                    (if quick then Some 3 else None)
-                    (given.TryGetResult StructureArguments.Seeds)
-                    (given.TryGetResult StructureArguments.Epochs, given.TryGetResult StructureArguments.Images)
-                    (given.TryGetResult StructureArguments.Budget)
+                    (given.GetResult(StructureArguments.Seeds, "1"))
                     (given.TryGetResult StructureArguments.Threads)
                     (given.TryGetResult StructureArguments.Out, given.TryGetResult StructureArguments.Markdown)
                     (given.Contains StructureArguments.Resume)
+                |> ExperimentOptions.shortened
+                    (if quick then Some 3 else None)
+                    (given.TryGetResult StructureArguments.Epochs)
+                    (given.TryGetResult StructureArguments.Images)
+                    (given.TryGetResult StructureArguments.Budget)
         }
 
         if options.Channels.IsEmpty || options.Common.Seeds.IsEmpty then
@@ -130,7 +130,7 @@ module StructuresImages =
             $"--leaves {list [ for leaves in options.Leaves -> leaves.Name ]}"
             $"--tasks {list [ for task in options.Tasks -> task.Name ]}"
             $"--channels {options.Channels |> List.map string |> list}"
-            yield! DgcSpnOptions.common options.Common
+            yield! ExperimentOptions.words options.Common
         ]
 
     let private cell (format: string) (value: float) =
@@ -319,19 +319,7 @@ module StructuresImages =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: StructureOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        let loaded = Dictionary<string, DataSet>()
-
-        let data name =
-            match loaded.TryGetValue name with
-            | true, known -> known
-            | _ ->
-                loaded.Clear()
-                loaded[name] <- DataCatalogue.Load(name, options.Common.Data.Path)
-                loaded[name]
-
-        if options.Sets |> List.contains DgcSpnOptions.digits then
-            output.WriteLine "The grey digits are built in and not in the paper."
-
+        let data = Experiment.reader options.Common.Data
         let file = ImageProtocol.file options.Common.Out
 
         let perform report (job: ImageTraining) =
@@ -377,6 +365,11 @@ module StructuresImages =
             * (partitions * k ** 3.0 + 20.0 * float entry.Variables * k * replicas)
 
         Experiment.run output line cancellation {
+            Title = "RAT-SPN and PD-SPN on images"
+            Notes = [
+                if options.Sets |> List.contains DgcSpnOptions.digits then
+                    "The grey digits are built in and not in the paper."
+            ]
             Common = options.Common
             Jobs = jobs options
             Files = [ file ]

@@ -56,22 +56,8 @@ type StructuresOptions = {
     Models: StructuresModel list
     /// <summary>Two passes and one setting a structure.</summary>
     Quick: bool
-    /// <summary>Passes at each step size; none takes the protocol's.</summary>
-    Epochs: int option
-    /// <summary>Seeds, in order.</summary>
-    Seeds: int64 list
-    /// <summary>Time allowed for a training.</summary>
-    Budget: TimeSpan option
-    /// <summary>Number of threads.</summary>
-    Threads: int
-    /// <summary>Where data are looked up.</summary>
-    Data: DataFolder
-    /// <summary>The folder of the results.</summary>
-    Out: string
-    /// <summary>Keeps the rows of an earlier run.</summary>
-    Resume: bool
-    /// <summary>A Markdown page to write.</summary>
-    Markdown: string option
+    /// <summary>The rest; passes are those at each step size.</summary>
+    Common: ExperimentOptions
 }
 
 /// <summary>From a command line to the trainings of the experiment.</summary>
@@ -107,23 +93,27 @@ module StructuresOptions =
                 |> List.map model
                 |> List.distinct
             Quick = given.Contains StructuresArguments.Quick
-            Epochs =
-                given.TryGetResult StructuresArguments.Epochs
-                |> Option.map (Script.atLeastOne "--epochs")
-            Seeds = given.GetResult(StructuresArguments.Seeds, "1") |> Script.seeds
-            Budget =
-                given.TryGetResult StructuresArguments.Budget
-                |> Option.map (Script.atLeastOne "--budget" >> float >> TimeSpan.FromSeconds)
-            Threads =
-                given.GetResult(StructuresArguments.Threads, Environment.ProcessorCount)
-                |> Script.atLeastOne "--threads"
-            Data = data
-            Out = Script.out (given.TryGetResult StructuresArguments.Out) "out"
-            Resume = given.Contains StructuresArguments.Resume
-            Markdown = given.TryGetResult StructuresArguments.Markdown
+            Common = {
+                ExperimentOptions.create
+                    data
+                    (given.GetResult(StructuresArguments.Seeds, "1"))
+                    (given.TryGetResult StructuresArguments.Threads)
+                    (given.TryGetResult StructuresArguments.Out, given.TryGetResult StructuresArguments.Markdown)
+                    (given.Contains StructuresArguments.Resume) with
+                    Epochs =
+                        given.TryGetResult StructuresArguments.Epochs
+                        |> Option.map (Script.atLeastOne "--epochs")
+                    Budget =
+                        given.TryGetResult StructuresArguments.Budget
+                        |> Option.map (Script.atLeastOne "--budget" >> float >> TimeSpan.FromSeconds)
+            }
         }
 
-        if options.DataSets.IsEmpty || options.Models.IsEmpty || options.Seeds.IsEmpty then
+        if
+            options.DataSets.IsEmpty
+            || options.Models.IsEmpty
+            || options.Common.Seeds.IsEmpty
+        then
             invalidArg "options" "Name at least one data set, one structure and one seed."
 
         Script.requirePresent data options.DataSets
@@ -134,7 +124,7 @@ module StructuresOptions =
         for entry in options.DataSets do
             let protocol = StructuresProtocol.epochs entry
 
-            for seed in options.Seeds do
+            for seed in options.Common.Seeds do
                 for model in options.Models do
                     for setting in
                         (if options.Quick then
@@ -146,7 +136,9 @@ module StructuresOptions =
                             Model = model
                             Setting = setting
                             Seed = seed
-                            Epochs = options.Epochs |> Option.defaultValue (if options.Quick then 2 else protocol)
+                            Epochs =
+                                options.Common.Epochs
+                                |> Option.defaultValue (if options.Quick then 2 else protocol)
                         }
     ]
 
@@ -158,11 +150,11 @@ module StructuresOptions =
                 "--models " + String.concat "," [ for model in options.Models -> model.Name ]
             if options.Quick then
                 "--quick"
-            match options.Epochs with
+            match options.Common.Epochs with
             | Some epochs -> $"--epochs {epochs}"
             | None -> ()
-            yield! Script.seedsOption options.Seeds |> Option.toList
-            match options.Budget with
+            yield! Script.seedsOption options.Common.Seeds |> Option.toList
+            match options.Common.Budget with
             | Some budget -> $"--budget {budget.TotalSeconds:``0``}"
             | None -> ()
         ]

@@ -36,8 +36,8 @@ type StructuresResults(folder: string) =
         Epochs = int cells[4]
     }
 
-    /// <summary>The file of rows.</summary>
-    member _.Path = rows.Path
+    /// <summary>The files, that of the rows last.</summary>
+    member _.Files = [ curves; rows ]
 
     /// <summary>The rows there are, none when there is no file.</summary>
     /// <exception cref="T:Spn.Core.Data.DataFormatException">A line is malformed.</exception>
@@ -73,6 +73,3 @@ type StructuresResults(folder: string) =
                 if result.OutOfTime then "out of time" else "finished"
             ]
         ]
-
-    /// <summary>Renames the files when there are any, so that a new experiment overwrites nothing; gives the new name of the rows.</summary>
-    member _.MoveAside() : string option = ResultFile.MoveAside [ curves; rows ]

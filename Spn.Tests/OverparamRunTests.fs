@@ -134,7 +134,7 @@ let tests =
                     Expect.stringContains (File.ReadAllText(Path.Combine(folder, name))) "L = 3" name
 
                 Expect.isTrue (File.Exists(Path.Combine(folder, "overparam-acceleration.html"))) "report"
-                let again, output = run { options with Resume = true }
+                let again, output = run { options with Common.Resume = true }
                 Expect.stringContains output "done already: 6" "nothing is left"
 
                 for before, after in List.zip results again do

@@ -118,7 +118,7 @@ let private arguments =
                 |> StructuresOptions.parse
 
             Expect.equal (StructuresOptions.jobs again) (StructuresOptions.jobs parsed) "the same trainings"
-            Expect.equal again.Budget parsed.Budget "the same time"
+            Expect.equal again.Common.Budget parsed.Common.Budget "the same time"
 
             let twenty = [
                 for entry in DataCatalogue.Entries do

@@ -96,7 +96,7 @@ let private arguments =
 
         testCase "seeds are a number or a list" (fun () ->
             let seeds text =
-                (options "out" [ "--seeds"; text ]).Seeds
+                (options "out" [ "--seeds"; text ]).Common.Seeds
 
             Expect.equal (seeds "3") [ 1L; 2L; 3L ] "a number"
             Expect.equal (seeds "4,9") [ 4L; 9L ] "a list"
