@@ -5,6 +5,12 @@ open System.IO
 open Argu
 open Spn.Core
 
+/// <summary>Some trainings of an experiment failed; the others are done and reported.</summary>
+/// <param name="message">Which ones.</param>
+[<Sealed>]
+type ExperimentException(message: string) =
+    inherit Exception(message)
+
 /// <summary>What command lines have in common.</summary>
 [<AbstractClass; Sealed>]
 type CommandLine =
@@ -55,6 +61,19 @@ type CommandLine =
 
         common, ownParser.ParseCommandLine(Array.ofList common.UnrecognizedCliParams, raiseOnUsage = true)
 
+    /// What went wrong in a line, where it is no defect of the program but of what it was given.
+    static member internal Reason(error: exn) : string option =
+        match error with
+        | :? ArgumentException as e ->
+            // The base class appends the name of a parameter, which the user never saw.
+            Some(CommandLine.FirstLine(e.Message).Replace($" (Parameter '{e.ParamName}')", ""))
+        | :? ArithmeticException
+        | :? CircuitException
+        | :? EvidenceException
+        | :? Data.DataFormatException
+        | :? Files.ModelFileException -> Some error.Message
+        | _ -> None
+
     /// <summary>Runs a program and turns what goes wrong into a message of a line or two and an exit code.</summary>
     /// <returns>What the work returns; 0 after help, 1 after a failure, 2 after wrong use, 130 after a cancellation.</returns>
     /// <param name="output">Where help is written.</param>
@@ -72,16 +91,9 @@ type CommandLine =
             output.WriteLine(e.Message.TrimEnd())
             0
         | :? ArguParseException as e -> tell $"{CommandLine.FirstLine e.Message} (--help lists the options)" 2
-        | :? ArgumentException as e ->
-            // The base class appends the name of a parameter, which the user never saw.
-            let message =
-                CommandLine.FirstLine(e.Message).Replace($" (Parameter '{e.ParamName}')", "")
-
-            tell $"ERROR: {message}" 2
         | :? OperationCanceledException -> tell "Stopped." 130
-        | :? CircuitException
-        | :? EvidenceException
-        | :? Data.DataFormatException
-        | :? Files.ModelFileException
+        | :? ExperimentException
         | :? UnauthorizedAccessException
         | :? IOException as e -> tell $"ERROR: {e.Message}" 1
+        | e when (CommandLine.Reason e).IsSome ->
+            tell $"ERROR: {(CommandLine.Reason e).Value}" (if e :? ArgumentException then 2 else 1)

@@ -117,7 +117,7 @@ module DcgmmAlphabet =
 
     /// <summary>The name of the picture of a training.</summary>
     let picture (job: DcgmmTraining) : string =
-        $"dcgmm-alphabet-{job.DataSet}-{job.Instance}-seed{job.Seed}.png"
+        $"dcgmm-alphabet-{DcgmmProtocol.nameOf job}.png"
 
     let private protocol =
         "Centroids of the lowest mixture layer, which all cells share, in the order of the periodic grid on which annealing has laid the components out: neighbours resemble each other. Black is 0, white is the greatest value of a centroid."
@@ -207,7 +207,10 @@ module DcgmmAlphabet =
             Common = options.Common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read ofCells
+            Read =
+                fun () ->
+                    file.Read ofCells
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole options.Common row.Job row.Run)
             JobOf = _.Job
             Work = DcgmmProtocol.workOf
             Name = fun job -> $"{job.DataSet}, instance {job.Instance}, seed {job.Seed}"

@@ -308,7 +308,10 @@ module DcgmmClassification =
             Common = options.Common
             Jobs = jobs options
             Files = [ curves; rows ]
-            Read = read (curves, rows)
+            Read =
+                fun () ->
+                    read (curves, rows) ()
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole options.Common row.Job row.Run)
             JobOf = _.Job
             // All instances multiply about as often.
             Work = fun job -> DcgmmProtocol.workOf { job with Instance = "B" }

@@ -340,7 +340,10 @@ module DcgmmDynamics =
             Common = options.Common
             Jobs = jobs options
             Files = [ curves; rows ]
-            Read = read (curves, rows)
+            Read =
+                fun () ->
+                    read (curves, rows) ()
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole options.Common row.Job row.Run)
             JobOf = _.Job
             Work = DcgmmProtocol.workOf
             Name = fun job -> $"{job.DataSet}, instance {job.Instance}, seed {job.Seed}"

@@ -181,12 +181,10 @@ module DcgmmInpainting =
     }
 
     let private picture (options: FillingOptions) (job: FillingJob) =
-        let training = job.Training
+        let name =
+            $"{DcgmmProtocol.nameOf job.Training}-{job.Draw.Name}-{wayName job.By}-{job.TestImages}"
 
-        Path.Combine(
-            options.Run.Common.Out,
-            $"dcgmm-inpainting-{training.DataSet}-{training.Classes.Name}-{training.Instance}-{wayName job.By}-seed{training.Seed}.png"
-        )
+        Path.Combine(options.Run.Common.Out, $"dcgmm-inpainting-{name}.png")
 
     /// <summary>Variance of a hidden value over completions of the same sample, mean over all that are hidden.</summary>
     /// <param name="hidden">Says what is hidden.</param>
@@ -352,7 +350,10 @@ module DcgmmInpainting =
             Common = common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read ofCells
+            Read =
+                fun () ->
+                    file.Read ofCells
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole common row.Job.Training row.Run)
             JobOf = _.Job
             // The second way finds the model trained.
             Work =

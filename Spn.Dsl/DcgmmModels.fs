@@ -11,24 +11,37 @@ open Spn.Core.Layerwise
 
 /// <summary>Images and trained models of an experiment, each read or trained once and kept in files beside the rows.</summary>
 /// <param name="options">What the experiment is told.</param>
+/// <param name="folder">The folder of the models, in that of the results.</param>
+/// <param name="load">Reads the images of a data set.</param>
+/// <param name="spec">The stack of a training.</param>
 [<Sealed>]
-type DcgmmModels(options: ExperimentOptions) =
-    let images = Experiment.latest (DcgmmProtocol.load options.Data)
+type DcgmmModels
+    (
+        options: ExperimentOptions,
+        folder: string,
+        load: string -> DcgmmImages,
+        spec: DcgmmImages -> DcgmmTraining -> LayerwiseSpec
+    ) =
+    let images = Experiment.latest load
     let models = Dictionary<DcgmmTraining, LayerwiseModel * DcgmmRun>()
 
     // How the training went stands in the file, as in a row.
     let runKey = "dcgmm.run"
 
     let file (training: DcgmmTraining) =
-        let name = DcgmmProtocol.trainingCells training |> String.concat "-"
-        Path.Combine(options.Out, "dcgmm-models", $"{name}.safetensors")
+        Path.Combine(options.Out, folder, $"{DcgmmProtocol.nameOf training}.safetensors")
 
     let kept training =
         let path = file training
 
         if options.Resume && File.Exists path then
-            let run = LayerwiseFile.Read(path).Metadata[runKey].Split ','
-            Some(LayerwiseModel.Load(path, options.Threads), DcgmmProtocol.ofRunCells run 0)
+            let run =
+                DcgmmProtocol.ofRunCells (LayerwiseFile.Read(path).Metadata[runKey].Split ',') 0
+
+            if DcgmmProtocol.isWhole options training run then
+                Some(LayerwiseModel.Load(path, options.Threads), run)
+            else
+                None
         else
             None
 
@@ -36,6 +49,16 @@ type DcgmmModels(options: ExperimentOptions) =
         let path = file training
         Path.GetDirectoryName path |> string |> Directory.CreateDirectory |> ignore
         model.Save(path, dict [ runKey, DcgmmProtocol.runCells run |> String.concat "," ] |> Dictionary)
+
+    /// <summary>Models of the paper's instances.</summary>
+    /// <param name="options">What the experiment is told.</param>
+    new(options) =
+        DcgmmModels(
+            options,
+            "dcgmm-models",
+            DcgmmProtocol.load options.Data,
+            fun images training -> DcgmmProtocol.spec images training.Instance training.Independent
+        )
 
     /// <summary>The images of a data set; those of the last one asked for are kept.</summary>
     member _.Images(name: string) : DcgmmImages = images name
@@ -60,9 +83,7 @@ type DcgmmModels(options: ExperimentOptions) =
                     let train, _ =
                         DcgmmProtocol.ofClasses training.Classes training.Images images.Train images.TrainClasses
 
-                    let model =
-                        DcgmmProtocol.spec images training.Instance training.Independent
-                        |> fun spec -> spec.Compile(training.Seed, options.Threads)
+                    let model = (spec images training).Compile(training.Seed, options.Threads)
 
                     let _, run =
                         model

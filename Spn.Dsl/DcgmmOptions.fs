@@ -99,9 +99,6 @@ module DcgmmOptions =
                     (given.TryGetResult DcgmmArguments.Budget)
         }
 
-        if options.Common.Seeds.IsEmpty then
-            invalidArg "options" "Name at least one seed."
-
         Script.requirePresent data options.Sets
         options
 

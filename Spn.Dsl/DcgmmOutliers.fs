@@ -324,7 +324,10 @@ module DcgmmOutliers =
             Common = common
             Jobs = jobs options
             Files = files.Files
-            Read = files.Read
+            Read =
+                fun () ->
+                    files.Read()
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole common row.Job row.Run)
             JobOf = _.Job
             Work = work
             Name = fun job -> $"{job.DataSet}, {titleOf job.Instance}, seed {job.Seed}"

@@ -205,6 +205,7 @@ module DcgmmProtocol =
     /// <param name="valid">Images to measure losses on, and their classes; none measures nothing.</param>
     /// <param name="model">The model, changed in place.</param>
     /// <exception cref="T:System.OperationCanceledException">The experiment was ended.</exception>
+    /// <exception cref="T:System.ArithmeticException">The losses left the range of numbers.</exception>
     let fit
         (report: float -> string -> unit)
         (cancellation: CancellationToken)
@@ -239,12 +240,19 @@ module DcgmmProtocol =
                 ))
 
         let batch = min settings.BatchSize train.Count
+        let passes = float result.Steps / float (train.Count / batch)
+
+        if result.End = TrainingEnd.Diverged then
+            raise (
+                ArithmeticException
+                    $"""The losses left the range of numbers after {ResultFile.Cell(passes, "0.#")} of {settings.Epochs} passes."""
+            )
 
         result,
         {
             Images = train.Count
             Parameters = model.ParameterCount
-            Passes = float result.Steps / float (train.Count / batch)
+            Passes = passes
             Seconds = result.Elapsed.TotalSeconds
             ImagesPerSecond = result.SamplesPerSecond
         }
@@ -332,6 +340,18 @@ module DcgmmProtocol =
         string training.Epochs
         string training.Images
     ]
+
+    /// <summary>A training as names of files have it.</summary>
+    let nameOf (training: DcgmmTraining) : string =
+        trainingCells training |> String.concat "-"
+
+    /// <summary>Whether a training went on for as long as it would now: to its last pass, or to the end of the budget.</summary>
+    /// <param name="options">Says the budget.</param>
+    /// <param name="training">The training.</param>
+    /// <param name="run">How it went.</param>
+    let isWhole (options: ExperimentOptions) (training: DcgmmTraining) (run: DcgmmRun) : bool =
+        run.Passes >= float training.Epochs
+        || run.Seconds >= 0.95 * options.BudgetSeconds
 
     /// <summary>The training in the first seven cells of a row.</summary>
     /// <exception cref="T:System.FormatException">There is none.</exception>

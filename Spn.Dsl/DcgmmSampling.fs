@@ -14,6 +14,8 @@ type SamplingJob = {
     Draw: DcgmmDraw
     /// <summary>Samples that are judged; 0 for pictures of all classes.</summary>
     Samples: int
+    /// <summary>Passes that the judge was trained for; 0 for pictures of all classes.</summary>
+    JudgeEpochs: int
 }
 
 /// <summary>What came of it.</summary>
@@ -58,7 +60,7 @@ module DcgmmSampling =
     let private file folder =
         ResultFile(
             Path.Combine(folder, "dcgmm-sampling.csv"),
-            $"{DcgmmProtocol.TrainingHeader},top,divisor,samples,accuracy,judge_accuracy,{DcgmmProtocol.RunHeader}"
+            $"{DcgmmProtocol.TrainingHeader},top,divisor,samples,judge_epochs,accuracy,judge_accuracy,{DcgmmProtocol.RunHeader}"
         )
 
     let private toLine (row: SamplingRow) =
@@ -67,6 +69,7 @@ module DcgmmSampling =
             string row.Job.Draw.Top
             ResultFile.Cell(row.Job.Draw.Divisor, "R")
             string row.Job.Samples
+            string row.Job.JudgeEpochs
             ResultFile.Cell(row.Accuracy, "0.00000")
             ResultFile.Cell(row.Judge, "0.00000")
             yield! DcgmmProtocol.runCells row.Run
@@ -80,10 +83,11 @@ module DcgmmSampling =
                 Divisor = ResultFile.Number cells[8]
             }
             Samples = Int32.Parse cells[9]
+            JudgeEpochs = Int32.Parse cells[10]
         }
-        Accuracy = ResultFile.Number cells[10]
-        Judge = ResultFile.Number cells[11]
-        Run = DcgmmProtocol.ofRunCells cells 12
+        Accuracy = ResultFile.Number cells[11]
+        Judge = ResultFile.Number cells[12]
+        Run = DcgmmProtocol.ofRunCells cells 13
     }
 
     /// <summary>What is to be done, in order.</summary>
@@ -92,11 +96,11 @@ module DcgmmSampling =
 
         for entry in options.Run.Sets do
             for task in options.Tasks do
-                let held, seeds, samples =
+                let held, seeds, samples, judgeEpochs =
                     match task with
                     // One picture tells as much as several.
-                    | SamplingTask.Pictures -> [ DcgmmClasses.All ], [ common.Seeds.Head ], 0
-                    | SamplingTask.Quality -> List.init classes DcgmmClasses.Only, common.Seeds, options.Samples
+                    | SamplingTask.Pictures -> [ DcgmmClasses.All ], [ common.Seeds.Head ], 0, 0
+                    | SamplingTask.Quality -> List.init classes DcgmmClasses.Only, common.Seeds, options.Samples, options.JudgeEpochs
 
                 for instance in options.Run.Instances do
                     for seed in seeds do
@@ -107,16 +111,17 @@ module DcgmmSampling =
                                         DcgmmDraws.training common options.Independent entry.Name classes instance seed
                                     Draw = draw
                                     Samples = samples
+                                    JudgeEpochs = judgeEpochs
                                 }
     ]
 
-    // The picture of a job's samples; without a class the one that joins those of all.
-    let private picture (options: SamplingOptions) (job: SamplingJob) (held: string) =
-        let training = job.Training
+    // The picture of a job's samples.
+    let private picture (options: SamplingOptions) (job: SamplingJob) =
+        let kind = if job.Samples = 0 then "pictures" else "samples"
 
         Path.Combine(
             options.Run.Common.Out,
-            $"dcgmm-samples-{training.DataSet}-{training.Instance}-{held}-{job.Draw.Name}.png"
+            $"dcgmm-{kind}-{DcgmmProtocol.nameOf job.Training}-{job.Draw.Name}.png"
         )
 
     let private shown (options: SamplingOptions) (job: SamplingJob) =
@@ -131,7 +136,7 @@ module DcgmmSampling =
         (job: SamplingJob)
         : SamplingRow * string =
         let images = models.Images job.Training.DataSet
-        let save = DcgmmDraws.save (picture options job job.Training.Classes.Name) images
+        let save = DcgmmDraws.save (picture options job) images
 
         match job.Training.Classes with
         | DcgmmClasses.Only number ->
@@ -278,7 +283,7 @@ module DcgmmSampling =
 
         let ofAll = [
             for row in first do
-                let path = picture options row.Job row.Job.Training.Classes.Name
+                let path = picture options row.Job
 
                 if row.Job.Samples = 0 && File.Exists path then
                     PagePart.Picture($"{title row.Job}: one sample of every component of the topmost layer", path)
@@ -293,10 +298,10 @@ module DcgmmSampling =
 
                 yield!
                     own
-                    |> List.map (fun row -> picture options row.Job row.Job.Training.Classes.Name)
+                    |> List.map (fun row -> picture options row.Job)
                     |> DcgmmDraws.stack
                         $"{title job}: ten samples a class"
-                        (picture options job "classes")
+                        (picture options { job with Training.Classes = DcgmmClasses.All })
                         (DcgmmDraws.spec job.Training).Height
                     |> Option.toList
         ]
@@ -339,7 +344,10 @@ module DcgmmSampling =
             Common = common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read ofCells
+            Read =
+                fun () ->
+                    file.Read ofCells
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole common row.Job.Training row.Run)
             JobOf = _.Job
             Work = work
             Name =

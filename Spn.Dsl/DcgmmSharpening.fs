@@ -139,10 +139,7 @@ module DcgmmSharpening =
     ]
 
     let private picture (options: SharpeningOptions) (job: SharpeningJob) =
-        Path.Combine(
-            options.Run.Common.Out,
-            $"dcgmm-sharpening-{job.Training.DataSet}-{job.Training.Instance}-seed{job.Training.Seed}.png"
-        )
+        Path.Combine(options.Run.Common.Out, $"dcgmm-sharpening-{SharpeningRows.nameOf job}.png")
 
     let private perform (options: SharpeningOptions) (models: DcgmmModels) cancellation report (job: SharpeningJob) =
         let images = models.Images job.Training.DataSet
@@ -286,7 +283,10 @@ module DcgmmSharpening =
             Common = common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read SharpeningRows.ofCells
+            Read =
+                fun () ->
+                    file.Read SharpeningRows.ofCells
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole common row.Job.Training row.Run)
             JobOf = _.Job
             Work = fun job -> DcgmmDraws.work job.Training
             Name = fun job -> $"{job.Training.DataSet}, {job.Training.Instance}, seed {job.Training.Seed}"

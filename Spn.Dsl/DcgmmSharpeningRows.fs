@@ -43,6 +43,10 @@ type SharpeningRow = {
 [<RequireQualifiedAccess>]
 module internal SharpeningRows =
 
+    /// As names of files have it.
+    let nameOf (job: SharpeningJob) =
+        $"{DcgmmProtocol.nameOf job.Training}-{job.Draw.Name}-{job.Iterations}x{DcgmmDraws.words [ job.Strength ]}"
+
     let look images (model: LayerwiseModel) batch = {
         Losses = [ for losses in model.AllScores batch -> Array.average losses ]
         Contrast = DcgmmDraws.contrast images batch

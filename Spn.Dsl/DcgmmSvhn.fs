@@ -180,7 +180,9 @@ module DcgmmSvhn =
     let private load (options: SvhnOptions) : DcgmmImages =
         match options.Set with
         | ClusterSet.Svhn ->
-            let data = Svhn.Load(HyperSpnClusters.svhnFolder options.Common.Data)
+            let data =
+                Svhn.Load(HyperSpnClusters.svhnFolder options.Common.Data, train = Int32.MaxValue)
+
             let inUnits = Evidence.inUnitsOf (float data.Highest.Value)
 
             {
@@ -218,35 +220,15 @@ module DcgmmSvhn =
                     }
     ]
 
-    let private picture (options: SvhnOptions) (job: SharpeningJob) (held: string) kind =
-        Path.Combine(
-            options.Common.Out,
-            $"dcgmm-svhn-{job.Training.DataSet}-{job.Training.Instance}-{held}-{kind}-seed{job.Training.Seed}.png"
-        )
+    let private picture (options: SvhnOptions) (job: SharpeningJob) kind =
+        Path.Combine(options.Common.Out, $"dcgmm-svhn-{SharpeningRows.nameOf job}-{kind}.png")
 
     let private kinds = [ "drawn", "as drawn"; "sharpened", "sharpened" ]
 
-    let private perform (options: SvhnOptions) (images: DcgmmImages Lazy) cancellation report (job: SharpeningJob) =
+    let private perform (options: SvhnOptions) (models: DcgmmModels) cancellation report (job: SharpeningJob) =
         report 0.0 "reading images"
-        let images = images.Value
-        let training = job.Training
-
-        let ofClass most batch labels =
-            fst (DcgmmProtocol.ofClasses training.Classes most batch labels)
-
-        let model =
-            (spec images training.Instance).Compile(training.Seed, options.Common.Threads)
-
-        let _, run =
-            model
-            |> DcgmmProtocol.fit
-                report
-                cancellation
-                options.Common
-                (DcgmmProtocol.settings training 1)
-                (ofClass training.Images images.Train images.TrainClasses)
-                None
-                None
+        let images = models.Images job.Training.DataSet
+        let model, run = models.Train(report, cancellation, job.Training)
 
         let draw sharpenings =
             SharpeningRows.draw cancellation samples sharpenings job model
@@ -259,13 +241,16 @@ module DcgmmSvhn =
         for (kind, _), batch in List.zip kinds [ plain; sharp ] do
             batch
             |> Evidence.rows [ 0 .. shown - 1 ]
-            |> DcgmmDraws.save (picture options job training.Classes.Name kind) images shown
+            |> DcgmmDraws.save (picture options job kind) images shown
 
         let look = SharpeningRows.look images model
 
+        let test, _ =
+            DcgmmProtocol.ofClasses job.Training.Classes 0 images.Test images.TestClasses
+
         let row = {
             Job = job
-            Test = look (ofClass 0 images.Test images.TestClasses)
+            Test = look test
             Plain = look plain
             Sharp = look sharp
             Run = run
@@ -340,10 +325,10 @@ module DcgmmSvhn =
                 for kind, title in kinds do
                     yield!
                         own
-                        |> List.map (fun row -> picture options row.Job row.Job.Training.Classes.Name kind)
+                        |> List.map (fun row -> picture options row.Job kind)
                         |> DcgmmDraws.stack
                             $"{options.Set.Title}, {instance}, {title}: a class in each row"
-                            (picture options own.Head.Job "classes" kind)
+                            (picture options { own.Head.Job with Training.Classes = DcgmmClasses.All } kind)
                             (if options.Set = ClusterSet.Digits then 8 else 32)
                         |> Option.toList
         ]
@@ -355,7 +340,14 @@ module DcgmmSvhn =
     /// <param name="cancellation">Ends it; finished rows are kept and reported.</param>
     /// <returns>All rows that belong to the options, those of an earlier run included.</returns>
     let run (options: SvhnOptions) (output: TextWriter) (line: ProgressLine) (cancellation: CancellationToken) =
-        let images = lazy (load options)
+        let models =
+            DcgmmModels(
+                options.Common,
+                "dcgmm-svhn-models",
+                (fun _ -> load options),
+                fun images training -> spec images training.Instance
+            )
+
         let file = SharpeningRows.file "dcgmm-svhn" options.Common.Out
 
         Experiment.run output line cancellation {
@@ -364,14 +356,17 @@ module DcgmmSvhn =
             Common = options.Common
             Jobs = jobs options
             Files = [ file ]
-            Read = fun () -> file.Read SharpeningRows.ofCells
+            Read =
+                fun () ->
+                    file.Read SharpeningRows.ofCells
+                    |> List.filter (fun row -> DcgmmProtocol.isWhole options.Common row.Job.Training row.Run)
             JobOf = _.Job
             // Images of SVHN's size by B take about four times as long as by A.
             Work = fun job -> if job.Training.Instance = "A" then 1.0 else 4.0
             Name =
                 fun job ->
                     $"{options.Set.Title}, {job.Training.Instance}, {job.Training.Classes.Name}, seed {job.Training.Seed}"
-            Perform = perform options images cancellation
+            Perform = perform options models cancellation
             Append = fun row -> file.Append [ SharpeningRows.toLine row ]
             Publish = publish output options
         }

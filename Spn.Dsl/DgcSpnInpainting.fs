@@ -233,15 +233,16 @@ module DgcSpnInpainting =
         let left = all |> List.filter (missing >> List.isEmpty >> not)
         say output options all left files.Path
 
-        left
-        |> Jobs.run
-            output
-            line
-            (fun job -> work (missing job).Length job)
-            name
-            (perform options source files cancellation missing (fun result ->
-                files.Append result
-                results.Add result))
+        let failed =
+            left
+            |> Jobs.run
+                output
+                line
+                (fun job -> work (missing job).Length job)
+                name
+                (perform options source files cancellation missing (fun result ->
+                    files.Append result
+                    results.Add result))
 
         let place = all |> List.mapi (fun i job -> job, i) |> Map.ofList
 
@@ -268,6 +269,7 @@ module DgcSpnInpainting =
             output.WriteLine
                 $"Stopped after {done'} of {all.Length} trainings; the same command with --resume does the rest."
 
+        Jobs.requireNone failed
         results
 
     /// <summary>The script: parses, runs, and gives the exit code.</summary>

@@ -61,6 +61,7 @@ module Experiment =
     /// <param name="cancellation">Ends it; finished rows are kept and published.</param>
     /// <param name="experiment">The experiment.</param>
     /// <returns>The rows, in the order of the jobs.</returns>
+    /// <exception cref="T:Spn.ExperimentException">Some jobs could not be done; the rows of the others are published.</exception>
     let run
         (output: TextWriter)
         (line: ProgressLine)
@@ -76,6 +77,8 @@ module Experiment =
         let rows =
             experiment.Read()
             |> List.filter (fun row -> place.ContainsKey(experiment.JobOf row))
+            // The last row of a job is that of its longest training.
+            |> List.rev
             |> List.distinctBy experiment.JobOf
             |> ResizeArray
 
@@ -93,12 +96,13 @@ module Experiment =
         output.WriteLine $"Rows: {(List.last experiment.Files).Path}"
         output.WriteLine()
 
-        left
-        |> Jobs.run output line experiment.Work experiment.Name (fun report job ->
-            let row, words = experiment.Perform report job
-            experiment.Append row
-            rows.Add row
-            words)
+        let failed =
+            left
+            |> Jobs.run output line experiment.Work experiment.Name (fun report job ->
+                let row, words = experiment.Perform report job
+                experiment.Append row
+                rows.Add row
+                words)
 
         let all = rows |> List.ofSeq |> List.sortBy (fun row -> place[experiment.JobOf row])
 
@@ -111,6 +115,7 @@ module Experiment =
             output.WriteLine
                 $"Stopped after {all.Length} of {experiment.Jobs.Length} trainings; the same command with --resume does the rest."
 
+        Jobs.requireNone failed
         all
 
     /// <summary>Trains for as long as a budget allows.</summary>

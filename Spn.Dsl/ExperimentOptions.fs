@@ -34,7 +34,10 @@ type ExperimentOptions = {
 module ExperimentOptions =
 
     let internal create data seeds threads (out, markdown) resume : ExperimentOptions = {
-        Seeds = Script.seeds seeds
+        Seeds =
+            match Script.seeds seeds with
+            | [] -> invalidArg "seeds" "Name at least one seed."
+            | list -> list
         Epochs = None
         Images = None
         Budget = None

@@ -66,12 +66,8 @@ module HyperSpnOptions =
                     (given.Contains TwentyArguments.Resume)
         }
 
-        if
-            options.DataSets.IsEmpty
-            || options.Models.IsEmpty
-            || options.Common.Seeds.IsEmpty
-        then
-            invalidArg "options" "Name at least one data set, one model and one seed."
+        if options.DataSets.IsEmpty || options.Models.IsEmpty then
+            invalidArg "options" "Name at least one data set and one model."
 
         Script.requirePresent data options.DataSets
         options

@@ -113,12 +113,8 @@ module OverparamOptions =
                     (given.Contains OverparamArguments.Resume)
         }
 
-        if
-            options.DataSets.IsEmpty
-            || options.Modes.IsEmpty
-            || options.Common.Seeds.IsEmpty
-        then
-            invalidArg "options" "Name at least one data set, one mode and one seed."
+        if options.DataSets.IsEmpty || options.Modes.IsEmpty then
+            invalidArg "options" "Name at least one data set and one mode."
 
         Script.requirePresent data options.DataSets
         options

@@ -23,8 +23,9 @@ type ResultFile(path: string, header: string) =
 
             match whole.Split '\n' |> List.ofArray with
             | first :: rows when first = header -> List.indexed rows |> List.filter (fun (_, row) -> row <> "")
-            | first :: _ -> raise (DataFormatException(path, 1, Nullable(), $"the header {header}", $"\"{first}\""))
-            | [] -> []
+            // What a crash left of the first line.
+            | _ when whole = "" -> []
+            | lines -> raise (DataFormatException(path, 1, Nullable(), $"the header {header}", $"\"{lines.Head}\""))
         else
             []
 
@@ -72,7 +73,8 @@ type ResultFile(path: string, header: string) =
         |> Option.ofObj
         |> Option.iter (Directory.CreateDirectory >> ignore)
 
-        let rows = if File.Exists path then rows else header :: rows
+        let begun = File.Exists path && FileInfo(path).Length > 0L
+        let rows = if begun then rows else header :: rows
         File.AppendAllText(path, String.concat "" [ for row in rows -> row + "\n" ])
 
     /// <summary>Renames files that belong together when there are any, so that a new experiment overwrites nothing; gives the new name of the last.</summary>

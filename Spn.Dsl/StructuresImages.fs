@@ -94,8 +94,8 @@ module StructuresImages =
                     (given.TryGetResult StructureArguments.Budget)
         }
 
-        if options.Channels.IsEmpty || options.Common.Seeds.IsEmpty then
-            invalidArg "options" "Name at least one number of channels and one seed."
+        if options.Channels.IsEmpty then
+            invalidArg "options" "Name at least one number of channels."
 
         Script.requirePresent data options.Sets
         options

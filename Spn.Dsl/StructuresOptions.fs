@@ -109,12 +109,8 @@ module StructuresOptions =
             }
         }
 
-        if
-            options.DataSets.IsEmpty
-            || options.Models.IsEmpty
-            || options.Common.Seeds.IsEmpty
-        then
-            invalidArg "options" "Name at least one data set, one structure and one seed."
+        if options.DataSets.IsEmpty || options.Models.IsEmpty then
+            invalidArg "options" "Name at least one data set and one structure."
 
         Script.requirePresent data options.DataSets
         options

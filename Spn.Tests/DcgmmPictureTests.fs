@@ -91,7 +91,7 @@ let tests =
                         "1 of 2"
                         "3 of 3"
                         "Shortened against the paper"
-                        "dcgmm-sharpening-digits-grey-C-seed1.png"
+                        "dcgmm-sharpening-digits-grey-all-C-independent-1-20-0-top2-noise10-20x1.png"
                     ]
 
                     let again, output =
@@ -137,7 +137,7 @@ let tests =
                         "| zeros |"
                         "| marginal |"
                         "vary more than those by A in"
-                        "dcgmm-inpainting-digits-grey-only0-F-marginal-seed1.png"
+                        "dcgmm-inpainting-digits-grey-only0-F-shared-1-20-0-top2-noise10-marginal-12.png"
                     ]
 
                     let again, output =
@@ -252,13 +252,18 @@ let tests =
                         "--set digits-grey"
                         "in place of SVHN"
                         "no reproduction"
-                        "dcgmm-svhn-digits-grey-B-classes-sharpened-seed1.png"
+                        "dcgmm-svhn-digits-grey-all-B-independent-1-3-0-top2-noise10-10x1-sharpened.png"
                     ]
 
                     let again, output = quietly DcgmmSvhn.run { options with Common.Resume = true }
 
                     Expect.stringContains output "done already: 20" "nothing is left"
-                    Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"))
+                    Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"
+
+                    File.Delete(Path.Combine(folder, "dcgmm-svhn.csv"))
+                    let again, output = quietly DcgmmSvhn.run { options with Common.Resume = true }
+                    Expect.stringContains output "done already: 0" "the rows are lost"
+                    Expect.equal (again |> List.map _.Sharp) (rows |> List.map _.Sharp) "the models are not"))
         testCase "the stacks of house numbers have the published size, and smaller ones fit the digits" (fun () ->
             let sized side colours = {
                 digits with

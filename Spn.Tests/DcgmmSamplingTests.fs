@@ -33,6 +33,7 @@ let private row dataSet instance number seed accuracy : SamplingRow = {
         }
         Draw = DcgmmDraws.usual
         Samples = 1000
+        JudgeEpochs = 15
     }
     Accuracy = accuracy
     Judge = 0.99
@@ -92,15 +93,19 @@ let tests =
                             "--divisors 5,20"
                             "A: F(8,1)-G(25)"
                             "S = 2, noise / 5"
-                            "dcgmm-samples-digits-grey-A-all-top2-noise20.png"
-                            "dcgmm-samples-digits-grey-A-classes-top2-noise5.png"
+                            "dcgmm-pictures-digits-grey-all-A-shared-1-20-0-top2-noise20.png"
+                            "dcgmm-samples-digits-grey-all-A-shared-1-20-0-top2-noise5.png"
                         ] do
                         Expect.stringContains text part "page"
 
-                    for picture in [ "all"; "classes" ] do
+                    for kind in [ "pictures"; "samples" ] do
                         Expect.isTrue
                             (File.Exists(
-                                Path.Combine(folder, "docs", $"dcgmm-samples-digits-grey-A-{picture}-top2-noise5.png")
+                                Path.Combine(
+                                    folder,
+                                    "docs",
+                                    $"dcgmm-{kind}-digits-grey-all-A-shared-1-20-0-top2-noise5.png"
+                                )
                             ))
                             "beside the page"
 

@@ -121,6 +121,8 @@ let private refusals =
                     JudgeOptions(Height = 8, Width = 8, Highest = 0.0), "Highest must be above 0"
                     JudgeOptions(Height = 8, Width = 8, Dropout = 1.0), "Dropout must be at least 0 and below 1"
                     JudgeOptions(Height = 8, Width = 8, LearningRate = nan), "LearningRate must be above 0"
+                    JudgeOptions(Height = 8, Width = 8, FinalLearningRate = -1.0),
+                    "FinalLearningRate must be at least 0"
                 ] do
                 Expect.stringContains (refusal (fun () -> train options)) reason "options"
 

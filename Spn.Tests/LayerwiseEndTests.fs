@@ -131,6 +131,7 @@ let private trainings =
                 "StartRadius", LayerwiseOptions(StartRadius = Nullable -1.0)
                 "EndRadius", LayerwiseOptions(EndRadius = 0.0)
                 "Plateau", LayerwiseOptions(Plateau = -0.1)
+                "ClassifierLoss", LayerwiseOptions(ClassifierLoss = enum 2)
                 "Delays", LayerwiseOptions(Delays = ValueList [ 0.0; 0.1 ])
                 "Delays", LayerwiseOptions(Delays = ValueList [ 1.0 ])
                 "Delays", LayerwiseOptions(Delays = ValueList [ -0.1 ])
@@ -173,6 +174,12 @@ let private trainings =
                 (fun () -> ignore (model.Fit(Evidence.From([| 0.5f |], 1))))
                 "another size"
 
+            let bounded = images.Where(0, ValueSet.AtLeast 0.2)
+
+            for ask in [ (fun () -> ignore (model.Fit bounded)); (fun () -> ignore (model.Scores bounded)) ] do
+                let error = Expect.raises<EvidenceException> ask "an entry that lies in a set"
+                Expect.stringContains error.Message "observe or hide" "the way out"
+
             Expect.throwsT<InvalidOperationException>
                 (fun () -> ignore (model.Fit(images, labels = Array.zeroCreate 20)))
                 "labels without a classifier")
@@ -208,6 +215,23 @@ let private samples =
                     Expect.raises<ArgumentException> (fun () -> ignore (model.Sample(1, options))) part
 
                 Expect.stringContains error.Message part "reason")
+        testCase "sharpening where no mixture layer stands above, or above where the way down starts" (fun () ->
+            let spec =
+                LayerwiseSpec.For(4, 4).Folding(2, 2).Mixture(4).Folding(2).Mixture(4).Classifier(2, 1)
+
+            let sharpened layer =
+                LayerwiseSampleOptions(Sharpenings = ValueList [ Sharpening layer ])
+
+            for part, sample in
+                [
+                    "starts at layer 1",
+                    (fun () -> ignore ((spec.Compile()).SampleClasses([| 0 |], sharpened 2)))
+                    "No mixture layer stands above layer 2",
+                    (fun () ->
+                        let pooled = LayerwiseSpec.For(4, 4).Folding(2).Mixture(4).Pooling(2, 1)
+                        ignore ((pooled.Compile()).Sample(1, sharpened 2)))
+                ] do
+                Expect.stringContains (Expect.raises<ArgumentException> sample part).Message part "reason")
     ]
 
 let private models =
@@ -218,8 +242,10 @@ let private models =
             [
                 "parameters", LayerwiseSpec.For(28, 28).Folding(28).Mixture(10_000_000)
                 "numbers an image", LayerwiseSpec.For(5000, 5000).Folding(2000)
+                "numbers an image", LayerwiseSpec.For(512, 512).Mixture(10_000)
+                "numbers an image", LayerwiseSpec.For(512, 500, 10_000).Mixture(1)
             ] do
-            testCase $"too many {what}" (fun () ->
+            testCase $"too many {what}: {spec.Height} x {spec.Width} pixels, {Seq.length spec.Layers} layers" (fun () ->
                 let error =
                     Expect.raises<CircuitException> (fun () -> ignore (spec.Compile())) "refused"
 

@@ -144,6 +144,32 @@ let scores (model: LayerwiseModel) (values: float[]) layer place (x: float[]) =
             + logNormal (seen centre) (seen inverse) loadings (seen x)
     |]
 
+/// The logits of a classifier, from what the layers below it have made.
+let logits (model: LayerwiseModel) (values: float[]) layer (made: Grid[]) =
+    let classifier = model.Spec.Layers[layer] :?> ClassifierSpec
+
+    let reads =
+        if classifier.Reads.Count = 0 then
+            [ layer - 1 ]
+        else
+            List.ofSeq classifier.Reads
+
+    Array.init classifier.Classes (fun c ->
+        let own =
+            reads
+            |> List.sumBy (fun read ->
+                let x = made[read + 1].Values
+
+                let name =
+                    if reads.Length = 1 then
+                        $"layer{layer}.weights"
+                    else
+                        $"layer{layer}.weights.{read}"
+
+                Array.fold2 (fun sum a b -> sum + a * b) 0.0 x (part model values name (c * x.Length) x.Length))
+
+        own + (part model values $"layer{layer}.bias" c 1)[0])
+
 /// What the layers read, from one on; the last is what the last layer makes.
 let run (model: LayerwiseModel) (values: float[]) first (input: Grid) =
     let made = Array.zeroCreate<Grid>(model.Spec.Layers.Count + 1)
@@ -167,36 +193,9 @@ let run (model: LayerwiseModel) (values: float[]) first (input: Grid) =
                         |]
                 }
             | :? ClassifierSpec as classifier ->
-                let reads =
-                    if classifier.Reads.Count = 0 then
-                        [ layer - 1 ]
-                    else
-                        List.ofSeq classifier.Reads
-
-                let logits =
-                    Array.init classifier.Classes (fun c ->
-                        let own =
-                            reads
-                            |> List.sumBy (fun read ->
-                                let x = made[read + 1].Values
-
-                                let name =
-                                    if reads.Length = 1 then
-                                        $"layer{layer}.weights"
-                                    else
-                                        $"layer{layer}.weights.{read}"
-
-                                Array.fold2
-                                    (fun sum a b -> sum + a * b)
-                                    0.0
-                                    x
-                                    (part model values name (c * x.Length) x.Length))
-
-                        own + (part model values $"layer{layer}.bias" c 1)[0])
-
                 {
                     Size = 1, 1, classifier.Classes
-                    Values = softmax logits
+                    Values = softmax (logits model values layer made)
                 }
             | other -> failwith $"unknown layer {other.Name}"
 

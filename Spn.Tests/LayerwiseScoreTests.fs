@@ -148,7 +148,7 @@ let private hidden =
                         "refused"
 
                 Expect.stringContains error.Message "cannot be summed out" "what"
-                Expect.stringContains error.Message "ZeroFill" "the way out"
+                Expect.stringContains error.Message "count as 0" "the way out"
                 Expect.equal (model.Complete(images).Count) 40 "zeros are no problem")
         testCase "a model scores its own samples, however much noise they have" (fun () ->
             let model = settled (LayerwiseSpec.For(2, 2).Folding(2).Mixture(4)) 2 3

@@ -61,7 +61,7 @@ let private byInputs =
 
 let private rate = 0.02
 
-let private options radius (spec: LayerwiseSpec) batch =
+let private options radius classifierLoss (spec: LayerwiseSpec) batch =
     LayerwiseOptions(
         Epochs = 1,
         BatchSize = batch,
@@ -72,6 +72,7 @@ let private options radius (spec: LayerwiseSpec) batch =
         WeightRate = 1.3,
         LoadingRate = 0.9,
         ClassifierRate = 0.4,
+        ClassifierLoss = classifierLoss,
         StartRadius = Nullable radius,
         Delays = ValueList(Seq.replicate (Seq.length (LayerwisePlan(spec).Mixtures)) 0.0)
     )
@@ -86,7 +87,12 @@ let private bySteps =
     testList "steps" [
         for name, spec in stacks do
             testCase $"one step follows the gradient of every layer's own loss: {name}" (fun () ->
-                for radius in [ 0.0; 0.6; 1.1 ] do
+                for radius, classifierLoss in
+                    [
+                        0.0, ClassifierLoss.CrossEntropy
+                        0.6, ClassifierLoss.SquaredError
+                        1.1, ClassifierLoss.CrossEntropy
+                    ] do
                     for threads in 1..2 do
                         let model = settled spec threads 8
                         let before, images = parameters model, images spec 6 8
@@ -100,7 +106,7 @@ let private bySteps =
                             classifier |> Option.map (fun c -> [| for row in 0..5 -> row % c.Classes |])
 
                         let made = [ for row in 0..5 -> run model before 0 (image model images row) ]
-                        let report = model.Fit(images, options radius spec 6, Option.toObj labels)
+                        let report = model.Fit(images, options radius classifierLoss spec 6, Option.toObj labels)
                         Expect.equal report.Steps 1 "one step"
 
                         for mixture, told in Seq.zip model.MixtureLayers report.Curve[0].Train do
@@ -131,7 +137,16 @@ let private bySteps =
                                     (fun numbers ->
                                         List.zip made (List.ofArray labels.Value)
                                         |> List.averageBy (fun (grids, label) ->
-                                            log (Array.last (run model numbers 0 grids[0])).Values[label])),
+                                            let logits = logits model numbers layer grids
+
+                                            if classifierLoss = ClassifierLoss.CrossEntropy then
+                                                log (softmax logits).[label]
+                                            else
+                                                logits
+                                                |> Array.mapi (fun c logit ->
+                                                    let off = logit - (if c = label then 1.0 else 0.0)
+                                                    -off * off)
+                                                |> Array.sum)),
                                     0.4
 
                             for i in some 5 tensor.Count layer do

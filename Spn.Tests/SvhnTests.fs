@@ -179,6 +179,10 @@ let tests =
                             (float32 (pixel image row column colour))
                             "a pixel"
 
+                    let less = Svhn.Load(folder, train = 2)
+                    Expect.equal (less.Train.Count, less.Valid.Count) (2, 1) "two to train on"
+                    Expect.equal less.ValidLabels [| 2 |] "the rest validates"
+
                     Expect.throwsT<FileNotFoundException>
                         (fun () -> Svhn.Load(folder, 2) |> ignore)
                         "no additional images"

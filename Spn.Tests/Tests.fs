@@ -16,6 +16,7 @@ let allTests =
         HyperGroupTests.tests
         ImageScriptTests.tests
         DcgmmScriptTests.tests
+        ExperimentTests.tests
         DcgmmPageTests.tests
         DcgmmPictureTests.tests
         DcgmmSamplingTests.tests

@@ -2,7 +2,7 @@ namespace Spn.Core.Data;
 
 /// <summary>The cropped digits of the Street View House Numbers: colour images of 32 x 32 pixels.</summary>
 /// <remarks>
-/// The first 50,000 training images, and the additional ones that are asked for, are to train on, the rest of the training images to
+/// The first 50,000 training images, unless more are asked for, and the additional ones are to train on, the rest of the training images to
 /// validate. Source of the data: Netzer, Wang, Coates, Bissacco, Wu and Ng 2011; of the split: Shih, Sadigh and Ermon 2021, section 5.
 /// </remarks>
 public static class Svhn
@@ -21,18 +21,20 @@ public static class Svhn
     /// <summary>Loads the images, [image, (row * 32 + column) * 3 + colour], colours 0 to 255 red first.</summary>
     /// <param name="folder">The folder; see <see cref="Needed"/>.</param>
     /// <param name="extra">At most so many of the 531,131 additional images, each of which takes 12 KB.</param>
+    /// <param name="train">At most so many of the 73,257 training images to train on.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="DataFormatException">A file is malformed, or its images have another size.</exception>
-    public static DataSet Load(string folder, int extra = 0)
+    public static DataSet Load(string folder, int extra = 0, int train = TrainImages)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentOutOfRangeException.ThrowIfNegative(extra);
+        ArgumentOutOfRangeException.ThrowIfLessThan(train, 1);
         if (!IsPresent(folder)) throw new FileNotFoundException($"{folder} holds no SVHN images; it needs {Needed}.");
-        Evidence train, test;
+        Evidence images, test;
         int[] trainLabels, testLabels;
         if (File.Exists(Path.Combine(folder, "train" + Mat)))
         {
-            (train, trainLabels) = ReadMat(Path.Combine(folder, "train" + Mat), int.MaxValue);
+            (images, trainLabels) = ReadMat(Path.Combine(folder, "train" + Mat), int.MaxValue);
             (test, testLabels) = ReadMat(Path.Combine(folder, "test" + Mat), int.MaxValue);
         }
         else
@@ -40,11 +42,11 @@ public static class Svhn
             DataSet idx = Idx.Load(folder);
             if (idx.Variables != Pixels)
                 throw new DataFormatException(folder, null, null, $"images of {Side} x {Side} pixels in {Colours} colours", $"images of {idx.Variables} values");
-            (train, trainLabels, test, testLabels) = (idx.Train, idx.TrainLabels!, idx.Test, idx.TestLabels!);
+            (images, trainLabels, test, testLabels) = (idx.Train, idx.TrainLabels!, idx.Test, idx.TestLabels!);
         }
-        int first = Math.Min(TrainImages, train.Count);
-        int[] all = [.. Enumerable.Range(0, train.Count)];
-        Evidence chosen = train.Rows(all.AsSpan(0, first)), valid = train.Rows(all.AsSpan(first));
+        int first = Math.Min(train, images.Count);
+        int[] all = [.. Enumerable.Range(0, images.Count)];
+        Evidence chosen = images.Rows(all.AsSpan(0, first)), valid = images.Rows(all.AsSpan(first));
         int[] chosenLabels = trainLabels[..first];
         if (extra > 0)
         {

@@ -50,7 +50,7 @@ internal sealed class JudgeTraining
         while (step < steps && end == TrainingEnd.Finished)
         {
             if (cancellation.IsCancellationRequested) end = TrainingEnd.Cancelled;
-            else if (!Step(session, step, batches.Next(step))) end = TrainingEnd.Diverged;
+            else if (!Step(session, step, steps, batches.Next(step))) end = TrainingEnd.Diverged;
             else if (++step % batches.StepsPerEpoch == 0)
             {
                 if (!Evaluate(session, step, cancellation)) end = TrainingEnd.Cancelled;
@@ -67,12 +67,13 @@ internal sealed class JudgeTraining
     }
 
     /// <summary>One step; false, with the parameters as they were, when the gradient is not finite.</summary>
-    private bool Step(IJudgeSession session, int step, ReadOnlySpan<int> batch)
+    private bool Step(IJudgeSession session, int step, int steps, ReadOnlySpan<int> batch)
     {
         Dropout? dropout = options.Dropout > 0 ? new Dropout(options.Dropout, (long)new RandomStream(options.Seed, "judge dropout", step).NextUInt64()) : null;
         double own = session.Gradient(images, labels, batch, dropout, gradient);
         if (!TrainingLoop.AllFinite(gradient) || !double.IsFinite(own)) return false;
-        Climb(state, gradient, Parameters, options.LearningRate, batch.Length);
+        double rate = options.LearningRate + (double)step / steps * (options.FinalLearningRate - options.LearningRate);
+        Climb(state, gradient, Parameters, rate, batch.Length);
         session.SetParameters(Parameters);
         sum += own;
         seen += batch.Length;

@@ -3,7 +3,7 @@ namespace Spn.Core.Layerwise;
 /// <summary>The instances of the DCGMM paper, for images of any size that they fit.</summary>
 /// <remarks>
 /// Table V. The paper counts shared parameters, while its outlier experiments give the lower mixture layers parameters for each cell:
-/// <c>independent</c> chooses. The topmost mixture has one cell, where both are the same. Source: Gepperth 2021 (DCGMM).
+/// <c>independent</c> chooses. The topmost mixture has one cell, where both are the same. Source: Gepperth 2022 (DCGMM).
 /// </remarks>
 public static class Dcgmm
 {

@@ -162,14 +162,16 @@ internal sealed unsafe class LayerwiseDescent : IDisposable
     private static void Spread(PoolingStage stage, ReadOnlySpan<float> signal, Span<float> to, RandomStream stream)
     {
         int channels = stage.Output.Channels;
-        if (stage.Backward == PoolingBackward.Sparse) to.Fill(NoSignal);
+        if (stage.Backward == PoolingBackward.Dense)
+        {
+            for (int cell = 0; cell < stage.Nearest.Length; cell++) signal.Slice(stage.Nearest[cell] * channels, channels).CopyTo(to[(cell * channels)..]);
+            return;
+        }
+        to.Fill(NoSignal);
         for (int cell = 0; cell < stage.Output.Cells; cell++)
         {
             int[] window = stage.Windows[cell];
-            ReadOnlySpan<float> own = signal.Slice(cell * channels, channels);
-            if (stage.Backward == PoolingBackward.Sparse) own.CopyTo(to[window[stream.NextInt(window.Length)]..]);
-            else
-                foreach (int start in window) own.CopyTo(to[start..]);
+            signal.Slice(cell * channels, channels).CopyTo(to[window[stream.NextInt(window.Length)]..]);
         }
     }
 

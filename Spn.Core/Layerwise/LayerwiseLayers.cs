@@ -11,7 +11,7 @@ public abstract record LayerwiseLayer
 /// <remarks>
 /// In [H, W, C], out [1 + (H - f) / stride, 1 + (W - f) / stride, f f C]: rows of the patch outermost, then its columns, channels
 /// innermost. Backwards an input cell receives the average of its copies, and 0 where no patch covers it.
-/// Source: Gepperth 2021 (DCGMM), folding layers.
+/// Source: Gepperth 2022 (DCGMM), folding layers.
 /// </remarks>
 /// <param name="Kernel">Cells of a patch along each axis, at least 1.</param>
 /// <param name="Stride">Distance between patches, in cells, at least 1.</param>
@@ -70,7 +70,7 @@ public enum MixtureLoss
 /// <remarks>
 /// In [H, W, D], out [H, W, K]. Parameters of a component: a logit, a centroid [D] and inverse standard deviations [D].
 /// log score_k = log pi_k + sum_d log |s_kd| - 1/2 sum_d s_kd^2 (a_d - mu_kd)^2 - D/2 log(2 pi); responsibilities are its softmax.
-/// Source: Gepperth 2021 (DCGMM), convolutional Gaussian mixture layers.
+/// Source: Gepperth 2022 (DCGMM), convolutional Gaussian mixture layers.
 /// </remarks>
 /// <param name="Components">Number of components; a square number where training anneals.</param>
 public sealed record MixtureSpec(int Components) : LayerwiseLayer

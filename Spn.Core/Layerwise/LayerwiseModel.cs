@@ -5,7 +5,7 @@ namespace Spn.Core.Layerwise;
 /// Forward it estimates densities: every mixture layer passes the responsibilities of its components on. Backward it samples: what an
 /// upper layer draws is the mixing prior of the layer below. It is no circuit: layers learn by losses of their own, and a density over
 /// images is only defined by each of them for its own input. Images are given in [0, 1]. Queries may come from several threads at once.
-/// Source: Gepperth 2021 (DCGMM).
+/// Source: Gepperth 2022 (DCGMM).
 /// </remarks>
 public sealed unsafe partial class LayerwiseModel
 {
@@ -75,7 +75,7 @@ public sealed unsafe partial class LayerwiseModel
     /// Plain stochastic gradient ascent with annealing; mixture layers start one after another (<see cref="LayerwiseOptions.Delays"/>).
     /// A cancelled training keeps what was learned until then; one whose losses leave the range of numbers, what was learned until the last
     /// point where they had not.
-    /// Results do not depend on the number of threads. Source: Gepperth 2021 (DCGMM); Gepperth and Pfuelb 2021.
+    /// Results do not depend on the number of threads. Source: Gepperth 2022 (DCGMM); Gepperth and Pfuelb 2021.
     /// </remarks>
     /// <param name="train">Images in [0, 1]; hidden pixels count as 0.</param>
     /// <param name="options">Settings; null takes the paper's.</param>
@@ -200,7 +200,7 @@ public sealed unsafe partial class LayerwiseModel
         Check(images);
         if (marginal && images.HasHidden && plan.Stages[0] is not MixtureStage { Layer.Factors: 0 })
             throw new NotSupportedException(
-                $"Layer 1 of {Spec.Layers.Count}, {Spec.Layers[0].Name}: hidden pixels cannot be summed out where the first layer to read them is no mixture of diagonal Gaussians. Use ZeroFill, which takes them as 0, or put a mixture layer without factors first.");
+                $"Layer {plan.Stages[0].Last + 1} of {Spec.Layers.Count}, {Spec.Layers[plan.Stages[0].Last].Name}: hidden pixels cannot be summed out where the first layer to read them is no mixture of diagonal Gaussians. Let them count as 0, or put a mixture layer without factors first.");
         LayerwiseNumbers current = numbers;
         if (images.Count == 0) return;
         using FlushToZero flush = FlushToZero.Here();
@@ -219,6 +219,7 @@ public sealed unsafe partial class LayerwiseModel
         ArgumentNullException.ThrowIfNull(images);
         if (images.Variables != plan.Image.Count)
             throw new EvidenceException($"The images have {images.Variables} values, the model is of images of {plan.Image}: {plan.Image.Count} values.");
+        if (images.HasSets) throw new EvidenceException("An entry is known to lie in a set, which deep Gaussian mixtures cannot take in; observe or hide it.");
         ReadOnlySpan<float> values = images.Values;
         for (int i = 0; i < values.Length; i++)
         {

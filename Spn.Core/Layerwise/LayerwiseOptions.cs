@@ -1,7 +1,17 @@
 namespace Spn.Core.Layerwise;
 
+/// <summary>What a classifier lowers.</summary>
+public enum ClassifierLoss
+{
+    /// <summary>The cross-entropy of the classes: minus the log-probability of the true one.</summary>
+    CrossEntropy,
+
+    /// <summary>The squared error: the sum over classes of the squared distance of the logit from 1 for the true class, from 0 for the others.</summary>
+    SquaredError,
+}
+
 /// <summary>Settings of <see cref="LayerwiseModel.Fit"/>; the defaults are the paper's.</summary>
-/// <remarks>Source: Gepperth 2021 (DCGMM); Gepperth and Pfuelb 2021 on annealing.</remarks>
+/// <remarks>Source: Gepperth 2022 (DCGMM); Gepperth and Pfuelb 2021 on annealing.</remarks>
 public sealed record LayerwiseOptions
 {
     /// <summary>Passes over the samples, in shuffled order.</summary>
@@ -49,7 +59,10 @@ public sealed record LayerwiseOptions
     /// <summary>Step size of the classifier.</summary>
     public double ClassifierRate { get; init; } = 0.1;
 
-    /// <summary>Times that losses are kept and measured on the validation samples; at most one a step.</summary>
+    /// <summary>What the classifier lowers.</summary>
+    public ClassifierLoss ClassifierLoss { get; init; }
+
+    /// <summary>Times that losses are kept and measured on the validation samples; at most one a step. A training whose losses leave the range of numbers ends with the parameters of the last such time.</summary>
     public int Points { get; init; } = 50;
 
     /// <summary>Seed of the order of the samples.</summary>
@@ -68,6 +81,7 @@ public sealed record LayerwiseOptions
             if (!(value > 0) || double.IsInfinity(value)) throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0.");
         if (LeastDeviation * LeastDeviation > LargestPrecision)
             throw new ArgumentOutOfRangeException(nameof(LeastDeviation), LeastDeviation, $"The smallest inverse deviation lies above the largest, {Math.Sqrt(LargestPrecision):0.###}.");
+        if (!Enum.IsDefined(ClassifierLoss)) throw new ArgumentOutOfRangeException(nameof(ClassifierLoss), ClassifierLoss, "There is no such loss.");
         if (Delays is not null && Delays.Count != plan.Mixtures.Length)
             throw new ArgumentException($"There are {Delays.Count} delays and {plan.Mixtures.Length} mixture layers; give one for each.", nameof(Delays));
         if (Delays?.Any(d => !(d is >= 0 and < 1)) == true)

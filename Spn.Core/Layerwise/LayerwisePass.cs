@@ -54,7 +54,8 @@ internal static unsafe class LayerwisePass
                     });
                     break;
                 case ClassifierStage classifier:
-                    Classify(numbers, work, index, classifier);
+                    Logits(numbers, work, index, classifier);
+                    Kernels.Softmax(work.Output(index), classifier.Output.Channels, null, work.Lanes);
                     break;
             }
         }
@@ -204,7 +205,8 @@ internal static unsafe class LayerwisePass
         if (rows != null) MixtureKernels.Turn(work.Output(index) + (long)first * work.Lanes, count, work.Lanes, rows, work.RowLength(index + 1));
     }
 
-    private static void Classify(LayerwiseNumbers numbers, LayerwiseWorkspace work, int index, ClassifierStage stage)
+    /// <summary>The logits of a classifier in place of its output; the way up to what it reads must have been gone.</summary>
+    public static void Logits(LayerwiseNumbers numbers, LayerwiseWorkspace work, int index, ClassifierStage stage)
     {
         int classes = stage.Output.Channels, lanes = work.Lanes;
         float* y = work.Output(index), part = work.Scratch(0);
@@ -215,7 +217,6 @@ internal static unsafe class LayerwisePass
             Kernels.Multiply(numbers.At(stage.Weights[i]), inputs, 1, classes, inputs, work.Output(stage.Reads[i]), own, lanes, i == 0 ? numbers.At(stage.Bias) : null);
             if (i > 0) Kernels.Add(1, part, y, classes * lanes);
         }
-        Kernels.Softmax(y, classes, null, lanes);
     }
 
     /// <summary>Derivatives of the loss by scores: 1 at the winner or the responsibilities, over the number of cells.</summary>

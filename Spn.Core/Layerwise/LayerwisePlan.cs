@@ -26,7 +26,8 @@ internal sealed record FoldingStage(int First, LayerShape Input, LayerShape Outp
 /// <param name="Output">See <see cref="Stage"/>.</param>
 /// <param name="Backward">What becomes of a control signal.</param>
 /// <param name="Windows">Numbers from the first of a sample at which the cells of a window start, [window][cell].</param>
-internal sealed record PoolingStage(int First, LayerShape Input, LayerShape Output, PoolingBackward Backward, int[][] Windows) : Stage(First, First, Input, Output);
+/// <param name="Nearest">The window whose signal each cell of the input takes on the way down: the last that holds it, or the nearest where floor rounding leaves it in none.</param>
+internal sealed record PoolingStage(int First, LayerShape Input, LayerShape Output, PoolingBackward Backward, int[][] Windows, int[] Nearest) : Stage(First, First, Input, Output);
 
 /// <summary>A mixture at every patch.</summary>
 /// <param name="First">See <see cref="Stage"/>.</param>
@@ -97,7 +98,7 @@ internal sealed class LayerwisePlan
                     stage = Mixture(at, at, input, PatchTable.Cells(input), mixture, stages);
                     break;
                 case PoolingSpec pooling:
-                    stage = new PoolingStage(at, input, Shapes[at], pooling.Backward, Windows(input, Shapes[at], pooling));
+                    stage = new PoolingStage(at, input, Shapes[at], pooling.Backward, Windows(input, Shapes[at], pooling), Nearest(input, Shapes[at], pooling.Stride));
                     break;
                 case ClassifierSpec classifier:
                     int[] reads = [.. (classifier.Reads.Count == 0 ? [at - 1] : classifier.Reads).Select(layer => StageOf[layer])];
@@ -169,6 +170,17 @@ internal sealed class LayerwisePlan
         tensors.Add(tensor);
         ParameterCount = checked(ParameterCount + tensor.Count);
         return tensor.Offset;
+    }
+
+    private static int[] Nearest(LayerShape input, LayerShape output, int stride)
+    {
+        var nearest = new int[input.Cells];
+        for (int cell = 0; cell < nearest.Length; cell++)
+        {
+            (int row, int column) = Math.DivRem(cell, input.Width);
+            nearest[cell] = Math.Min(row / stride, output.Height - 1) * output.Width + Math.Min(column / stride, output.Width - 1);
+        }
+        return nearest;
     }
 
     private static int[][] Windows(LayerShape input, LayerShape output, PoolingSpec pooling)

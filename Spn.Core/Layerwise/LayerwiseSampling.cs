@@ -14,7 +14,7 @@ public enum ComponentChoice
 }
 
 /// <summary>Sharpening: before a folding layer hands its signal on, the signal is moved so that a mixture layer above likes it better.</summary>
-/// <remarks>Source: Gepperth 2021 (DCGMM), on sharpening.</remarks>
+/// <remarks>Source: Gepperth 2022 (DCGMM), on sharpening.</remarks>
 /// <param name="Layer">Place in the stack, from 0, of the folding or pooling layer whose input is sharpened.</param>
 public sealed record Sharpening(int Layer)
 {
@@ -49,7 +49,7 @@ public sealed record LayerwiseSampleOptions
     /// <summary>How the topmost mixture layer chooses where no signal comes from above.</summary>
     public ComponentChoice Choice { get; init; }
 
-    /// <summary>Component that the topmost mixture layer takes always; null leaves it to <see cref="Choice"/>.</summary>
+    /// <summary>Component that the topmost mixture layer takes where no signal comes from above; null leaves it to <see cref="Choice"/>.</summary>
     public int? Component { get; init; }
 
     /// <summary>Probability that a class given to conditional samples has; the others share the rest.</summary>
@@ -86,7 +86,8 @@ public sealed record LayerwiseSampleOptions
         if (sharpening.Layer < 0 || sharpening.Layer >= plan.Spec.Layers.Count || plan.Spec.Layers[sharpening.Layer] is not (FoldingSpec or PoolingSpec))
             throw new ArgumentException($"Layer {sharpening.Layer} cannot be sharpened: it is no folding or pooling layer of the stack.", nameof(sharpening));
         return plan.Mixtures.FirstOrDefault(m => sharpening.Target is int target ? m.Last == target && target > sharpening.Layer : m.Last > sharpening.Layer)
-            ?? throw new ArgumentException($"Layer {sharpening.Target} is no mixture layer above layer {sharpening.Layer}.", nameof(sharpening));
+            ?? throw new ArgumentException(
+                sharpening.Target is int wanted ? $"Layer {wanted} is no mixture layer above layer {sharpening.Layer}." : $"No mixture layer stands above layer {sharpening.Layer}.", nameof(sharpening));
     }
 }
 
@@ -116,7 +117,7 @@ public sealed unsafe partial class LayerwiseModel
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         MixtureStage top = Mixture(null);
-        return Down(count, plan.StageIndex(top), null, options, progress, cancellation);
+        return Down(numbers, count, plan.StageIndex(top), null, options, progress, cancellation);
     }
 
     /// <summary>Draws images of given classes: the classifier is inverted and what it would like to read is the signal from above.</summary>
@@ -136,7 +137,8 @@ public sealed unsafe partial class LayerwiseModel
         options.Check(plan);
         int read = classifier.Reads.Length - 1, inputs = plan.Stages[classifier.Reads[read]].Output.Count, count = classifier.Output.Channels;
         LayerwiseNumbers current = numbers;
-        float* w = current.At(classifier.Weights[read]), bias = current.At(classifier.Bias);
+        ReadOnlySpan<float> all = current.Values;
+        ReadOnlySpan<float> w = all.Slice(classifier.Weights[read], count * inputs), bias = all.Slice(classifier.Bias, count);
         var signals = new float[(long)classes.Length * inputs];
         for (int sample = 0; sample < classes.Length; sample++)
         {
@@ -144,13 +146,13 @@ public sealed unsafe partial class LayerwiseModel
             for (int c = 0; c < count; c++)
             {
                 float wanted = (float)Math.Log(c == classes[sample] ? options.Confidence : (1 - options.Confidence) / (count - 1)) - bias[c];
-                for (int i = 0; i < inputs; i++) own[i] += wanted * w[(long)c * inputs + i];
+                for (int i = 0; i < inputs; i++) own[i] += wanted * w[c * inputs + i];
             }
             float least = own[0];
             foreach (float value in own) least = Math.Min(least, value);
             foreach (ref float value in own) value -= least;
         }
-        return Down(classes.Length, classifier.Reads[read], signals, options, progress, cancellation);
+        return Down(current, classes.Length, classifier.Reads[read], signals, options, progress, cancellation);
     }
 
     /// <summary>Fills in the hidden pixels of images: up to the topmost mixture layer, down again by its responsibilities; visible pixels stay.</summary>
@@ -168,19 +170,21 @@ public sealed unsafe partial class LayerwiseModel
     {
         MixtureStage top = Mixture(null);
         float[] signals = Activities(images, top.Last, by == LayerwiseCompletion.Marginal, cancellation);
-        Evidence drawn = Down(images.Count, plan.StageIndex(top), signals, options, progress, cancellation);
+        Evidence drawn = Down(numbers, images.Count, plan.StageIndex(top), signals, options, progress, cancellation);
         var filled = new float[images.Values.Length];
         for (int i = 0; i < filled.Length; i++)
             filled[i] = images.IsHidden(i / images.Variables, i % images.Variables) ? drawn.Values[i] : images.Values[i];
         return Evidence.From(filled, images.Variables);
     }
 
-    private Evidence Down(int count, int stage, float[]? signals, LayerwiseSampleOptions? options, IProgress<Inference.QueryProgress>? progress, CancellationToken cancellation)
+    private Evidence Down(
+        LayerwiseNumbers current, int count, int stage, float[]? signals, LayerwiseSampleOptions? options, IProgress<Inference.QueryProgress>? progress, CancellationToken cancellation)
     {
         options ??= new LayerwiseSampleOptions();
         options.Check(plan);
+        if (options.Sharpenings.FirstOrDefault(s => s.Layer > plan.Stages[stage].Last) is { } above)
+            throw new ArgumentException($"Layer {above.Layer} cannot be sharpened: the way down starts at layer {plan.Stages[stage].Last}.", nameof(options));
         var images = new float[(long)count * plan.Image.Count];
-        LayerwiseNumbers current = numbers;
         int blocks = (count + SampleRows - 1) / SampleRows, done = 0, each = plan.Stages[stage].Output.Count;
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var says = new Lock();
@@ -200,7 +204,7 @@ public sealed unsafe partial class LayerwiseModel
         });
         cancellation.ThrowIfCancellationRequested();
         if (!Training.TrainingLoop.AllFinite(images))
-            throw new ArgumentException("Samples have left the range of numbers: steps of sharpening are too long, or noise is too large. Use a smaller Rate, or a larger Divisor.", nameof(options));
+            throw new ArgumentException("Samples have left the range of numbers: steps of sharpening are too long, or noise is too large. Use smaller steps, or less noise.", nameof(options));
         return Evidence.From(images, plan.Image.Count);
     }
 }

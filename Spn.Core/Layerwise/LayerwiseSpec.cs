@@ -21,7 +21,7 @@ public readonly record struct LayerShape(int Height, int Width, int Channels)
 /// <summary>A stack of folding, pooling, mixture and classifier layers over images; compared by structure.</summary>
 /// <remarks>
 /// It is no circuit: each mixture layer has a loss and a probabilistic meaning of its own, and no gradient passes from one layer to another.
-/// Source: Gepperth 2021 (DCGMM).
+/// Source: Gepperth 2022 (DCGMM).
 /// </remarks>
 /// <param name="Height">Height of an image in pixels.</param>
 /// <param name="Width">Width of an image in pixels.</param>
@@ -98,6 +98,11 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
             findings.Add(new("images", "empty", $"They are {Height} x {Width} pixels of {Colours} numbers.", "Give sizes of at least 1."));
             return findings;
         }
+        if ((long)Height * Width * Colours > int.MaxValue || (long)Height * Width > int.MaxValue / Colours)
+        {
+            findings.Add(new("images", "too many numbers an image", $"They are {Height} x {Width} pixels of {Colours} numbers.", $"There can be {int.MaxValue:N0}; use smaller images."));
+            return findings;
+        }
         var shape = new LayerShape(Height, Width, Colours);
         long parameters = 0;
         foreach ((int index, LayerwiseLayer layer) in Layers.Index())
@@ -113,7 +118,7 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
                     if ((shape.Height - folding.Kernel) % folding.Stride != 0 || (shape.Width - folding.Kernel) % folding.Stride != 0)
                         findings.Add(new(place, "cells left over", $"Patches of {folding.Kernel} at stride {folding.Stride} do not reach the last of {shape.Height} x {shape.Width} cells.",
                             $"Use a stride that divides {shape.Height - folding.Kernel} and {shape.Width - folding.Kernel}, such as {Divisor(shape.Height - folding.Kernel, shape.Width - folding.Kernel, folding.Stride)}, or another size."));
-                    if ((long)folding.Kernel * folding.Kernel * shape.Channels * folded.Cells > int.MaxValue) return TooMany("numbers an image");
+                    if ((long)folding.Kernel * folding.Kernel * shape.Channels > int.MaxValue) return TooMany("numbers an image");
                     shape = folded with { Channels = folding.Kernel * folding.Kernel * shape.Channels };
                     break;
                 case PoolingSpec pooling:
@@ -142,6 +147,7 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
                     findings.Add(new(place, "unknown kind", layer.GetType().Name, "Use folding, pooling, mixture or classifier layers."));
                     return findings;
             }
+            if ((long)shape.Cells * shape.Channels > int.MaxValue) return TooMany("numbers an image");
             shapes.Add(shape);
 
             List<CircuitFinding> TooMany(string what)

@@ -152,12 +152,15 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
 
     private double[] Means() => [.. sums.Zip(seen, (sum, count) => count == 0 ? double.NaN : sum / count)];
 
-    /// <summary>Gradient ascent on the mean log-probability of the batch's classes.</summary>
+    /// <summary>A step down the gradient of the batch's mean loss.</summary>
     private void StepClassifier(int[] labels, ReadOnlySpan<int> batch)
     {
         ClassifierStage stage = plan.Classifier!;
         int classes = stage.Output.Channels, lanes = work.Lanes;
-        float rate = (float)(options.ClassifierRate / batch.Length);
+        bool squares = options.ClassifierLoss == ClassifierLoss.SquaredError;
+        float rate = (float)((squares ? 2 : 1) * options.ClassifierRate / batch.Length);
+        // Both losses have the difference of target and output as slope: of probabilities, or twice that of logits.
+        if (squares) LayerwisePass.Logits(numbers, work, plan.Stages.Length - 1, stage);
         float* slopes = work.Output(plan.Stages.Length - 1), bias = numbers.At(stage.Bias);
         for (int c = 0; c < classes; c++)
             for (int lane = 0; lane < batch.Length; lane++)
