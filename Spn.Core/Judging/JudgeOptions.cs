@@ -3,7 +3,8 @@ namespace Spn.Core.Judging;
 /// <summary>What images a judge looks at, and how it is trained.</summary>
 /// <remarks>
 /// Source: the convolutional classifier of the DCGMM paper, Table VII, with Adam's usual step size of 0.001 in place of the printed
-/// 0.01, which is too large for it, and with steps that shorten to 0: at the length of the start the last steps cost about one image of a hundred.
+/// 0.01, which is too large for it, and with steps that shorten to 0, without which 0.4 % of the test images of MNIST and 1.2 % of those of
+/// Fashion-MNIST are lost.
 /// </remarks>
 public sealed record JudgeOptions
 {
