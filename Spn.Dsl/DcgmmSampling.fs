@@ -100,7 +100,8 @@ module DcgmmSampling =
                     match task with
                     // One picture tells as much as several.
                     | SamplingTask.Pictures -> [ DcgmmClasses.All ], [ common.Seeds.Head ], 0, 0
-                    | SamplingTask.Quality -> List.init classes DcgmmClasses.Only, common.Seeds, options.Samples, options.JudgeEpochs
+                    | SamplingTask.Quality ->
+                        List.init classes DcgmmClasses.Only, common.Seeds, options.Samples, options.JudgeEpochs
 
                 for instance in options.Run.Instances do
                     for seed in seeds do
@@ -119,10 +120,7 @@ module DcgmmSampling =
     let private picture (options: SamplingOptions) (job: SamplingJob) =
         let kind = if job.Samples = 0 then "pictures" else "samples"
 
-        Path.Combine(
-            options.Run.Common.Out,
-            $"dcgmm-{kind}-{DcgmmProtocol.nameOf job.Training}-{job.Draw.Name}.png"
-        )
+        Path.Combine(options.Run.Common.Out, $"dcgmm-{kind}-{DcgmmProtocol.nameOf job.Training}-{job.Draw.Name}.png")
 
     let private shown (options: SamplingOptions) (job: SamplingJob) =
         job.Training.Seed = options.Run.Common.Seeds.Head
@@ -301,7 +299,10 @@ module DcgmmSampling =
                     |> List.map (fun row -> picture options row.Job)
                     |> DcgmmDraws.stack
                         $"{title job}: ten samples a class"
-                        (picture options { job with Training.Classes = DcgmmClasses.All })
+                        (picture options {
+                            job with
+                                Training.Classes = DcgmmClasses.All
+                        })
                         (DcgmmDraws.spec job.Training).Height
                     |> Option.toList
         ]

@@ -328,7 +328,13 @@ module DcgmmSvhn =
                         |> List.map (fun row -> picture options row.Job kind)
                         |> DcgmmDraws.stack
                             $"{options.Set.Title}, {instance}, {title}: a class in each row"
-                            (picture options { own.Head.Job with Training.Classes = DcgmmClasses.All } kind)
+                            (picture
+                                options
+                                {
+                                    own.Head.Job with
+                                        Training.Classes = DcgmmClasses.All
+                                }
+                                kind)
                             (if options.Set = ClusterSet.Digits then 8 else 32)
                         |> Option.toList
         ]

@@ -53,32 +53,39 @@ let tests =
                 let rows, output = run (squares folder false square)
                 Expect.equal rows (Ok [ 1, 1; 2, 4; 3, 9; 4, 16 ]) "rows"
 
-                for part in [ "Squares: trainings: 4, done already: 0"; "These are integers."; "square 3: is 9" ] do
+                for part in
+                    [
+                        "Squares: trainings: 4, done already: 0"
+                        "These are integers."
+                        "square 3: is 9"
+                    ] do
                     Expect.stringContains output part "told"))
-        testCase "a job that fails is told, the others are done and published, and a resumed run tries it again" (fun () ->
-            inFolder (fun folder ->
-                let mutable published = []
+        testCase
+            "a job that fails is told, the others are done and published, and a resumed run tries it again"
+            (fun () ->
+                inFolder (fun folder ->
+                    let mutable published = []
 
-                let failing = {
-                    squares folder false (fun job ->
-                        if job = 2 then
-                            invalidArg "rate" "the rate is too large"
+                    let failing = {
+                        squares folder false (fun job ->
+                            if job = 2 then
+                                invalidArg "rate" "the rate is too large"
 
-                        square job) with
-                        Publish = fun rows -> published <- rows
-                }
+                            square job) with
+                            Publish = fun rows -> published <- rows
+                    }
 
-                let rows, output = run failing
-                Expect.equal published [ 1, 1; 3, 9; 4, 16 ] "the others are published"
-                Expect.stringContains output "square 2: FAILED. the rate is too large" "the reason"
+                    let rows, output = run failing
+                    Expect.equal published [ 1, 1; 3, 9; 4, 16 ] "the others are published"
+                    Expect.stringContains output "square 2: FAILED. the rate is too large" "the reason"
 
-                match rows with
-                | Error message -> Expect.stringContains message "square 2" "and which"
-                | Ok _ -> failtest "it ends as a failure"
+                    match rows with
+                    | Error message -> Expect.stringContains message "square 2" "and which"
+                    | Ok _ -> failtest "it ends as a failure"
 
-                let rows, output = run (squares folder true square)
-                Expect.stringContains output "done already: 3" "one is left"
-                Expect.equal rows (Ok [ 1, 1; 2, 4; 3, 9; 4, 16 ]) "rows"))
+                    let rows, output = run (squares folder true square)
+                    Expect.stringContains output "done already: 3" "one is left"
+                    Expect.equal rows (Ok [ 1, 1; 2, 4; 3, 9; 4, 16 ]) "rows"))
         testCase "a defect ends the run at once" (fun () ->
             inFolder (fun folder ->
                 Expect.throwsT<NullReferenceException>
@@ -108,7 +115,11 @@ let tests =
 
                 Expect.stringContains error.Message "job,value" "what it should be"))
         testCase "no seed is refused" (fun () ->
-            for parse in [ (fun a -> DcgmmAlphabet.parse a |> ignore); (fun a -> DcgmmSvhn.parse a |> ignore) ] do
+            for parse in
+                [
+                    (fun a -> DcgmmAlphabet.parse a |> ignore)
+                    (fun a -> DcgmmSvhn.parse a |> ignore)
+                ] do
                 let error =
                     Expect.raises<ArgumentException> (fun () -> parse [| "--quick"; "--seeds"; "0" |]) "no seed"
 
@@ -141,6 +152,13 @@ let tests =
 
                     DcgmmProtocol.isWhole options training run
 
-                Expect.equal [ for m in [ None; Some 1; Some 2 ] -> whole m run ] [ false; true; false ] "cut after a minute"
-                Expect.equal [ for m in [ None; Some 2 ] -> whole m { run with Passes = 20.0 } ] [ true; true ] "all passes"))
+                Expect.equal
+                    [ for m in [ None; Some 1; Some 2 ] -> whole m run ]
+                    [ false; true; false ]
+                    "cut after a minute"
+
+                Expect.equal
+                    [ for m in [ None; Some 2 ] -> whole m { run with Passes = 20.0 } ]
+                    [ true; true ]
+                    "all passes"))
     ]

@@ -176,7 +176,11 @@ let private trainings =
 
             let bounded = images.Where(0, ValueSet.AtLeast 0.2)
 
-            for ask in [ (fun () -> ignore (model.Fit bounded)); (fun () -> ignore (model.Scores bounded)) ] do
+            for ask in
+                [
+                    (fun () -> ignore (model.Fit bounded))
+                    (fun () -> ignore (model.Scores bounded))
+                ] do
                 let error = Expect.raises<EvidenceException> ask "an entry that lies in a set"
                 Expect.stringContains error.Message "observe or hide" "the way out"
 
@@ -224,8 +228,7 @@ let private samples =
 
             for part, sample in
                 [
-                    "starts at layer 1",
-                    (fun () -> ignore ((spec.Compile()).SampleClasses([| 0 |], sharpened 2)))
+                    "starts at layer 1", (fun () -> ignore ((spec.Compile()).SampleClasses([| 0 |], sharpened 2)))
                     "No mixture layer stands above layer 2",
                     (fun () ->
                         let pooled = LayerwiseSpec.For(4, 4).Folding(2).Mixture(4).Pooling(2, 1)

@@ -109,51 +109,57 @@ let private layers =
                 Expect.equal (shape spec) (LayerShape(rows, columns, channels)) $"size of {spec}"
                 let made = model.Activities(images, 0) |> Array.map float
                 Expect.equal made (expected |> Seq.collect _.Values |> Seq.toArray) $"{spec}")
-        testCase "dense pooling hands a signal to the whole window and to cells that no window covers, sparse pooling to one cell of it" (fun () ->
-            for seed, spec, pooling in poolings |> List.filter (fun (_, _, p) -> p.Stride >= p.Kernel) do
-                let height, width, colours = sizeOf spec
-                let rows, columns = windows pooling height, windows pooling width
-                let signals = signals (rows.Length * columns.Length * colours) seed
+        testCase
+            "dense pooling hands a signal to the whole window and to cells that no window covers, sparse pooling to one cell of it"
+            (fun () ->
+                for seed, spec, pooling in poolings |> List.filter (fun (_, _, p) -> p.Stride >= p.Kernel) do
+                    let height, width, colours = sizeOf spec
+                    let rows, columns = windows pooling height, windows pooling width
+                    let signals = signals (rows.Length * columns.Length * colours) seed
 
-                let dense = {
-                    Size = height, width, colours
-                    Values = Array.map float (down spec (LayerwiseSampleOptions()) 0 1 signals)
-                }
+                    let dense = {
+                        Size = height, width, colours
+                        Values = Array.map float (down spec (LayerwiseSampleOptions()) 0 1 signals)
+                    }
 
-                let thin = LayerwiseSpec.For(height, width, colours).With(sparsely pooling)
+                    let thin = LayerwiseSpec.For(height, width, colours).With(sparsely pooling)
 
-                let sparse = {
-                    dense with
-                        Values = Array.map float (down thin (LayerwiseSampleOptions()) 0 1 signals)
-                }
+                    let sparse = {
+                        dense with
+                            Values = Array.map float (down thin (LayerwiseSampleOptions()) 0 1 signals)
+                    }
 
-                for i in 0 .. rows.Length - 1 do
-                    for j in 0 .. columns.Length - 1 do
-                        let cells =
-                            List.allPairs (within pooling height rows[i]) (within pooling width columns[j])
+                    for i in 0 .. rows.Length - 1 do
+                        for j in 0 .. columns.Length - 1 do
+                            let cells =
+                                List.allPairs (within pooling height rows[i]) (within pooling width columns[j])
 
-                        let signal = [
-                            for k in 0 .. colours - 1 -> float signals[(i * columns.Length + j) * colours + k]
-                        ]
+                            let signal = [
+                                for k in 0 .. colours - 1 -> float signals[(i * columns.Length + j) * colours + k]
+                            ]
 
-                        let at grid (r, c) = [ for k in 0 .. colours - 1 -> at grid r c k ]
-                        Expect.all (cells |> List.map (at dense)) ((=) signal) "every cell"
-                        let chosen, others = cells |> List.map (at sparse) |> List.partition ((=) signal)
-                        Expect.hasLength chosen 1 "one cell"
-                        Expect.all others (List.forall ((=) -1.0)) "no signal elsewhere"
+                            let at grid (r, c) = [ for k in 0 .. colours - 1 -> at grid r c k ]
+                            Expect.all (cells |> List.map (at dense)) ((=) signal) "every cell"
+                            let chosen, others = cells |> List.map (at sparse) |> List.partition ((=) signal)
+                            Expect.hasLength chosen 1 "one cell"
+                            Expect.all others (List.forall ((=) -1.0)) "no signal elsewhere"
 
-                let silent = sparse.Values |> Array.filter ((=) -1.0) |> Array.length
-                // The last window that starts at or before a cell is the nearest to it, since windows do not overlap here.
-                let nearest starts i =
-                    List.findIndexBack (fun start -> start <= i) starts
+                    let silent = sparse.Values |> Array.filter ((=) -1.0) |> Array.length
+                    // The last window that starts at or before a cell is the nearest to it, since windows do not overlap here.
+                    let nearest starts i =
+                        List.findIndexBack (fun start -> start <= i) starts
 
-                for r in 0 .. height - 1 do
-                    for c in 0 .. width - 1 do
-                        for k in 0 .. colours - 1 do
-                            let window = nearest rows r * columns.Length + nearest columns c
-                            Expect.equal (at dense r c k) (float signals[window * colours + k]) "the nearest window"
+                    for r in 0 .. height - 1 do
+                        for c in 0 .. width - 1 do
+                            for k in 0 .. colours - 1 do
+                                let window = nearest rows r * columns.Length + nearest columns c
 
-                Expect.equal silent (height * width * colours - signals.Length) "cells without a signal")
+                                Expect.equal
+                                    (at dense r c k)
+                                    (float signals[window * colours + k])
+                                    "the nearest window"
+
+                    Expect.equal silent (height * width * colours - signals.Length) "cells without a signal")
         testCase "sparse pooling chooses every cell of a window now and then" (fun () ->
             let spec = LayerwiseSpec.For(2, 2).With(sparsely (PoolingSpec(2, 2)))
             let handed = down spec (LayerwiseSampleOptions()) 0 400 (Array.create 400 1.0f)

@@ -192,11 +192,10 @@ let run (model: LayerwiseModel) (values: float[]) first (input: Grid) =
                             0 .. cells below - 1
                         |]
                 }
-            | :? ClassifierSpec as classifier ->
-                {
-                    Size = 1, 1, classifier.Classes
-                    Values = softmax (logits model values layer made)
-                }
+            | :? ClassifierSpec as classifier -> {
+                Size = 1, 1, classifier.Classes
+                Values = softmax (logits model values layer made)
+              }
             | other -> failwith $"unknown layer {other.Name}"
 
     made

@@ -106,7 +106,10 @@ let private bySteps =
                             classifier |> Option.map (fun c -> [| for row in 0..5 -> row % c.Classes |])
 
                         let made = [ for row in 0..5 -> run model before 0 (image model images row) ]
-                        let report = model.Fit(images, options radius classifierLoss spec 6, Option.toObj labels)
+
+                        let report =
+                            model.Fit(images, options radius classifierLoss spec 6, Option.toObj labels)
+
                         Expect.equal report.Steps 1 "one step"
 
                         for mixture, told in Seq.zip model.MixtureLayers report.Curve[0].Train do
