@@ -77,7 +77,7 @@ module Experiment =
         let rows =
             experiment.Read()
             |> List.filter (fun row -> place.ContainsKey(experiment.JobOf row))
-            // The last row of a job is that of its longest training.
+            // A later row of a job is of a training that was done again.
             |> List.rev
             |> List.distinctBy experiment.JobOf
             |> ResizeArray

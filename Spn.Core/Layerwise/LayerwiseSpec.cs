@@ -98,7 +98,7 @@ public sealed record LayerwiseSpec(int Height, int Width, int Colours, ValueList
             findings.Add(new("images", "empty", $"They are {Height} x {Width} pixels of {Colours} numbers.", "Give sizes of at least 1."));
             return findings;
         }
-        if ((long)Height * Width * Colours > int.MaxValue || (long)Height * Width > int.MaxValue / Colours)
+        if ((long)Height * Width > int.MaxValue / Colours)
         {
             findings.Add(new("images", "too many numbers an image", $"They are {Height} x {Width} pixels of {Colours} numbers.", $"There can be {int.MaxValue:N0}; use smaller images."));
             return findings;
