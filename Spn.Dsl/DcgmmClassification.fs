@@ -10,7 +10,7 @@ open Spn.Core.Layerwise
 
 /// <summary>What a deep Gaussian mixture with a classifier on top reached.</summary>
 type DcgmmClassifyRow = {
-    /// <summary>The training; its instance is B or released, with -step-1 behind it where the classifier takes longer steps.</summary>
+    /// <summary>The training; its instance is B or released, with -step-1 or -falling behind it where the classifier takes other steps.</summary>
     Job: DcgmmTraining
     /// <summary>How it went.</summary>
     Run: DcgmmRun
@@ -39,13 +39,23 @@ module DcgmmClassification =
     [<Literal>]
     let Measured = 1000
 
-    // Behind the name of an instance: its classifier takes steps of 1 rather than of 0.1, as in the released scripts.
-    [<Literal>]
-    let private Longer = "-step-1"
+    // What stands behind the name of an instance, behind its title, and the classifier's step sizes at the start and at the end. The
+    // released scripts have the first.
+    let private steps = [
+        "", "", (0.1, 0.1)
+        "-step-1", ", step 1", (1.0, 1.0)
+        "-falling", ", falling step", (1.0, 0.0)
+    ]
 
-    let private instances = [ "B"; "B" + Longer; "released"; "released" + Longer ]
+    let private instances = [
+        for stack in [ "B"; "released" ] do
+            for ending, _, _ in steps -> stack + ending
+    ]
 
-    let private stackOf (instance: string) = instance.Replace(Longer, "")
+    let private stackOf (instance: string) = instance.Split('-')[0]
+
+    let private stepsOf instance =
+        steps |> List.find (fun (ending, _, _) -> stackOf instance + ending = instance)
 
     /// <summary>Published accuracies in percent, with deviations where they have one: the paper's own instance, then models of other papers.</summary>
     let published: (string * string * float * float option) list = [
@@ -83,7 +93,7 @@ module DcgmmClassification =
 
     /// <summary>Instance B under a classifier that reads both mixture layers, or the instance of the released scripts; of the same kind for 8 x 8 pixels.</summary>
     /// <param name="images">Says the size of an image.</param>
-    /// <param name="instance">B or released, with or without -step-1.</param>
+    /// <param name="instance">B or released, alone or with -step-1 or -falling.</param>
     let spec (images: DcgmmImages) (instance: string) : LayerwiseSpec =
         match stackOf instance, images.Height with
         | "B", _ -> (DcgmmProtocol.spec images "B" false).Classifier(10, 1, 3)
@@ -98,11 +108,14 @@ module DcgmmClassification =
         | _ -> Dcgmm.Classification()
 
     let private titleOf instance =
-        (if stackOf instance = "B" then
-             "DCGMM-B"
-         else
-             "released instance")
-        + (if instance.EndsWith Longer then ", step 1" else "")
+        let stack =
+            if stackOf instance = "B" then
+                "DCGMM-B"
+            else
+                "released instance"
+
+        let _, title, _ = stepsOf instance
+        stack + title
 
     let private percent (value: float) = ResultFile.Cell(100.0 * value, "0.00")
 
@@ -156,7 +169,7 @@ module DcgmmClassification =
 
     let private protocol =
         "DCGMM-B: F(8,2)-G(49)-F(11,1)-G(49)-C(10), the classifier reading both mixture layers, as the paper says. Released instance: F(4,2)-G(121, a set of parameters for each cell)-F(13,1)-G(16)-C(10), the classifier reading the first mixture layer, as in the scripts of the paper. "
-        + $"The classifier learns at step size 0.1, as in the scripts, or at 1, together with the mixture layers, which it does not touch. The paper has one accuracy a data set, which stands beside all of them. Accuracies are those of the last parameters on all test images; during training they are measured on at most {Measured} of them."
+        + $"The classifier learns at step size 0.1, as in the scripts, at 1, or at one that falls evenly from 1 to 0, together with the mixture layers, which it does not touch. The paper has one accuracy a data set, which stands beside all of them. Accuracies are those of the last parameters on all test images; during training they are measured on at most {Measured} of them."
 
     let private publish (output: TextWriter) (options: DcgmmOptions) (rows: DcgmmClassifyRow list) =
         let runs = [ for row in rows -> titleOf row.Job.Instance, PaperEpochs, row.Run ]
@@ -256,7 +269,7 @@ module DcgmmClassification =
 
         let model = (spec images job.Instance).Compile(job.Seed, options.Common.Threads)
 
-        let rate = if job.Instance.EndsWith Longer then 1.0 else 0.1
+        let _, _, rates = stepsOf job.Instance
 
         let result, run =
             model
@@ -264,7 +277,7 @@ module DcgmmClassification =
                 report
                 cancellation
                 options.Common
-                (DcgmmProtocol.settingsAt rate { job with Instance = "B" } job.Epochs)
+                (DcgmmProtocol.settingsAt rates { job with Instance = "B" } job.Epochs)
                 train
                 (Some classes)
                 (Some measured)

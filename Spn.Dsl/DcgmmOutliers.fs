@@ -229,7 +229,14 @@ module DcgmmOutliers =
             Some
                 $"In {best.Length} of {deep.Length} trainings of several mixture layers the topmost layer has the largest area; the paper finds it the best detector."
 
-    let private charts (rows: OutlierRow list) = [
+    // The page's name: shared and independent parameters have pages of their own.
+    let private page (options: OutlierOptions) =
+        if options.Shared then
+            "dcgmm-outliers-shared"
+        else
+            "dcgmm-outliers"
+
+    let private charts page (rows: OutlierRow list) = [
         for dataSet, own in rows |> List.groupBy _.Job.DataSet do
             let first = own |> List.distinctBy (fun r -> r.Job.Instance, r.Job.Independent)
 
@@ -242,9 +249,9 @@ module DcgmmOutliers =
 
             for name, title, drawn in
                 [
-                    $"dcgmm-outliers-{dataSet}", "instances", deep
+                    $"{page}-{dataSet}", "instances", deep
                     if beside.Length > 1 then
-                        $"dcgmm-outliers-{dataSet}-models", "DCGMM and circuits", beside
+                        $"{page}-{dataSet}-models", "DCGMM and circuits", beside
                 ] do
                 if not drawn.IsEmpty then
                     PagePart.Lines(
@@ -274,7 +281,7 @@ module DcgmmOutliers =
             for row in rows -> titleOf row.Job.Instance, OutlierRows.paperEpochs row.Job.Instance, row.Run
         ]
 
-        ResultPage.publish output options.Main.Common "dcgmm-outliers" Title (command options) [
+        ResultPage.publish output options.Main.Common (page options) Title (command options) [
             PagePart.Text protocol
             yield!
                 DcgmmProtocol.shortened options.Main.Common runs
@@ -289,7 +296,7 @@ module DcgmmOutliers =
                 PagePart.Text circuits
                 PagePart.Table second
             PagePart.Heading "Inliers kept and outliers rejected (figure 10)"
-            yield! charts rows
+            yield! charts (page options) rows
         ]
 
     // Multiplications; those of circuits are counted as in their own experiments.

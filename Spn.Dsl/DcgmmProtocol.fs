@@ -144,10 +144,15 @@ module DcgmmProtocol =
     let paperEpochs (instance: string) : int = (Dcgmm.Options instance).Epochs
 
     /// <summary>Settings of a training: the paper's for the instance. The built-in digits are too few for them and get larger steps by smaller batches.</summary>
-    /// <param name="classifierRate">Step size of a classifier.</param>
+    /// <param name="firstRate">Step size of a classifier at the start.</param>
+    /// <param name="lastRate">Its step size at the end.</param>
     /// <param name="training">The training.</param>
     /// <param name="points">Times that losses are kept.</param>
-    let settingsAt (classifierRate: float) (training: DcgmmTraining) (points: int) : LayerwiseOptions =
+    let settingsAt
+        (firstRate: float, lastRate: float)
+        (training: DcgmmTraining)
+        (points: int)
+        : LayerwiseOptions =
         let paper = Dcgmm.Options training.Instance
         let few = training.DataSet = DgcSpnOptions.digits.Name
 
@@ -158,7 +163,8 @@ module DcgmmProtocol =
             EndRate = (if few then 0.05 else paper.EndRate),
             DeviationRate = paper.DeviationRate,
             WeightRate = paper.WeightRate,
-            ClassifierRate = classifierRate,
+            ClassifierRate = firstRate,
+            FinalClassifierRate = lastRate,
             Points = points,
             Seed = training.Seed
         )
@@ -166,7 +172,8 @@ module DcgmmProtocol =
     /// <summary>The same, with a classifier's step size of the released scripts.</summary>
     /// <param name="training">The training.</param>
     /// <param name="points">Times that losses are kept.</param>
-    let settings (training: DcgmmTraining) (points: int) : LayerwiseOptions = settingsAt 0.1 training points
+    let settings (training: DcgmmTraining) (points: int) : LayerwiseOptions =
+        settingsAt (0.1, 0.1) training points
 
     // Pass, losses of all layers that have started, and speed.
     let private text (settings: LayerwiseOptions) (now: LayerwiseProgress) =

@@ -212,7 +212,7 @@ let tests =
                     refused
                         (DcgmmClassification.parse >> ignore)
                         [| "--instances"; "A" |]
-                        "B, B-step-1, released, released-step-1"
+                        "B, B-step-1, B-falling, released, released-step-1, released-falling"
 
                     refused (DcgmmDynamics.parse >> ignore) [| "--epochs"; "0" |] "at least 1"
                     refused (DcgmmAlphabet.parse >> ignore) [| "--sets"; "nltcs" |] "mnist, fashion-mnist"

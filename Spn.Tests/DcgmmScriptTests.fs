@@ -101,7 +101,7 @@ let tests =
                             let top = Seq.last (spec.Shapes())
                             Expect.equal (top.Height, top.Width) (1, 1) name
 
-                for instance in [ "B"; "B-step-1"; "released"; "released-step-1" ] do
+                for instance in [ "B"; "B-step-1"; "released"; "released-step-1"; "released-falling" ] do
                     let spec = DcgmmClassification.spec images.Value instance
                     Expect.isEmpty (spec.Check()) instance
 
@@ -200,18 +200,32 @@ let tests =
 
                 Expect.isTrue (File.Exists(Path.Combine(folder, "dcgmm-outliers.html"))) "report"
 
-                let again, output =
+                let resumed = {
+                    options with
+                        OutlierOptions.Main.Common.Resume = true
+                }
+
+                let shared, _ =
                     quietly DcgmmOutliers.run {
-                        options with
-                            Main = {
-                                options.Main with
-                                    Common = {
-                                        options.Main.Common with
-                                            Resume = true
-                                    }
-                            }
+                        resumed with
+                            Baselines = []
+                            Shared = true
                     }
 
+                Expect.hasLength shared 4 "two instances, two seeds"
+
+                let fewer, more =
+                    [ shared; rows ]
+                    |> List.map (List.find (fun r -> r.Job.Instance = "E") >> _.Run.Parameters)
+                    |> List.pairwise
+                    |> List.exactlyOne
+
+                Expect.isLessThan fewer more "parameters"
+
+                for file in [ "dcgmm-outliers-shared.html"; "docs/dcgmm-outliers-shared-digits-grey.svg" ] do
+                    Expect.isTrue (File.Exists(Path.Combine(folder, file))) file
+
+                let again, output = quietly DcgmmOutliers.run resumed
                 Expect.stringContains output "done already: 10" "nothing is left"
                 Expect.equal (again |> List.map _.Job) (rows |> List.map _.Job) "the same rows"
                 Expect.equal (DcgmmOutliers.instances again) (DcgmmOutliers.instances rows) "the same table"

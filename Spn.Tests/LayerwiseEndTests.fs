@@ -90,6 +90,39 @@ let private ends =
             one.Fit(images, options, labels) |> ignore
             other |> Gmm.trainClasses labels images options |> ignore
             Expect.equal (bits other) (bits one) "parameters")
+        testCase "a classifier's step size changes evenly to its last" (fun () ->
+            // Three equal images one by one while the mixture keeps still: each step is then known by its size alone.
+            let images, labels = patterns 1 1 |> Evidence.rows [| 0; 0; 0 |], [| 2; 2; 2 |]
+
+            let still epochs first last =
+                LayerwiseOptions(
+                    Epochs = epochs,
+                    BatchSize = 1,
+                    CentreRate = 0.0,
+                    DeviationRate = 0.0,
+                    WeightRate = 0.0,
+                    ClassifierRate = first,
+                    FinalClassifierRate = last
+                )
+
+            let falling, stepwise =
+                (whole 9).Classifier(3).Compile(threads = 1), (whole 9).Classifier(3).Compile(threads = 1)
+
+            falling.Fit(images, still 1 0.6 (Nullable 0.0), labels) |> ignore
+
+            for rate in [ 0.6; 0.4; 0.2 ] do
+                stepwise.Fit(images |> Evidence.rows [| 0 |], still 1 rate (Nullable()), [| 2 |])
+                |> ignore
+
+            let constant = (whole 9).Classifier(3).Compile(threads = 1)
+            constant.Fit(images, still 1 0.6 (Nullable()), labels) |> ignore
+
+            let far (other: LayerwiseModel) =
+                Array.map2 (fun a b -> abs (a - b)) (falling.Parameters.ToArray()) (other.Parameters.ToArray())
+                |> Array.max
+
+            Expect.isTrue (far stepwise < 1e-6f) "steps of 0.6, 0.4 and 0.2"
+            Expect.isTrue (far constant > 1e-3f) "not three of 0.6")
         testCase "progress ends with the last step" (fun () ->
             let told = ResizeArray()
             let model = (whole 9).Compile(threads = 1)
@@ -125,6 +158,7 @@ let private trainings =
                 "WeightRate", LayerwiseOptions(WeightRate = infinity)
                 "LoadingRate", LayerwiseOptions(LoadingRate = -1.0)
                 "ClassifierRate", LayerwiseOptions(ClassifierRate = -1.0)
+                "FinalClassifierRate", LayerwiseOptions(FinalClassifierRate = -1.0)
                 "LargestPrecision", LayerwiseOptions(LargestPrecision = 0.0)
                 "LeastDeviation", LayerwiseOptions(LeastDeviation = 0.0)
                 "LeastDeviation", LayerwiseOptions(LeastDeviation = 5.0)

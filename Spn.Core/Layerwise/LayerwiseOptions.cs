@@ -59,6 +59,9 @@ public sealed record LayerwiseOptions
     /// <summary>Step size of the classifier.</summary>
     public double ClassifierRate { get; init; } = 0.1;
 
+    /// <summary>Step size of the classifier that the last step has; it changes evenly from <see cref="ClassifierRate"/>. Null keeps that.</summary>
+    public double? FinalClassifierRate { get; init; }
+
     /// <summary>What the classifier lowers.</summary>
     public ClassifierLoss ClassifierLoss { get; init; }
 
@@ -68,6 +71,9 @@ public sealed record LayerwiseOptions
     /// <summary>Seed of the order of the samples.</summary>
     public long Seed { get; init; } = 1;
 
+    /// <summary>The classifier's step size after a share of the steps.</summary>
+    internal double ClassifierRateAt(double done) => ClassifierRate + done * ((FinalClassifierRate ?? ClassifierRate) - ClassifierRate);
+
     internal double Delay(int mixture) => Delays is null ? Math.Min(0.1 * mixture, 0.9) : Delays[mixture];
 
     internal void Check(LayerwisePlan plan)
@@ -75,7 +81,7 @@ public sealed record LayerwiseOptions
         AtLeast(Epochs, 1, nameof(Epochs));
         AtLeast(BatchSize, 1, nameof(BatchSize));
         AtLeast(Points, 1, nameof(Points));
-        foreach ((double value, string name) in new[] { (CentreRate, nameof(CentreRate)), (DeviationRate, nameof(DeviationRate)), (WeightRate, nameof(WeightRate)), (LoadingRate, nameof(LoadingRate)), (ClassifierRate, nameof(ClassifierRate)), (StartRadius ?? 0, nameof(StartRadius)), (Plateau, nameof(Plateau)) })
+        foreach ((double value, string name) in new[] { (CentreRate, nameof(CentreRate)), (DeviationRate, nameof(DeviationRate)), (WeightRate, nameof(WeightRate)), (LoadingRate, nameof(LoadingRate)), (ClassifierRate, nameof(ClassifierRate)), (FinalClassifierRate ?? 0, nameof(FinalClassifierRate)), (StartRadius ?? 0, nameof(StartRadius)), (Plateau, nameof(Plateau)) })
             AtLeast(value, 0, name);
         foreach ((double value, string name) in new[] { (StartRate, nameof(StartRate)), (EndRate, nameof(EndRate)), (LargestPrecision, nameof(LargestPrecision)), (LeastDeviation, nameof(LeastDeviation)), (EndRadius, nameof(EndRadius)) })
             if (!(value > 0) || double.IsInfinity(value)) throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0.");

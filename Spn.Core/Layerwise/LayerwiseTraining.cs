@@ -124,7 +124,7 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
             update.Finish(numbers, work);
             update.Annealing.Add(means[i]);
         }
-        if (classifies) StepClassifier(labels!, batch);
+        if (classifies) StepClassifier(labels!, batch, options.ClassifierRateAt(done));
         return true;
 
         bool Started(MixtureStage mixture) => done >= options.Delay(mixture.Number);
@@ -153,12 +153,12 @@ internal sealed unsafe class LayerwiseTraining : IDisposable
     private double[] Means() => [.. sums.Zip(seen, (sum, count) => count == 0 ? double.NaN : sum / count)];
 
     /// <summary>A step down the gradient of the batch's mean loss.</summary>
-    private void StepClassifier(int[] labels, ReadOnlySpan<int> batch)
+    private void StepClassifier(int[] labels, ReadOnlySpan<int> batch, double size)
     {
         ClassifierStage stage = plan.Classifier!;
         int classes = stage.Output.Channels, lanes = work.Lanes;
         bool squares = options.ClassifierLoss == ClassifierLoss.SquaredError;
-        float rate = (float)((squares ? 2 : 1) * options.ClassifierRate / batch.Length);
+        float rate = (float)((squares ? 2 : 1) * size / batch.Length);
         // Both losses have the difference of target and output as slope: of probabilities, or twice that of logits.
         if (squares) LayerwisePass.Logits(numbers, work, plan.Stages.Length - 1, stage);
         float* slopes = work.Output(plan.Stages.Length - 1), bias = numbers.At(stage.Bias);
