@@ -149,44 +149,32 @@ module OutlierRows =
 
             row job run classes [| circuit |> Query.logLikelihood test |])
 
-    // The generative network by hard EM. One mean and one deviation standardise all images: by those of each image, densities of
-    // different images would be in different units.
+    // The generative network by hard EM, over images standardised one by one as in the scripts of the paper: contrast and brightness of
+    // an image count for nothing. Leaf means are those of quantiles of images that are standardised together.
     let private spatial report cancellation (options: ExperimentOptions) (images: DcgmmImages) (job: DcgmmTraining) =
         let train, _ =
             DcgmmProtocol.ofClasses job.Classes job.Images images.Train images.TrainClasses
 
-        let network: InpaintJob = {
-            DataSet = job.DataSet
-            Category = None
-            Preset = InpaintPreset.Paper
-            Learner = InpaintLearner.Plain
-            Statistics = ImageStatistics.Global
-            Seed = job.Seed
-            Epochs = job.Epochs
-            Images = train.Count
-            TestImages = images.Test.Count
-        }
+        let standard (images: Evidence) =
+            StandardScore.FullImage(0.1).Apply(images).Images
 
-        let score = DgcSpnProtocol.score train network.Statistics
-        let standard = score.Apply(train).Images
+        let spec =
+            DgcSpn
+                .Generative(images.Height, images.Width)
+                .WithWeights(AccumulatorWeights(EqualStart = true, StartCount = 1e-4))
 
         use circuit =
-            Circuit.Compile(
-                DgcSpnProtocol.inpaintSpec network images.Height images.Width,
-                SimdEngine options.Threads,
-                job.Seed
-            )
-            |> Circuit.initialise standard
+            Circuit.Compile(spec, SimdEngine options.Threads, job.Seed)
+            |> Circuit.initialise (StandardScore.Global(train, 1e-3).Apply(train).Images)
+
+        let settings =
+            HardEmOptions(Epochs = job.Epochs, BatchSize = DgcSpnProtocol.InpaintBatch, Seed = job.Seed)
 
         let result =
             Experiment.within options cancellation (fun token ->
-                let settings =
-                    HardEmOptions(Epochs = job.Epochs, BatchSize = DgcSpnProtocol.InpaintBatch, Seed = job.Seed)
+                circuit |> Train.hardEmWith report token settings (standard train))
 
-                circuit |> Train.hardEmWith report token settings standard)
-
-        let steps =
-            (train.Count + DgcSpnProtocol.InpaintBatch - 1) / DgcSpnProtocol.InpaintBatch
+        let steps = (train.Count + settings.BatchSize - 1) / settings.BatchSize
 
         let run = {
             Images = train.Count
@@ -196,7 +184,7 @@ module OutlierRows =
             ImagesPerSecond = result.SamplesPerSecond
         }
 
-        row job run images.TestClasses [| circuit |> Query.logLikelihood (score.Apply(images.Test).Images) |]
+        row job run images.TestClasses [| circuit |> Query.logLikelihood (standard images.Test) |]
 
     /// <summary>Trains the model of a job and scores the test images by it.</summary>
     /// <param name="models">Images and trained models.</param>

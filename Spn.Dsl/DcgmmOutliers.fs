@@ -272,7 +272,7 @@ module DcgmmOutliers =
 
     let private circuits =
         "RAT-SPN: random halves to depth 4 in 10 repetitions; PD-SPN: Poon-Domingos regions over four vertical strips; both with 10 inputs and sums a region over binomial leaves of integer grey values, by expectation maximisation. "
-        + "DGC-SPN: the generative network of its own paper by online hard EM, pixels standardised by one mean and deviation of the training images. The paper takes the best of a grid of sizes, trains DGC-SPN by soft EM with dropout, and gives pixels divided by 255 to binomial leaves of 255 trials."
+        + "DGC-SPN: the generative network of its own paper by online hard EM, every image standardised by its own mean and deviation (0.1 added to it), as in the scripts of the paper: its score is the log-likelihood of the standardised image. The paper takes the best of a grid of sizes, trains DGC-SPN by soft EM with dropout, and gives pixels divided by 255 to binomial leaves of 255 trials."
 
     let private publish (output: TextWriter) (options: OutlierOptions) (rows: OutlierRow list) =
         let first, second = instances rows, models rows
