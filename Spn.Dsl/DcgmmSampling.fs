@@ -309,7 +309,14 @@ module DcgmmSampling =
 
         let table = quality rows
 
-        ResultPage.publish output options.Run.Common "dcgmm-sampling" Title (SamplingOptions.command options) [
+        // Shared and independent parameters have pages of their own.
+        let page =
+            if options.Independent then
+                "dcgmm-sampling-independent"
+            else
+                "dcgmm-sampling"
+
+        ResultPage.publish output options.Run.Common page Title (SamplingOptions.command options) [
             PagePart.Text(protocol options)
             yield! DcgmmDraws.shortened options.Run.Common [ for row in rows -> row.Job.Training, row.Run ]
             if not table.Rows.IsEmpty then

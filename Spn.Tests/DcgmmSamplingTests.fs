@@ -119,10 +119,15 @@ let tests =
                                 Samples = 20
                                 Tasks = [ SamplingTask.Quality ]
                                 Draws = [ options.Draws.Head ]
+                                Independent = true
                         }
 
                     Expect.stringContains output "done already: 0" "another number of samples is another job"
                     Expect.hasLength again 10 "ten classes"
+
+                    Expect.isTrue
+                        (File.Exists(Path.Combine(folder, "dcgmm-sampling-independent.html")))
+                        "a report of its own"
 
                     Expect.equal
                         (File.GetLastWriteTimeUtc(Path.Combine(folder, "judge-digits-grey-2.safetensors")))
