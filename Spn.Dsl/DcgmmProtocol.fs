@@ -148,11 +148,7 @@ module DcgmmProtocol =
     /// <param name="lastRate">Its step size at the end.</param>
     /// <param name="training">The training.</param>
     /// <param name="points">Times that losses are kept.</param>
-    let settingsAt
-        (firstRate: float, lastRate: float)
-        (training: DcgmmTraining)
-        (points: int)
-        : LayerwiseOptions =
+    let settingsAt (firstRate: float, lastRate: float) (training: DcgmmTraining) (points: int) : LayerwiseOptions =
         let paper = Dcgmm.Options training.Instance
         let few = training.DataSet = DgcSpnOptions.digits.Name
 
@@ -172,8 +168,7 @@ module DcgmmProtocol =
     /// <summary>The same, with a classifier's step size of the released scripts.</summary>
     /// <param name="training">The training.</param>
     /// <param name="points">Times that losses are kept.</param>
-    let settings (training: DcgmmTraining) (points: int) : LayerwiseOptions =
-        settingsAt (0.1, 0.1) training points
+    let settings (training: DcgmmTraining) (points: int) : LayerwiseOptions = settingsAt (0.1, 0.1) training points
 
     // Pass, losses of all layers that have started, and speed.
     let private text (settings: LayerwiseOptions) (now: LayerwiseProgress) =
