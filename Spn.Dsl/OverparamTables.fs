@@ -170,7 +170,7 @@ module OverparamTables =
             let last = results.Head.Job.Iterations
 
             let signed (value: float) =
-                value.ToString("+0.000;-0.000", CultureInfo.InvariantCulture)
+                value.ToString("+0.000;-0.000;0.000", CultureInfo.InvariantCulture)
 
             let at =
                 [ 50; 100; 200 ]

@@ -179,6 +179,14 @@ let tests =
                     Expect.hasLength row.Curve 100 "thresholds"
                     Expect.isTrue (abs (row.Stepped - row.Area) < 0.1) "both areas"
 
+                let close = {
+                    rows.Head with
+                        Job.DataSet = "mnist"
+                        Areas = [ 0.95396 ]
+                }
+
+                Expect.contains (DcgmmOutliers.instances [ close ]).Rows.Head "0.0" "no sign before nothing"
+
                 let text = page folder
 
                 for part in
