@@ -106,7 +106,7 @@ let tests =
                     |]
 
                 let rows, _ = quietly DcgmmClassification.run options
-                Expect.hasLength rows 4 "four instances"
+                Expect.hasLength rows 6 "two stacks, three kinds of steps"
 
                 for row in rows do
                     Expect.isGreaterThan row.Accuracy 0.6 $"{row.Job.Instance} is far better than chance"
@@ -121,6 +121,7 @@ let tests =
                         "DCGMM-B"
                         "DCGMM-B, step 1"
                         "released instance, step 1"
+                        "released instance, falling step"
                         "Table IV"
                         "dcgmm-classification-digits-grey.svg"
                     ] do
