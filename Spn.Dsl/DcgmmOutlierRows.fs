@@ -159,9 +159,7 @@ module OutlierRows =
             StandardScore.FullImage(0.1).Apply(images).Images
 
         let spec =
-            DgcSpn
-                .Generative(images.Height, images.Width)
-                .WithWeights(AccumulatorWeights(EqualStart = true, StartCount = 1e-4))
+            DgcSpn.Generative(images.Height, images.Width).WithWeights(DgcSpnProtocol.equalWeights)
 
         use circuit =
             Circuit.Compile(spec, SimdEngine options.Threads, job.Seed)

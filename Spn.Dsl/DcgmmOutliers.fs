@@ -138,7 +138,8 @@ module DcgmmOutliers =
 
             [
                 $"""{ResultFile.Cell(mean, "0.0")} ± {ResultFile.Cell(deviation, "0.0")}"""
-                (100.0 * List.average areas - mean).ToString("+0.0;-0.0;0.0", Globalization.CultureInfo.InvariantCulture)
+                (100.0 * List.average areas - mean)
+                    .ToString("+0.0;-0.0;0.0", Globalization.CultureInfo.InvariantCulture)
                 if reproduced areas (mean, deviation) then "yes" else "no"
             ]
 

@@ -164,6 +164,9 @@ module DgcSpnProtocol =
         | ClassifyPreset.PaperRate -> 400
         | ClassifyPreset.Notebook -> 15
 
+    /// <summary>Weights that hard EM by weighted values starts from: all equal, and outweighed by the first counts.</summary>
+    let equalWeights = AccumulatorWeights(EqualStart = true, StartCount = 1e-4)
+
     /// <summary>The generative network of a job.</summary>
     /// <remarks>
     /// The paper does not say how accumulators start. Weighted winners need an equal start: from unequal weights the rich get richer at
@@ -176,7 +179,7 @@ module DgcSpnProtocol =
             | InpaintPreset.TwoSums -> DgcSpn.TwoSums(height, width)
 
         match job.Learner with
-        | InpaintLearner.Plain -> network.WithWeights(AccumulatorWeights(EqualStart = true, StartCount = 1e-4))
+        | InpaintLearner.Plain -> network.WithWeights equalWeights
         | InpaintLearner.Unweighted -> network
 
     /// <summary>Settings of one pass of hard EM; passes differ in the order of the images.</summary>
