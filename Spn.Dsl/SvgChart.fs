@@ -99,6 +99,30 @@ module SvgChart =
             ]
             |> String.concat " "
 
+        // Names stand in the corner that the lines pass through least, the lower right one where there is no difference.
+        let keyWidth, keyHeight = 202.0, 17.0 * float series.Length + 14.0
+
+        let drawn = [
+            for _, points in series do
+                for (x1, y1), (x2, y2) in Array.pairwise points do
+                    for step in 0..8 do
+                        let between a b = a + float step / 8.0 * (b - a)
+                        across (between (x x1) (x x2)), down (between (y y1) (y y2))
+        ]
+
+        let keyLeft, keyTop =
+            [
+                width - right - keyWidth, height - bottom - keyHeight
+                left, height - bottom - keyHeight
+                width - right - keyWidth, top
+                left, top
+            ]
+            |> List.minBy (fun (from, high) ->
+                drawn
+                |> List.filter (fun (px, py) ->
+                    px >= from && px <= from + keyWidth && py >= high && py <= high + keyHeight)
+                |> List.length)
+
         String.concat "\n" [
             $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {number width} {number height}\" width=\"{number width}\" height=\"{number height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#24292f\">"
             "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
@@ -119,8 +143,7 @@ module SvgChart =
 
                 $"<path d=\"{path points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-linejoin=\"round\"{dash}/>"
 
-                let from, high =
-                    width - right - 190.0, height - bottom - 14.0 - 17.0 * float (series.Length - 1 - i)
+                let from, high = keyLeft + 12.0, keyTop + 17.0 * float (i + 1)
 
                 $"<path d=\"M{number from} {number (high - 4.0)}h26\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/>"
                 text (from + 32.0) high "" name

@@ -94,9 +94,9 @@ let private ends =
             // Three equal images one by one while the mixture keeps still: each step is then known by its size alone.
             let images, labels = patterns 1 1 |> Evidence.rows [| 0; 0; 0 |], [| 2; 2; 2 |]
 
-            let still epochs first last =
+            let still first last =
                 LayerwiseOptions(
-                    Epochs = epochs,
+                    Epochs = 1,
                     BatchSize = 1,
                     CentreRate = 0.0,
                     DeviationRate = 0.0,
@@ -108,14 +108,14 @@ let private ends =
             let falling, stepwise =
                 (whole 9).Classifier(3).Compile(threads = 1), (whole 9).Classifier(3).Compile(threads = 1)
 
-            falling.Fit(images, still 1 0.6 (Nullable 0.0), labels) |> ignore
+            falling.Fit(images, still 0.6 (Nullable 0.0), labels) |> ignore
 
             for rate in [ 0.6; 0.4; 0.2 ] do
-                stepwise.Fit(images |> Evidence.rows [| 0 |], still 1 rate (Nullable()), [| 2 |])
+                stepwise.Fit(images |> Evidence.rows [| 0 |], still rate (Nullable()), [| 2 |])
                 |> ignore
 
             let constant = (whole 9).Classifier(3).Compile(threads = 1)
-            constant.Fit(images, still 1 0.6 (Nullable()), labels) |> ignore
+            constant.Fit(images, still 0.6 (Nullable()), labels) |> ignore
 
             let far (other: LayerwiseModel) =
                 Array.map2 (fun a b -> abs (a - b)) (falling.Parameters.ToArray()) (other.Parameters.ToArray())

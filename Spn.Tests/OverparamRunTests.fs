@@ -233,5 +233,21 @@ let tests =
             let log =
                 SvgChart.lines (Chart.Line([ "d", [ 1.0, 0.0; 2.0, 1e-3; 3.0, 10.0 ] ], logY = true))
 
-            Expect.stringContains log "1e-2" "a mark of the logarithmic axis")
+            Expect.stringContains log "1e-2" "a mark of the logarithmic axis"
+
+            // A line through three corners leaves the fourth to its name.
+            let place points =
+                let named =
+                    Xml.Linq.XDocument.Parse(SvgChart.lines (Chart.Line [ "line", points ])).Descendants()
+                    |> Seq.find (fun e -> e.Value = "line" && e.Name.LocalName = "text")
+
+                let at (name: string) =
+                    float (nonNull (named.Attribute name)).Value
+
+                at "x" > 360.0, at "y" > 210.0
+
+            Expect.equal (place [ 0.0, 0.0; 0.0, 1.0; 1.0, 1.0 ]) (true, true) "lower right"
+            Expect.equal (place [ 0.0, 1.0; 1.0, 1.0; 1.0, 0.0 ]) (false, true) "lower left"
+            Expect.equal (place [ 0.0, 1.0; 0.0, 0.0; 1.0, 0.0 ]) (true, false) "upper right"
+            Expect.equal (place [ 0.0, 0.0; 1.0, 0.0; 1.0, 1.0 ]) (false, false) "upper left")
     ]
